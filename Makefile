@@ -1,0 +1,40 @@
+# make demo: all of it on the built-in digits.  make test: what CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m wcgan_tf
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo   train, combine, score and draw the built-in digits (a few minutes on 2 cores)"
+	@echo "make test   ruff, the type check and pytest"
+	@echo "make lint   ruff and the type check"
+	@echo "make clean  delete .venv and what the demo wrote (data/digits-8, runs/digits, saved_models/digits)"
+
+demo: .venv/installed
+	$(RUN).prepare
+	$(RUN).launch
+	$(RUN).combine --overwrite
+	$(RUN).evaluate
+	$(RUN).report
+	@echo "the model: saved_models/digits    TensorBoard: $(BIN)/tensorboard --logdir runs/digits"
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/installed: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --editable ".[test]"
+	@touch $@
+
+clean:
+	rm -rf .venv data/digits-8 runs/digits saved_models/digits

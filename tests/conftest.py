@@ -1,0 +1,44 @@
+"""What the tests share: settings of a training of a few steps, and programs run as a user runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wcgan_tf.config import default_config
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def device():
+    """A process takes its device before TensorFlow starts its runtime; for the tests' own process that is here."""
+    from wcgan_tf import devices
+
+    return devices.own("cpu")
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Digits, a small pair, a handful of steps; everything it writes is under the test's own folder."""
+    settings = default_config()
+    settings.dataset.data_dir = str(tmp_path / "data")
+    settings.model.width = 4
+    settings.model.latent_size = 3
+    settings.train.batch_size = 8
+    settings.train.max_steps = 6
+    settings.train.max_seconds = 0.0
+    settings.train.steps_per_execution = 4
+    settings.train.device = "cpu"
+    return settings
+
+
+def run(program: str, *arguments: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess:
+    """Run `python -m wcgan_tf.<program>` in a folder, as a user would."""
+    command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if check:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done

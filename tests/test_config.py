@@ -1,0 +1,98 @@
+"""Settings: what is refused, and with which words."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from wcgan_tf import classifiers, models
+from wcgan_tf.config import CHOICES, default_config, get, halvings, validate
+from wcgan_tf.errors import UserError
+
+CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
+
+
+def test_the_defaults_are_accepted():
+    validate(default_config())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_config_file_is_accepted_and_opens_with_its_command(path):
+    spec = importlib.util.spec_from_file_location("a_config", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    validate(module.get_config())
+    assert f"--config configs/{path.name}" in module.__doc__
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("train.batch_size", 0, "train.batch_size is 0; it may be 2 to"),
+        ("train.batch_size", -3, "train.batch_size is -3"),
+        ("train.critic_steps", 0, "train.critic_steps"),
+        ("train.critic_learning_rate", 0.0, "train.critic_learning_rate"),
+        ("train.max_seconds", float("nan"), "train.max_seconds is nan"),
+        ("train.ema_decay", 1.0, "train.ema_decay"),
+        ("train.objective", "hinge", "train.objective is 'hinge'; it may be wasserstein"),
+        ("model.architecture", "dcgam", "model.architecture"),
+        ("dataset.resolution", 30, "dataset.resolution is 30"),
+        ("dataset.name", "../etc", "dataset.name is '../etc'"),
+        ("dataset.data_dir", "", "dataset.data_dir is empty"),
+        ("dataset.root", "photos", "dataset.root"),
+    ],
+)
+def test_an_impossible_value_is_named(name, value, words):
+    config = default_config()
+    section, key = name.split(".")
+    config[section][key] = value
+    with pytest.raises(UserError, match="^" + re.escape(words)):
+        validate(config)
+
+
+def test_a_training_without_end_is_refused():
+    config = default_config()
+    config.train.max_seconds = 0.0
+    with pytest.raises(UserError, match="has no end"):
+        validate(config)
+
+
+def test_a_misspelt_key_suggests_the_nearest():
+    config = default_config()
+    config.train.batchsize = 3
+    with pytest.raises(UserError, match=r"no setting train.batchsize; did you mean train.batch_size"):
+        validate(config)
+
+
+def test_a_missing_key_and_a_wrong_type_are_named():
+    config = default_config()
+    config.train.seed = 1
+    with config.ignore_type():
+        config.train.seed = "1"
+    with pytest.raises(UserError, match=r"train.seed is '1'; it has to be of type int"):
+        validate(config)
+    del config.train.seed
+    with pytest.raises(UserError, match=r"train.seed is missing"):
+        validate(config)
+
+
+def test_the_choices_are_the_rows_of_the_tables():
+    assert set(CHOICES["model.architecture"]) == models.ARCHITECTURES.keys()
+    assert set(CHOICES["evaluate.classifier"]) == classifiers.CLASSIFIERS.keys()
+    for name, allowed in CHOICES.items():
+        assert get(default_config(), name) in allowed
+
+
+@pytest.mark.parametrize(
+    ("resolution", "times"), [(8, 1), (10, 1), (14, 1), (16, 2), (28, 2), (32, 3), (48, 3), (256, 6)]
+)
+def test_halvings(resolution, times):
+    assert halvings(resolution) == times
+    assert 4 <= resolution / 2**times <= 7
+
+
+@pytest.mark.parametrize("resolution", [4, 7, 9, 18, 30, 100])
+def test_sizes_that_halving_does_not_reach(resolution):
+    with pytest.raises(UserError, match=f"dataset.resolution is {resolution}"):
+        halvings(resolution)

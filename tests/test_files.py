@@ -1,0 +1,56 @@
+"""Files that appear whole or not at all."""
+
+import json
+
+import numpy as np
+import pytest
+
+from wcgan_tf import files
+from wcgan_tf.errors import UserError
+
+
+def test_a_file_is_there_only_after_the_block(tmp_path):
+    target = tmp_path / "deep" / "a.txt"
+    with files.publish(target) as path:
+        path.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), files.publish(target) as path:
+        path.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    target = tmp_path / "model"
+    for text in ("old", "new"):
+        with files.publish(target) as path:
+            path.mkdir()
+            (path / f"{text}.txt").write_text(text)
+    assert [path.name for path in target.iterdir()] == ["new.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):
+    path = tmp_path / "a.json"
+    with pytest.raises(UserError, match=r"there is no .*a\.json; run: make it"):
+        files.read_json(path, "make it")
+    path.write_text('{"a": ')
+    with pytest.raises(UserError, match=r"a\.json is damaged"):
+        files.read_json(path, "make it")
+    files.write_json(path, {"a": "ü"})
+    assert files.read_json(path, "") == json.loads(path.read_text()) == {"a": "ü"}
+
+
+def test_a_digest_knows_values_shape_and_type():
+    array = np.arange(6, dtype=np.uint8)
+    others = [array.reshape(2, 3), array.astype(np.int8), array[::-1]]
+    assert len({files.digest(other) for other in [array, *others]}) == 4
+    assert files.digest(array) == files.digest(array.copy())

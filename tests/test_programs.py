@@ -1,0 +1,135 @@
+"""The chain as a user runs it, each program in a process of its own, on the real digits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import run
+from matplotlib import image
+
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
+STEPS = [*SMALL, "--config.train.max_steps=20"]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    """A folder in which two labels were prepared and trained."""
+    folder = tmp_path_factory.mktemp("chain")
+    run("prepare", folder=folder)
+    done = run("launch", "--labels=7,2", "--jobs=2", *STEPS, folder=folder)
+    assert "trained 2 labels in runs/digits" in done.stdout
+    return folder
+
+
+def test_the_chain_from_labels_to_a_picture(chain):
+    missing = run("combine", folder=chain, check=False)
+    assert missing.returncode == 1
+    assert "8 labels are not trained in runs/digits: 0 (0), 1 (1), 3 (3)" in missing.stderr
+    assert "run: python -m wcgan_tf.train --workdir=runs/digits --label=0" in missing.stderr
+    assert not (chain / "saved_models").exists()
+
+    assert "combined 2 of 10 labels into saved_models/digits" in run("combine", "--partial", folder=chain).stdout
+    manifest = json.loads((chain / "saved_models/digits/manifest.json").read_text())
+    assert [(label["label"], label["name"], label["step"]) for label in manifest["labels"]] == [
+        (2, "2", 20),
+        (7, "7", 20),
+    ]
+    again = run("combine", "--partial", folder=chain, check=False)
+    assert again.returncode == 1
+    assert "type --overwrite to replace it" in again.stderr
+    run("combine", "--partial", "--overwrite", folder=chain)
+
+    table = run("evaluate", "--config.evaluate.num_per_label=20", folder=chain).stdout
+    scores = json.loads((chain / "runs/digits/scores.json").read_text())
+    assert scores["images"]["generated"] == scores["images"]["real"] == 40
+    assert scores["labels"] == [2, 7]
+    assert scores["scores"]["real"]["recognised"] > 0.9
+    assert scores["scores"]["generated"]["fcd"] > scores["scores"]["real"]["fcd"]
+    assert scores["cost"]["core_hours"] > 0
+    for words in (
+        "40 generated",
+        "40 real (floor)",
+        "core-hours",
+        "classifier: domain",
+        f"{scores['images']['reference']}",
+    ):
+        assert words in table
+
+    assert "look at runs/digits/grid.png" in run("report", "--columns=4", folder=chain).stdout
+    picture = image.imread(chain / "runs/digits/grid.png")
+    assert picture.shape[1] > 300
+    assert picture.std() > 0.1
+
+
+def test_a_model_of_another_data_set_is_refused(chain):
+    done = run("evaluate", "--config.dataset.name=mnist", folder=chain, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+
+
+def test_labels_trained_otherwise_are_not_combined(chain):
+    run("train", "--label=2", "--workdir=other", *STEPS, folder=chain)
+    run("train", "--label=3", "--workdir=other", *STEPS, "--config.model.latent_size=5", folder=chain)
+    done = run("combine", "--partial", "--workdir=other", "--model=saved_models/other", folder=chain, check=False)
+    assert done.returncode == 1
+    assert "label 3 was trained otherwise than label 2: model.latent_size (64 there, 5 here)" in done.stderr
+    assert not (chain / "saved_models/other").exists()
+
+
+def test_a_label_that_fails_leaves_the_others(tmp_path):
+    run("prepare", folder=tmp_path)
+    file = tmp_path / "data/digits-8/train/00004.npy"
+    file.write_bytes(file.read_bytes()[:1000])
+    done = run("launch", "--labels=4,5", *STEPS, folder=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "00004.npy is missing or damaged; run again: python -m wcgan_tf.prepare" in done.stdout
+    assert "label 5 (5): done" in done.stdout
+    assert "1 of 2 labels did not finish" in done.stderr
+    assert "--labels=4" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_the_launcher_saves_every_label(tmp_path, number):
+    arguments = ["--labels=1,2,3", "--jobs=2", "--config.model.width=4", "--config.train.max_seconds=300"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wcgan_tf.launch", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    statuses = [tmp_path / f"runs/digits/labels/0000{label}/status.json" for label in (1, 2)]
+    deadline = time.monotonic() + 60
+    while not all(path.exists() for path in statuses) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(3)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # a terminal's Ctrl-C reaches the whole group
+    else:
+        process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "the same command goes on from here" in output
+    for path in statuses:
+        status = json.loads(path.read_text())
+        assert status["state"] == "stopped"
+        assert status["step"] > 0
+    assert not (tmp_path / "runs/digits/labels/00003").exists()
+
+
+def test_two_processes_draw_what_one_draws_from_the_same_seed(chain, tmp_path):
+    """Labels trained side by side are, bit for bit, those trained alone with as many threads."""
+    code = "import os, runpy, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); sys.argv[0] = 'train'; "
+    code += "runpy.run_module('wcgan_tf.train', run_name='__main__', alter_sys=True)"
+    arguments = ["--label=7", "--workdir=alone", *STEPS]
+    subprocess.run([sys.executable, "-c", code, *arguments], cwd=chain, check=True, capture_output=True)
+    one, other = (chain / folder / "labels/00007/generator" for folder in ("alone", "runs/digits"))
+    from wcgan_tf.export import read_weights
+
+    for a, b in zip(read_weights(one, ""), read_weights(other, ""), strict=True):
+        np.testing.assert_array_equal(a, b)

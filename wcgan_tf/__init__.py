@@ -1,0 +1,24 @@
+"""Conditional GANs, one label at a time: a Wasserstein generator and critic per label, each in a process of its own.
+
+The way the data flows; programs meet only in files:
+
+    prepare -> train (one process per label) -> combine -> evaluate -> report
+               `launch` starts them
+
+The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
+
+    errors                           what a user can mend, said in one line
+    config  paths  files             settings; the name of every file; files that appear whole or not at all
+    cli  images  losses              flags and exit codes; uint8 <-> [-1, 1] and grids; the formulas
+    models  devices  datasets        networks; which device is ours; one label's images
+    gan                              the keras.Model with `train_step`
+    checkpoint  monitor  export      go on where a run stopped; watch it; write its generator
+    training  conditional            one label from images to generator; all labels as one model
+    tfgan  classifiers               TF-GAN's evaluation, made importable; images -> features and logits
+    metrics                          the table of scores
+    prepare train launch combine evaluate report       the programs: they parse, and hand on
+
+Importing any of them does nothing.
+"""
+
+__version__ = "0.1.0"

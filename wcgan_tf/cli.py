@@ -1,0 +1,128 @@
+"""What all programs share: their common flags, and one clear line for whatever a user can mend."""
+
+import contextlib
+import os
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from wcgan_tf import config as config_module
+from wcgan_tf.errors import UserError
+
+FLAGS = flags.FLAGS
+
+
+def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
+    """Define `--config`, and where asked for `--workdir` and `--model`, which default to the config file's name."""
+    config_flags.DEFINE_config_file("config", config_module.__file__, "The settings, such as configs/cifar10.py.")
+    names = ["config"]
+    if workdir:
+        flags.DEFINE_string("workdir", None, "The folder of the run; runs/<name of the config file> where not given.")
+        names.append("workdir")
+    if model:
+        flags.DEFINE_string("model", None, "The combined model; saved_models/<name of config file> where not given.")
+        names.append("model")
+    for name in names:
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])  # --help shows them as the program's own
+
+
+def workdir() -> Path:
+    """The folder of the run."""
+    return Path(FLAGS.workdir) if FLAGS.workdir else Path("runs") / run_name()
+
+
+def model_folder() -> Path:
+    """The folder of the combined model."""
+    return Path(FLAGS.model) if FLAGS.model else Path("saved_models") / run_name()
+
+
+def run_name() -> str:
+    """The name of the config file."""
+    return config_module.run_name(config_flags.get_config_filename(FLAGS["config"]))
+
+
+def config_arguments() -> list[str]:
+    """The `--config` arguments of this command, to start or to show another with the same settings."""
+    flag = FLAGS["config"]
+    chosen = [f"--config={config_flags.get_config_filename(flag)}"] if flag.using_default_value is False else []
+    return chosen + [f"--config.{name}={value}" for name, value in config_flags.get_override_values(flag).items()]
+
+
+def command(program: str, *arguments: str) -> str:
+    """The command line of another program with the same settings, to be shown to the user."""
+    return shlex.join(["python", "-m", f"wcgan_tf.{program}", *config_arguments(), *arguments])
+
+
+def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> None:
+    """Parse the command line, check the settings, call `main`, and end the process with its exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters of TensorFlow's log also arrives as an exception
+
+    def parse(argv):
+        try:
+            _check_config_arguments(argv)
+            define_flags()
+            extra = FLAGS(argv)[1:]
+            config_module.validate(FLAGS.config)
+        except Exception as error:  # ml_collections raises many kinds for what is always a mistyped argument
+            sys.exit(_line(error))
+        if extra:
+            sys.exit(f"error: {extra[0]!r} is not understood; arguments look like --name=value (see --help)")
+        return argv[:1]
+
+    def guarded(_):
+        if not FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
+        try:
+            return main()
+        except UserError as error:
+            sys.exit(_line(error))
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+    app.run(guarded, flags_parser=parse)
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Import TensorFlow inside this block: what it writes to stderr before its log has a level is dropped."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _check_config_arguments(argv: list[str]) -> None:
+    """Say in our own words what ml_collections would say in many lines: no such file, no such setting."""
+    for argument, following in zip(argv[1:], [*argv[2:], ""], strict=False):
+        if match := re.fullmatch(r"--?config(?:=(.*))?", argument):
+            path = following if match[1] is None else match[1]
+            _check_config_file(path)
+        if match := re.match(r"--?(?:no)?config\.([^=]*)", argument):
+            config_module.check_name(match[1])
+
+
+def _check_config_file(path: str) -> None:
+    if not Path(path).is_file():
+        raise UserError(f"there is no config file {path!r}; the ones at hand are under configs/")
+    try:
+        runpy.run_path(path)["get_config"]()
+    except KeyError:
+        raise UserError(f"{path} has no function get_config; begin with a copy of one under configs/") from None
+    except Exception as error:  # whatever the user's own file raises
+        raise UserError(f"in {path}: {type(error).__name__}: {error}") from None
+
+
+def _line(error: Exception) -> str:
+    """An error as one line, without its traceback."""
+    return "error: " + (" ".join(str(error).split()) or type(error).__name__)

@@ -1,0 +1,162 @@
+"""Every setting: its default (the digits), and what it may be.  No TensorFlow here: a wrong setting is said at once.
+
+The files under `configs/` start from `default_config()` and change what differs.
+"""
+
+import difflib
+import re
+from pathlib import Path
+
+import ml_collections
+
+from wcgan_tf.errors import UserError
+
+CHOICES = {
+    "model.architecture": ("dcgan",),
+    "train.objective": ("wasserstein",),
+    "train.learning_rate_decay": ("none", "linear"),
+    "train.augment": ("none",),
+    "train.jit_compile": ("auto", "on", "off"),
+    "train.precision": ("float32",),
+    "train.device": ("auto", "cpu", "gpu"),
+    "evaluate.classifier": ("domain",),
+}
+RANGES = {  # setting: (lowest, highest) allowed value
+    "dataset.resolution": (8, 1024),
+    "model.width": (1, 4096),
+    "model.latent_size": (1, 65536),
+    "train.batch_size": (2, 65536),
+    "train.critic_steps": (1, 1000),
+    "train.gp_weight": (0.0, 1e6),
+    "train.gp_every": (1, 1000),
+    "train.generator_learning_rate": (1e-9, 1.0),
+    "train.critic_learning_rate": (1e-9, 1.0),
+    "train.ema_decay": (0.0, 0.999999),
+    "train.max_steps": (0, 2**53),
+    "train.max_seconds": (0.0, 1e9),
+    "train.checkpoint_seconds": (1.0, 1e9),
+    "train.steps_per_execution": (1, 10000),
+    "train.seed": (0, 2**31 - 1),
+    "evaluate.num_per_label": (2, 10**7),
+    "evaluate.seed": (0, 2**31 - 1),
+}
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """The settings of the built-in digits; every setting that exists is here."""
+    return ml_collections.ConfigDict(
+        {
+            "dataset": {
+                "name": "digits",  # "digits", or any image classification set of TensorFlow Datasets
+                "root": "",  # the folder of images that a folder data set is read from
+                "tfds_dir": "",  # where TensorFlow Datasets keeps its files; "" is its own default
+                "data_dir": "data",  # where `prepare` writes
+                "resolution": 8,  # side of the square images, in pixels
+                "flip": False,  # mirror half of the images left to right
+            },
+            "model": {"architecture": "dcgan", "width": 128, "latent_size": 64},
+            "train": {
+                "objective": "wasserstein",
+                "batch_size": 32,  # images per critic step and per generator step
+                "critic_steps": 1,  # critic steps per generator step
+                "gp_weight": 10.0,  # weight of the gradient penalty
+                "gp_every": 1,  # penalise every n-th critic step only, with n times the weight
+                "generator_learning_rate": 1e-3,
+                "critic_learning_rate": 1e-3,
+                "learning_rate_decay": "linear",  # to zero over the second half of the budget, or "none"
+                "ema_decay": 0.995,  # of the averaged generator, the one that is kept
+                "augment": "none",
+                "max_steps": 0,  # generator steps; 0: no limit
+                "max_seconds": 12.0,  # of training, over all runs of the label; 0: no limit
+                "checkpoint_seconds": 300.0,
+                "steps_per_execution": 10,  # steps inside one call of TensorFlow
+                "jit_compile": "auto",  # XLA: "auto" is on for a GPU, off for a CPU
+                "precision": "float32",
+                "device": "auto",  # "gpu" (an error without one), "cpu", or "auto": a GPU where there is one
+                "seed": 0,
+            },
+            "evaluate": {"classifier": "domain", "num_per_label": 25, "seed": 0},
+        }
+    )
+
+
+get_config = default_config  # so that this file itself is the config file that `--config` defaults to
+
+
+def halvings(resolution: int) -> int:
+    """How often `resolution` can be halved until its side is 4 to 7 pixels: 8 -> 1, 28 -> 2, 32 -> 3.
+
+    Raises:
+        UserError: where halving meets an odd side first.
+    """
+    side, count = resolution, 0
+    while side > 7 and side % 2 == 0:
+        side, count = side // 2, count + 1
+    if not 4 <= side <= 7 or count == 0:
+        raise UserError(
+            f"dataset.resolution is {resolution}, which halving does not bring to 4 to 7 pixels; "
+            "type one that it does, such as --config.dataset.resolution=32 (or 8, 28, 48, 64, 128, 256)"
+        )
+    return count
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+    """Accept the settings, or say in one line which is wrong.
+
+    Raises:
+        UserError: naming the setting, its value and what it may be.
+    """
+    _same_keys(config, default_config())
+    for name, allowed in CHOICES.items():
+        if (value := get(config, name)) not in allowed:
+            raise UserError(f"{name} is {value!r}; it may be {' or '.join(allowed)}: --config.{name}={allowed[0]}")
+    for name, (low, high) in RANGES.items():
+        if not low <= (value := get(config, name)) <= high:  # also refuses nan
+            raise UserError(f"{name} is {value}; it may be {low:g} to {high:g}: --config.{name}=...")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", config.dataset.name):
+        raise UserError(f"dataset.name is {config.dataset.name!r}; type a name such as digits or cifar10")
+    if config.dataset.root:
+        raise UserError("dataset.root is set, but no data set of this version is read from a folder; leave it empty")
+    if not config.dataset.data_dir:
+        raise UserError("dataset.data_dir is empty; type --config.dataset.data_dir=data")
+    if not config.train.max_steps and not config.train.max_seconds:
+        raise UserError("the training has no end: set --config.train.max_steps or --config.train.max_seconds")
+    halvings(config.dataset.resolution)
+
+
+def get(config: ml_collections.ConfigDict, name: str):
+    """The value of a dotted name such as `train.seed`."""
+    section, key = name.split(".")
+    return config[section][key]
+
+
+def run_name(config_file: str | Path) -> str:
+    """What a run of this config file is called: the file's name, or `digits` for the defaults in this module."""
+    path = Path(config_file)
+    return "digits" if path.resolve() == Path(__file__).resolve() else path.stem
+
+
+def check_name(name: str) -> None:
+    """Refuse the dotted name of a setting, or of a section of them, that does not exist.
+
+    Raises:
+        UserError: with the nearest name that does.
+    """
+    defaults = default_config()
+    names = [*defaults, *(f"{section}.{key}" for section in defaults for key in defaults[section])]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise UserError(f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _same_keys(given, wanted, prefix: str = "") -> None:
+    """Refuse keys that are missing, unknown or of another type, in a config file as on the command line."""
+    for key in given:
+        check_name(prefix + key)
+    for key, default in wanted.items():
+        if key not in given:
+            raise UserError(f"the setting {prefix}{key} is missing; start the config file from default_config()")
+        if type(given[key]) is not type(default):
+            raise UserError(f"{prefix}{key} is {given[key]!r}; it has to be of type {type(default).__name__}")
+        if isinstance(default, ml_collections.ConfigDict):
+            _same_keys(given[key], default, f"{prefix}{key}.")

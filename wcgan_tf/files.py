@@ -1,0 +1,71 @@
+"""Files and folders that appear whole or not at all."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from wcgan_tf.errors import UserError
+
+
+@contextlib.contextmanager
+def publish(target: Path) -> Iterator[Path]:
+    """Yield a path to write a file or a folder to; it takes the place of `target` when the block ends without an error.
+
+    The path lies beside `target`, in the same file system, so that a rename is all there is to do.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield aside / target.name
+        if target.is_dir():  # a folder cannot be renamed onto a folder that has files in it
+            target.rename(aside / "replaced")
+        (aside / target.name).rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file whole."""
+    with publish(target) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path, value) -> None:
+    """Write a JSON file whole."""
+    write_text(target, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_array(target: Path, array: np.ndarray) -> None:
+    """Write a `.npy` file whole."""
+    with publish(target) as path, path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_json(path: Path, hint: str):
+    """The contents of a JSON file.
+
+    Raises:
+        UserError: where it is missing or no JSON; `hint` is the command that mends that.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"there is no {path}; run: {hint}") from None
+    except ValueError:
+        raise UserError(f"{path} is damaged; delete it and run: {hint}") from None
+
+
+def digest(array: np.ndarray) -> str:
+    """A fingerprint of an array's shape, type and contents: 16 hexadecimal digits of a SHA-256."""
+    fingerprint = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    fingerprint.update(np.ascontiguousarray(array).data)
+    return fingerprint.hexdigest()[:16]

@@ -1,0 +1,132 @@
+"""The Wasserstein GAN of one label as a `keras.Model`: its `train_step` is the method."""
+
+import keras
+import tensorflow as tf
+
+from wcgan_tf import losses
+from wcgan_tf.images import to_unit
+
+EMA_RAMP_STEPS = 10  # the average forgets faster at first: its decay is at most (1 + step) / (10 + step)
+
+
+class WassersteinGAN(keras.Model):
+    """Generator and critic, trained by WGAN-GP (algorithm 1 of Gulrajani et al. 2017, arXiv 1704.00028).
+
+    Args:
+        generator: latents [N, z], standard normal -> images [N, H, W, C] in -1..1.
+        critic: such images -> scores [N].
+        average: of the generator's kind; becomes the exponential moving average of it, BatchNorm's statistics included.
+        images: the label's images, uint8 [n, H, W, C]; batches are drawn from them inside the step, with replacement.
+        settings: `config.train`.
+        latent_size: z.
+        flip: mirror half of the images left to right.
+        label: its index; all randomness comes from (settings.seed, label, step).
+
+    `fit` takes a dataset of as many elements as there are steps to take; the elements themselves are not used.
+    """
+
+    def __init__(self, generator, critic, average, images, settings, latent_size: int, flip: bool, label: int):
+        super().__init__(name="wasserstein_gan")
+        self.generator, self.critic, self.average = generator, critic, average
+        self.images = tf.constant(images)
+        self.settings = settings
+        self.latent_size = latent_size
+        self.flip = flip
+        self.label = label
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
+        names = ("wasserstein_estimate", "critic_loss", "gradient_penalty", "gradient_norm", "generator_loss")
+        self.means = {name: keras.metrics.Mean(name) for name in names}
+        for average_variable, variable in zip(average.variables, generator.variables, strict=True):
+            average_variable.assign(variable)
+        self.built = True
+
+    def compile(self, generator_optimizer, critic_optimizer, **kwargs):
+        """Take the two optimizers; `kwargs` are those of `keras.Model.compile`."""
+        super().compile(optimizer=None, **kwargs)
+        self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
+        generator_optimizer.build(self.generator.trainable_variables)
+        critic_optimizer.build(self.critic.trainable_variables)
+
+    def progress(self):
+        """The share of the budget that is spent, float32 scalar in 0..1: of steps or of seconds, the larger."""
+        steps = tf.cast(self.step, tf.float32) / self.settings.max_steps if self.settings.max_steps else 0.0
+        seconds = tf.cast(self.seconds, tf.float32) / self.settings.max_seconds if self.settings.max_seconds else 0.0
+        return tf.minimum(tf.maximum(steps, seconds), 1.0)
+
+    def train_step(self, data):
+        """`critic_steps` steps of the critic, one of the generator, one of its average.  Returns the means so far."""
+        self._set_learning_rates()
+        indices, latents, mixes, mirrored = self._draw()
+        for turn in range(self.settings.critic_steps):
+            real = to_unit(tf.gather(self.images, indices[turn]))
+            if self.flip:
+                real = tf.where(mirrored[turn], real[:, :, ::-1], real)
+            self._critic_step(turn, real, latents[turn], mixes[turn])
+        self._generator_step(latents[-1])
+        self._average_step()
+        self.step.assign_add(1)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def _draw(self):
+        """Everything random in one step, from (seed, label, step) alone: the same on every device, after any resume."""
+        turns, batch = self.settings.critic_steps, self.settings.batch_size
+        seed = tf.random.fold_in([self.settings.seed, self.label], self.step, alg="philox")
+        seeds = tf.unstack(tf.random.split(seed, 4, alg="philox"))
+        uniform, normal = tf.random.stateless_uniform, tf.random.stateless_normal
+        indices = uniform([turns, batch], seeds[0], 0, self.images.shape[0], tf.int32, alg="philox")
+        latents = normal([turns + 1, batch, self.latent_size], seeds[1], alg="philox")
+        mixes = uniform([turns, batch, 1, 1, 1], seeds[2], alg="philox")
+        mirrored = uniform([turns, batch, 1, 1, 1], seeds[3], alg="philox") < 0.5
+        return indices, latents, mixes, mirrored
+
+    def _critic_step(self, turn, real, latents, mix):
+        fake = self.generator(latents, training=True)
+        with tf.GradientTape() as tape:
+            real_scores, fake_scores = self.critic(real, training=True), self.critic(fake, training=True)
+            loss = losses.critic_loss(real_scores, fake_scores)
+            penalty = self._penalty(turn, real, fake, mix)
+            total = loss + self.settings.gp_weight * self.settings.gp_every * penalty
+        variables = self.critic.trainable_variables
+        self.critic_optimizer.apply(tape.gradient(total, variables), variables)
+        self.means["wasserstein_estimate"].update_state(losses.wasserstein_estimate(real_scores, fake_scores))
+        self.means["critic_loss"].update_state(total)
+
+    def _penalty(self, turn, real, fake, mix):
+        """The penalty in every `gp_every`-th critic step, and 0 in the others."""
+        every = self.settings.gp_every
+
+        def measured():
+            norm = losses.gradient_norm(self.critic, real, fake, mix)
+            return losses.gradient_penalty(norm), tf.reduce_mean(norm)
+
+        if every == 1:
+            due = tf.constant(True)
+            penalty, norm = measured()
+        else:
+            due = (self.step * self.settings.critic_steps + turn) % every == 0
+            penalty, norm = tf.cond(due, measured, lambda: (tf.constant(0.0), tf.constant(0.0)))
+        self.means["gradient_penalty"].update_state(penalty, sample_weight=tf.cast(due, tf.float32))
+        self.means["gradient_norm"].update_state(norm, sample_weight=tf.cast(due, tf.float32))
+        return penalty
+
+    def _generator_step(self, latents):
+        with tf.GradientTape() as tape:
+            loss = losses.generator_loss(self.critic(self.generator(latents, training=True), training=True))
+        variables = self.generator.trainable_variables
+        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        self.means["generator_loss"].update_state(loss)
+
+    def _average_step(self):
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.settings.ema_decay, (1.0 + step) / (EMA_RAMP_STEPS + step))
+        for average, variable in zip(self.average.variables, self.generator.variables, strict=True):
+            average.assign(decay * average + (1.0 - decay) * variable)
+
+    def _set_learning_rates(self):
+        """Constant, or from the middle of the budget on in a straight line to zero."""
+        scale = 1.0
+        if self.settings.learning_rate_decay == "linear":
+            scale = tf.minimum(1.0, 2.0 * (1.0 - self.progress()))
+        self.generator_optimizer.learning_rate = scale * self.settings.generator_learning_rate
+        self.critic_optimizer.learning_rate = scale * self.settings.critic_learning_rate

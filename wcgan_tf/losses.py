@@ -1,0 +1,44 @@
+"""The formulas of the Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028).
+
+Scores are a critic's outputs, float32 [N].  Randomness comes in as an argument.
+"""
+
+import tensorflow as tf
+
+LEAST_SQUARED_NORM = 1e-20  # below it the root, and its gradient, are those of a constant: no 0/0 at a flat critic
+
+
+def wasserstein_estimate(real_scores, fake_scores):
+    """E[D(real)] - E[D(fake)], the distance that the critic sees.  Equation 2 of Gulrajani 2017; a scalar."""
+    return tf.reduce_mean(real_scores) - tf.reduce_mean(fake_scores)
+
+
+def critic_loss(real_scores, fake_scores):
+    """What the critic minimises apart from the penalty: minus the Wasserstein estimate."""
+    return -wasserstein_estimate(real_scores, fake_scores)
+
+
+def generator_loss(fake_scores):
+    """What the generator minimises: -E[D(fake)]."""
+    return -tf.reduce_mean(fake_scores)
+
+
+def gradient_norm(critic, real, fake, mix):
+    """||grad D(x)|| at x = mix * real + (1 - mix) * fake, float32 [N].
+
+    Args:
+        critic: images [N, H, W, C] -> scores [N], taken with `training=True`.
+        real, fake: float32 [N, H, W, C].
+        mix: float32 [N, 1, 1, 1] in 0..1.
+    """
+    between = mix * real + (1.0 - mix) * fake
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        scores = critic(between, training=True)
+    squares = tf.reduce_sum(tf.square(tape.gradient(scores, between)), axis=[1, 2, 3])
+    return tf.sqrt(tf.maximum(squares, LEAST_SQUARED_NORM))
+
+
+def gradient_penalty(norm):
+    """Mean of (||grad D(x)|| - 1)^2 over `norm` [N].  Equation 3 of Gulrajani 2017, without its weight."""
+    return tf.reduce_mean(tf.square(norm - 1.0))

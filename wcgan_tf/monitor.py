@@ -1,0 +1,213 @@
+"""Watching a training: the label's own files, TensorBoard, and a line or a bar for whoever looks."""
+
+import contextlib
+import json
+import math
+import os
+import platform
+import time
+
+import keras
+import rich.console
+import rich.progress
+import tensorflow as tf
+
+from wcgan_tf import files
+from wcgan_tf.images import tile, to_uint8
+from wcgan_tf.paths import LabelPaths
+
+SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
+GRID_SHARE = 0.1  # a picture, and a line where there is no terminal, with every tenth of the budget
+STATUS_SECONDS = 10.0
+GRID_SIDE = 8
+
+
+class Budget(keras.callbacks.Callback):
+    """Counts the seconds and ends `fit` when they are spent, when asked to, or when a number is no longer finite.
+
+    Attributes:
+        state: "running", then why it ended: "done", "stopped" or "diverged".
+    """
+
+    def __init__(self, gan, settings):
+        super().__init__()
+        self._gan, self._settings = gan, settings
+        self._earlier = float(gan.seconds)
+        self._started = time.monotonic()
+        self._asked_to_stop = False
+        self.state = "running"
+
+    def stop(self) -> None:
+        """End after the execution that is under way; safe to call from a signal handler."""
+        self._asked_to_stop = True
+
+    def spent(self) -> bool:
+        """Whether nothing of the budget is left."""
+        return float(self._gan.progress()) >= 1.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._gan.seconds.assign(self._earlier + time.monotonic() - self._started)
+        if not all(math.isfinite(value) for value in logs.values()):
+            self.state = "diverged"
+        elif self.spent():
+            self.state = "done"
+        elif self._asked_to_stop:
+            self.state = "stopped"
+        self._gan.stop_training = self.state != "running"
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes metrics.jsonl, status.json and TensorBoard's files, all in the label's own folder."""
+
+    def __init__(self, gan, paths: LabelPaths, label: int, name: str, device: str, threads: int):
+        super().__init__()
+        self._gan, self._paths = gan, paths
+        self._status = {
+            "label": label,
+            "name": name,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "device": device,
+            "threads": threads,
+        }
+        side = min(GRID_SIDE**2, gan.settings.batch_size)
+        self._latents = tf.random.stateless_normal([side, gan.latent_size], [gan.settings.seed, label], alg="philox")
+        self._clock = Clock(gan)
+        self._scalars = Marks(gan, SCALAR_SHARE, SCALAR_SECONDS)
+        self._grids = Marks(gan, GRID_SHARE)
+        self._beats = Marks(gan, 1.0, STATUS_SECONDS)
+        self._writer = tf.summary.create_noop_writer()
+
+    def on_train_begin(self, logs=None):
+        _keep_rows_until(self._paths.metrics, int(self._gan.step))
+        self._writer = tf.summary.create_file_writer(str(self._paths.tensorboard))
+        self.write_status("running")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._clock.tick()
+        last = self.model.stop_training
+        if self._scalars.passed() or last:
+            self._write_scalars(logs)
+            self._gan.reset_metrics()
+        if self._grids.passed() or last:
+            self._write_grid()
+        if self._beats.passed():
+            self.write_status("running")
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+    def write_status(self, state: str) -> None:
+        """Say in status.json how the label is: "running", "done", "stopped", "diverged" or "failed"."""
+        now = {"state": state, "step": int(self._gan.step), "seconds": round(float(self._gan.seconds), 3)}
+        rate = {"images_per_second": self._clock.images_per_second}
+        files.write_json(self._paths.status, {**self._status, **now, **rate, "updated": time.time()})
+
+    def _write_scalars(self, logs):
+        step, seconds = int(self._gan.step), round(float(self._gan.seconds), 3)
+        scalars = {**{name: float(value) for name, value in logs.items()}, **self._clock.rate()}
+        with self._paths.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "seconds": seconds, **scalars}) + "\n")
+        with self._writer.as_default(step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
+
+    def _write_grid(self):
+        pictures = to_uint8(self._gan.average(self._latents, training=False)).numpy()
+        with self._writer.as_default(int(self._gan.step)):
+            tf.summary.image("generated", tile(pictures, GRID_SIDE)[None])
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar on a terminal; elsewhere a line with every tenth of the budget."""
+
+    def __init__(self, gan, title: str):
+        super().__init__()
+        self._gan, self._title = gan, title
+        self._console = rich.console.Console(highlight=False, soft_wrap=True)
+        self._bar: rich.progress.Progress | None = None
+        self._task = rich.progress.TaskID(0)
+        self._clock = Clock(gan)
+        self._lines = Marks(gan, GRID_SHARE)
+
+    def say(self, text: str) -> None:
+        """One line about this label."""
+        self._console.print(f"{self._title}: {text}", markup=False)
+
+    @contextlib.contextmanager
+    def shown(self):
+        """Draw the bar inside this block, where there is a terminal."""
+        if not self._console.is_terminal:
+            yield
+            return
+        columns = (
+            rich.progress.TextColumn("{task.description}", markup=False),
+            rich.progress.BarColumn(),
+            rich.progress.TaskProgressColumn(),
+            rich.progress.TimeRemainingColumn(),
+            rich.progress.TextColumn("{task.fields[text]}", markup=False),
+        )
+        with rich.progress.Progress(*columns, console=self._console) as self._bar:
+            self._task = self._bar.add_task(self._title, total=1.0, text="tracing the step")
+            yield
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._clock.tick()
+        step, seconds, estimate = int(self._gan.step), float(self._gan.seconds), logs["wasserstein_estimate"]
+        text = f"step {step}, {seconds:.0f} s, Wasserstein estimate {estimate:.3f}"
+        if self._bar:
+            self._bar.update(self._task, completed=float(self._gan.progress()), text=text)
+        elif self._lines.passed() or self.model.stop_training:
+            rate = self._clock.rate().get("images_per_second")
+            self.say(text + (f", {rate:.0f} images/s" if rate else ""))
+
+
+class Clock:
+    """Real images per second, from the end of the first execution on: tracing and compiling are left out."""
+
+    def __init__(self, gan):
+        self._gan = gan
+        self._per_step = gan.settings.critic_steps * gan.settings.batch_size
+        self._mark: tuple[int, float] | None = None
+        self.images_per_second: float | None = None
+
+    def tick(self) -> None:
+        """Call once after each execution."""
+        if self._mark is None:
+            self._mark = (int(self._gan.step), float(self._gan.seconds))
+
+    def rate(self) -> dict[str, float]:
+        """{"images_per_second": since the last call}, or nothing where no time has passed."""
+        step, seconds = int(self._gan.step), float(self._gan.seconds)
+        if self._mark is None or seconds <= self._mark[1]:
+            return {}
+        self.images_per_second = round((step - self._mark[0]) * self._per_step / (seconds - self._mark[1]), 1)
+        self._mark = (step, seconds)
+        return {"images_per_second": self.images_per_second}
+
+
+class Marks:
+    """Tells when the next share of the budget, or the next so many seconds, are over."""
+
+    def __init__(self, gan, share: float, seconds: float = math.inf):
+        self._gan, self._share, self._seconds = gan, share, seconds
+        self._last = self._now()
+
+    def passed(self) -> bool:
+        """Whether a mark was passed since this last said so."""
+        (share, seconds), now = self._last, self._now()
+        due = now[0] // self._share > share // self._share or now[1] - seconds >= self._seconds
+        if due:
+            self._last = now
+        return due
+
+    def _now(self):
+        return float(self._gan.progress()), float(self._gan.seconds)
+
+
+def _keep_rows_until(metrics, step: int) -> None:
+    """Drop what an earlier run logged after its last checkpoint: those steps are taken again."""
+    if metrics.exists():
+        rows = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step]
+        files.write_text(metrics, "".join(kept))

@@ -1,0 +1,95 @@
+"""The name of every file that the programs write and read; nothing else in the package spells one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LABEL_DIGITS = 5  # 100,000 labels sort as text
+
+
+@dataclass(frozen=True)
+class DatasetPaths:
+    """A prepared data set: `<data_dir>/<name>-<resolution>/`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, dataset) -> "DatasetPaths":
+        """The folder of the settings `config.dataset`."""
+        return cls(Path(dataset.data_dir) / f"{dataset.name}-{dataset.resolution}")
+
+    @property
+    def info(self) -> Path:
+        return self.folder / "dataset.json"
+
+    def images(self, split: str, label: int) -> Path:
+        return self.folder / split / f"{label:0{LABEL_DIGITS}d}.npy"
+
+    def record(self, split: str, label: int) -> Path:
+        return self.folder / split / f"{label:0{LABEL_DIGITS}d}.json"
+
+    def classifier(self, digest: str) -> Path:
+        return self.folder / "classifiers" / f"domain-{digest}.weights.h5"
+
+
+@dataclass(frozen=True)
+class LabelPaths:
+    """What one label process writes: `<workdir>/labels/00003/`, and nothing outside it."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.json"
+
+    @property
+    def status(self) -> Path:
+        return self.folder / "status.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.folder / "tensorboard"
+
+    @property
+    def generator(self) -> Path:
+        return self.folder / "generator"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """A work directory: one folder per label, and what is known of all labels together."""
+
+    folder: Path
+
+    def label(self, label: int) -> LabelPaths:
+        return LabelPaths(self.folder / "labels" / f"{label:0{LABEL_DIGITS}d}")
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "scores.json"
+
+    @property
+    def grid(self) -> Path:
+        return self.folder / "grid.png"
+
+
+@dataclass(frozen=True)
+class ModelPaths:
+    """A combined model in the layout of TensorFlow Serving: `<folder>/1/` is the SavedModel."""
+
+    folder: Path
+
+    @property
+    def saved_model(self) -> Path:
+        return self.folder / "1"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
