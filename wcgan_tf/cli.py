@@ -79,11 +79,14 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         try:
-            return main()
+            code = main()
         except UserError as error:
             sys.exit(_line(error))
         except KeyboardInterrupt:
             sys.exit(130)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)  # all is written, and TensorFlow would take seconds to take itself apart
 
     app.run(guarded, flags_parser=parse)
 

@@ -84,9 +84,11 @@ def _fit(gan, config, data, paths: LabelPaths, device: str) -> str:
 
 def _steps_left(gan) -> tf.data.Dataset:
     """As many elements as there are steps left, so that `fit` ends on the step, in mid-execution if need be."""
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing to tune, and its thread takes seconds to end
     if gan.settings.max_steps:
-        return tf.data.Dataset.range(int(gan.step), gan.settings.max_steps)
-    return tf.data.Dataset.counter()
+        return tf.data.Dataset.range(int(gan.step), gan.settings.max_steps).with_options(options)
+    return tf.data.Dataset.counter().with_options(options)
 
 
 @contextlib.contextmanager
