@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from wcgan_tf.config import default_config
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from wcgan_tf import devices
+from wcgan_tf.config import default_config
 
-@pytest.fixture(scope="session", autouse=True)
+
+def pytest_configure():
+    """A process takes its device before TensorFlow starts its runtime: before any test file is read."""
+    devices.own("cpu")
+
+
+@pytest.fixture
 def device():
-    """A process takes its device before TensorFlow starts its runtime; for the tests' own process that is here."""
-    from wcgan_tf import devices
-
+    """The strategy of the tests' own process."""
     return devices.own("cpu")
 
 

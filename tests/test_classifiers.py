@@ -20,7 +20,8 @@ def test_every_fifth_image_of_each_label_is_held_out(images):
         assert (kept.labels == label).sum() == len(of_label) - len(of_label[4::5])
 
 
-def test_it_learns_digits_once_and_knows_other_images_apart(config, images):
+def test_it_learns_digits_once_and_knows_other_images_apart(config, images, monkeypatch):
+    monkeypatch.setattr(classifiers, "IMAGES_SEEN", 20_000)
     kept, _ = classifiers.without_held_out(images[0])
     said = []
     first = classifiers.domain(config.dataset, kept, images[1], said.append)

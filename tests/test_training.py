@@ -117,8 +117,7 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
         np.testing.assert_array_equal(value, good[key])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_the_next_start_goes_on(tmp_path, number):
+def test_a_signal_saves_and_the_next_start_goes_on(tmp_path):
     arguments = ["--label=3", "--workdir=run", "--config.model.width=4", "--config.train.max_seconds=300"]
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "wcgan_tf.train", *arguments],
@@ -132,7 +131,7 @@ def test_a_signal_saves_and_the_next_start_goes_on(tmp_path, number):
     while not paths.status.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(3)
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 75, output
     status = json.loads(paths.status.read_text())
