@@ -81,5 +81,6 @@ class Checkpoints(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() - self._saved_at >= self._checkpoint_seconds:
+        due = time.monotonic() - self._saved_at >= self._checkpoint_seconds
+        if due and not self.model.stop_training:  # whether the last state is worth keeping is not known here
             self.save()
