@@ -15,12 +15,13 @@ WRONG = [
     (["--label=3", "--config=nowhere.py"], "there is no config file 'nowhere.py'"),
     (["--label=3", "--config=broken.py"], "broken.py: ZeroDivisionError"),
     (["--lable=3"], "Did you mean: label"),
-    ([], "--label"),
+    ([], "the label is empty; type --label=3"),
     (["--label=3", "4"], "'4' is not understood"),
     (["--label="], "the label is empty"),
     (["--label=ten"], "there is no label 'ten'"),
     (["--label=10"], "digits has no label 10; type 0 to 9"),
-    (["--label=-1"], "there is no label '-1'"),
+    (["--label=-1"], "there is no label '-1'; type 0 to 9"),
+    (["--label=3", "--workdir=broken.py"], "broken.py/labels/00003: Not a directory"),
     (["--label=3", "--config.train.device=gpu"], "train.device is gpu, but TensorFlow sees none"),
 ]
 

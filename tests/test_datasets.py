@@ -105,7 +105,7 @@ def test_a_set_that_is_not_there_says_which_folder_to_give(tmp_path, monkeypatch
         raise OSError("no network")
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", no_network)
-    with pytest.raises(UserError, match=r"could not be downloaded \(no network\); .*--config.dataset.tfds_dir"):
+    with pytest.raises(UserError, match=r"type --config.dataset.tfds_dir=.* could not be downloaded: no network"):
         datasets.source(config.dataset)
 
 

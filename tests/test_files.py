@@ -1,6 +1,8 @@
 """Files that appear whole or not at all."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -47,6 +49,25 @@ def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):
         files.read_json(path, "make it")
     files.write_json(path, {"a": "ü"})
     assert files.read_json(path, "") == json.loads(path.read_text()) == {"a": "ü"}
+
+
+def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path):
+    code = f"""
+import os, signal
+from pathlib import Path
+from wcgan_tf import files
+with files.only_one(Path({str(tmp_path)!r})):
+    print("held", flush=True)
+    signal.pause()
+"""
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="in use by another process"), files.only_one(tmp_path):
+        pass
+    holder.kill()
+    holder.wait()
+    with files.only_one(tmp_path):
+        pass
 
 
 def test_a_digest_knows_values_shape_and_type():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def chain(tmp_path_factory):
     """A folder in which two labels were prepared and trained."""
     folder = tmp_path_factory.mktemp("chain")
     run("prepare", folder=folder)
-    done = run("launch", "--labels=7,2", "--jobs=2", *STEPS, folder=folder)
+    done = run("launch", "--labels=7,2,7", "--jobs=2", *STEPS, folder=folder)
     assert "trained 2 labels in runs/digits" in done.stdout
     return folder
 
@@ -30,7 +31,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     missing = run("combine", folder=chain, check=False)
     assert missing.returncode == 1
     assert "8 labels are not trained in runs/digits: 0 (0), 1 (1), 3 (3)" in missing.stderr
-    assert "run: python -m wcgan_tf.train --workdir=runs/digits --label=0" in missing.stderr
+    assert "run: python -m wcgan_tf.launch --workdir=runs/digits, or" in missing.stderr
     assert not (chain / "saved_models").exists()
 
     assert "combined 2 of 10 labels into saved_models/digits" in run("combine", "--partial", folder=chain).stdout
@@ -66,6 +67,12 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert picture.std() > 0.1
 
 
+def test_a_program_leaves_no_temporary_files(chain, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    run("train", "--label=2", "--workdir=tidy", *STEPS, folder=chain)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_of_another_data_set_is_refused(chain):
     done = run("evaluate", "--config.dataset.name=mnist", folder=chain, check=False)
     assert done.returncode == 1
@@ -73,7 +80,7 @@ def test_a_model_of_another_data_set_is_refused(chain):
 
 
 def test_labels_trained_otherwise_are_not_combined(chain):
-    run("train", "--label=2", "--workdir=other", *STEPS, folder=chain)
+    shutil.copytree(chain / "runs/digits/labels/00002", chain / "other/labels/00002")
     run("train", "--label=3", "--workdir=other", *STEPS, "--config.model.latent_size=5", folder=chain)
     done = run("combine", "--partial", "--workdir=other", "--model=saved_models/other", folder=chain, check=False)
     assert done.returncode == 1
@@ -88,7 +95,7 @@ def test_a_label_that_fails_leaves_the_others(tmp_path):
     done = run("launch", "--labels=4,5", *STEPS, folder=tmp_path, check=False)
     assert done.returncode == 1
     assert "00004.npy is missing or damaged; run again: python -m wcgan_tf.prepare" in done.stdout
-    assert "label 5 (5): done" in done.stdout
+    assert "label 5: done" in done.stdout
     assert "1 of 2 labels did not finish" in done.stderr
     assert "--labels=4" in done.stderr
 

@@ -97,6 +97,29 @@ def test_other_settings_are_refused_and_named(config, tmp_path):
         train(config, tmp_path / "run", label=5)
 
 
+def test_a_damaged_checkpoint_is_named_and_kept(config, tmp_path):
+    paths = train(config, tmp_path / "run")
+    for file in paths.checkpoints.glob("*.data*"):
+        file.write_bytes(file.read_bytes()[:100])
+    before = sorted(paths.checkpoints.iterdir())
+    with pytest.raises(
+        UserError, match=r"checkpoints/ckpt-6 is damaged .* delete .*checkpoints to train the label anew"
+    ):
+        train(config, tmp_path / "run")
+    assert sorted(paths.checkpoints.iterdir()) == before
+
+
+def test_rows_after_the_checkpoint_and_torn_rows_are_dropped(config, tmp_path):
+    paths = train(config, tmp_path / "run")
+    rows = paths.metrics.read_text()
+    paths.metrics.write_text(rows + json.dumps({"step": 99}) + '\n{"step": 3, "sec')
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    assert paths.metrics.read_text().startswith(rows)
+    added = paths.metrics.read_text()[len(rows) :].splitlines()
+    assert [json.loads(row)["step"] for row in added] == [8]
+
+
 def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(config, tmp_path):
     paths = train(config, tmp_path / "run")
     good = state_of(paths)

@@ -27,7 +27,7 @@ def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImage
     """
     settings = {**config.to_dict(), "images": {"shape": list(data.images.shape), "digest": data.digest}}
     if paths.config.exists() and tf.train.latest_checkpoint(paths.checkpoints):
-        before = files.read_json(paths.config, "the training again, with another --workdir")
+        before = files.read_json(paths.config, "the same command again")
         differing = differences(before, settings)
         if before["images"] != settings["images"]:
             differing.append("other training images")
@@ -72,7 +72,13 @@ class Checkpoints(keras.callbacks.Callback):
         """Load the newest checkpoint; whether there was one."""
         latest = self._manager.latest_checkpoint
         if latest:
-            self._manager.checkpoint.restore(latest).assert_consumed()
+            try:
+                self._manager.checkpoint.restore(latest).assert_consumed()
+            except Exception as error:  # TensorFlow raises many kinds for a file that is cut or not its own
+                raise UserError(
+                    f"the checkpoint {latest} is damaged ({str(error).splitlines()[0]}); "
+                    f"delete {self._manager.directory} to train the label anew"
+                ) from None
         return latest is not None
 
     def save(self) -> None:

@@ -1,5 +1,6 @@
 """What all programs share: their common flags, and one clear line for whatever a user can mend."""
 
+import atexit
 import contextlib
 import os
 import re
@@ -54,6 +55,11 @@ def config_arguments() -> list[str]:
     return chosen + [f"--config.{name}={value}" for name, value in config_flags.get_override_values(flag).items()]
 
 
+def folders() -> list[str]:
+    """The `--workdir` and `--model` of this command, where it has them, to show another with the same."""
+    return [f"--{name}={FLAGS[name].value}" for name in ("workdir", "model") if name in FLAGS and FLAGS[name].value]
+
+
 def command(program: str, *arguments: str) -> str:
     """The command line of another program with the same settings, to be shown to the user."""
     return shlex.join(["python", "-m", f"wcgan_tf.{program}", *config_arguments(), *arguments])
@@ -82,13 +88,27 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             code = main()
         except UserError as error:
             sys.exit(_line(error))
+        except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
+            sys.exit(
+                f"error: {error.filename or 'a file'}: {error.strerror or error}; mend that, or name another folder"
+            )
         except KeyboardInterrupt:
             sys.exit(130)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code or 0)  # all is written, and TensorFlow would take seconds to take itself apart
+        except Exception as error:
+            if "No space left on device" in str(error):  # as TensorFlow says it
+                sys.exit("error: no space is left on the device; free some, and the same command goes on")
+            raise
+        _end(code or 0)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _end(code: int) -> None:
+    """End the process as `sys.exit` does, but leave out the seconds in which TensorFlow takes itself apart."""
+    atexit._run_exitfuncs()  # temporary files are removed here
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @contextlib.contextmanager

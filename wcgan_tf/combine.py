@@ -38,7 +38,7 @@ def main() -> None:
 
     names = datasets.label_names(cli.FLAGS.config.dataset, cli.command("prepare"))
     trained = {label: run.label(label) for label in range(len(names)) if run.label(label).generator.is_dir()}
-    _refuse_missing(trained, names, run.folder, train)
+    _refuse_missing(trained, names, run.folder)
     settings = {label: files.read_json(paths.config, train + str(label)) for label, paths in trained.items()}
     first = settings[min(settings)]
     for label, own in settings.items():
@@ -68,15 +68,16 @@ def main() -> None:
     print(f"combined {len(trained)} of {len(names)} labels into {output.folder}")
 
 
-def _refuse_missing(trained: dict[int, LabelPaths], names: list[str], workdir: Path, train: str) -> None:
+def _refuse_missing(trained: dict[int, LabelPaths], names: list[str], workdir: Path) -> None:
+    launch = cli.command("launch", f"--workdir={workdir}")
     missing = [label for label in range(len(names)) if label not in trained]
     if not trained:
-        raise UserError(f"no label of {workdir} is trained; run: {train}0 (and so on, to {len(names) - 1})")
+        raise UserError(f"no label of {workdir} is trained; run: {launch}")
     if missing and not cli.FLAGS.partial:
         some = ", ".join(f"{label} ({names[label]})" for label in missing[:10])
         raise UserError(
             f"{len(missing)} labels are not trained in {workdir}: {some}{', ...' if len(missing) > 10 else ''}; "
-            f"run: {train}{missing[0]}, or leave them out with --partial"
+            f"run: {launch}, or leave them out with --partial"
         )
 
 

@@ -112,7 +112,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
             raise UserError(f"{name} is {value!r}; it may be {' or '.join(allowed)}: --config.{name}={allowed[0]}")
     for name, (low, high) in RANGES.items():
         if not low <= (value := get(config, name)) <= high:  # also refuses nan
-            raise UserError(f"{name} is {value}; it may be {low:g} to {high:g}: --config.{name}=...")
+            raise UserError(f"{name} is {value}; it may be {low:g} to {high:g}")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", config.dataset.name):
         raise UserError(f"dataset.name is {config.dataset.name!r}; type a name such as digits or cifar10")
     if config.dataset.root:

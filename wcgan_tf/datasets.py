@@ -73,10 +73,10 @@ def tensorflow_datasets(dataset) -> Source:
     try:
         builder.download_and_prepare()  # returns at once where the files are there
     except Exception as error:  # no network, a full disk, a manual download: TFDS says which
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(
-            f"{dataset.name} is not prepared in {builder.data_dir} and could not be downloaded ({reason}); "
-            "give the folder that has it: --config.dataset.tfds_dir=..."
+            f"{dataset.name} is not prepared in {builder.data_dir}; "
+            f"type --config.dataset.tfds_dir=<the folder that has it> (it could not be downloaded: {reason})"
         ) from None
     if missing := set(SPLITS) - set(builder.info.splits):
         raise UserError(f"{dataset.name} has no split {', '.join(sorted(missing))}; choose another data set")
@@ -148,8 +148,10 @@ def parse_label(text: str, dataset, hint: str) -> int:
     if text in names:
         return names.index(text)
     near = difflib.get_close_matches(text, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"type 0 to {len(names) - 1}, or a name such as {names[0]}"
-    raise UserError(f"there is no label {text!r}; {hint}")
+    wanted = (
+        f"did you mean {near[0]}?" if near and not text.startswith("-") else f"type 0 to {len(names) - 1}, or a name"
+    )
+    raise UserError(f"there is no label {text!r}; {wanted}")
 
 
 def checked(image: np.ndarray, dataset) -> np.ndarray:

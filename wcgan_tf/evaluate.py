@@ -23,7 +23,7 @@ def main() -> None:
         from wcgan_tf import classifiers, conditional, datasets, metrics
 
     config, prepare = cli.FLAGS.config, cli.command("prepare")
-    model = conditional.load(cli.model_folder(), cli.command("combine"))
+    model = conditional.load(cli.model_folder(), cli.command("combine", *cli.folders()))
     model.refuse_other(config.dataset.name)
     everything = list(range(len(datasets.label_names(config.dataset, prepare))))
     train, held_out = classifiers.without_held_out(

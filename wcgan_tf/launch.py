@@ -30,7 +30,7 @@ def main() -> int:
     config, hint = cli.FLAGS.config, cli.command("prepare")
     names = datasets.label_names(config.dataset, hint)
     chosen = cli.FLAGS.labels or [str(label) for label in range(len(names))]
-    labels = [datasets.parse_label(text, config.dataset, hint) for text in chosen]
+    labels = list(dict.fromkeys(datasets.parse_label(text, config.dataset, hint) for text in chosen))
     cores = sorted(os.sched_getaffinity(0))
     jobs = min(cli.FLAGS.jobs or len(cores), len(labels))
     shares: queue.Queue[set[int]] = queue.Queue()
@@ -41,14 +41,18 @@ def main() -> int:
     running: set[subprocess.Popen] = set()
     pool = ThreadPoolExecutor(jobs, initializer=lambda: os.sched_setaffinity(0, shares.get()))
     training = {pool.submit(_train, label, running): label for label in labels}
+    failed: list[int] = []
     try:
-        failed = sorted(training[done] for done in as_completed(training) if done.result() != 0)
+        for count, done in enumerate(as_completed(training), start=1):
+            if done.result() != 0:
+                failed.append(training[done])
+            print(f"{count} of {len(labels)} labels have ended", flush=True)
     except KeyboardInterrupt:
         _stop(training, running)
         print("stopped; the same command goes on from here")
         return 130
     if failed:
-        again = cli.command("launch", f"--workdir={cli.workdir()}", f"--labels={','.join(map(str, failed))}")
+        again = cli.command("launch", *cli.folders(), f"--labels={','.join(map(str, sorted(failed)))}")
         raise UserError(f"{len(failed)} of {len(labels)} labels did not finish (see above); to try again, run: {again}")
     print(f"trained {len(labels)} labels in {cli.workdir()}")
     return 0

@@ -19,6 +19,7 @@ from wcgan_tf.paths import LabelPaths
 SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
 GRID_SHARE = 0.1  # a picture, and a line where there is no terminal, with every tenth of the budget
 STATUS_SECONDS = 10.0
+FLUSH_SECONDS = 10
 GRID_SIDE = 8
 
 
@@ -70,8 +71,8 @@ class Recorder(keras.callbacks.Callback):
             "device": device,
             "threads": threads,
         }
-        side = min(GRID_SIDE**2, gan.settings.batch_size)
-        self._latents = tf.random.stateless_normal([side, gan.latent_size], [gan.settings.seed, label], alg="philox")
+        shape, seed = [GRID_SIDE**2, gan.latent_size], [gan.settings.seed, label]
+        self._latents = tf.random.stateless_normal(shape, seed, alg="philox")
         self._clock = Clock(gan)
         self._scalars = Marks(gan, SCALAR_SHARE, SCALAR_SECONDS)
         self._grids = Marks(gan, GRID_SHARE)
@@ -80,7 +81,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         _keep_rows_until(self._paths.metrics, int(self._gan.step))
-        self._writer = tf.summary.create_file_writer(str(self._paths.tensorboard))
+        self._writer = tf.summary.create_file_writer(str(self._paths.tensorboard), flush_millis=1000 * FLUSH_SECONDS)
         self.write_status("running")
 
     def on_train_batch_end(self, batch, logs=None):
@@ -98,7 +99,7 @@ class Recorder(keras.callbacks.Callback):
         self._writer.close()
 
     def write_status(self, state: str) -> None:
-        """Say in status.json how the label is: "running", "done", "stopped", "diverged" or "failed"."""
+        """Say in status.json how the label is: "running", "done", "stopped" or "diverged"."""
         now = {"state": state, "step": int(self._gan.step), "seconds": round(float(self._gan.seconds), 3)}
         rate = {"images_per_second": self._clock.images_per_second}
         files.write_json(self._paths.status, {**self._status, **now, **rate, "updated": time.time()})
@@ -106,8 +107,9 @@ class Recorder(keras.callbacks.Callback):
     def _write_scalars(self, logs):
         step, seconds = int(self._gan.step), round(float(self._gan.seconds), 3)
         scalars = {**{name: float(value) for name, value in logs.items()}, **self._clock.rate()}
+        row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
         with self._paths.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "seconds": seconds, **scalars}) + "\n")
+            file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)
@@ -121,9 +123,10 @@ class Recorder(keras.callbacks.Callback):
 class Progress(keras.callbacks.Callback):
     """A bar on a terminal; elsewhere a line with every tenth of the budget."""
 
-    def __init__(self, gan, title: str):
+    def __init__(self, gan, label: int, name: str):
         super().__init__()
-        self._gan, self._title = gan, title
+        self._gan = gan
+        self._title = f"label {label}" + (f" ({name})" if name != str(label) else "")
         self._console = rich.console.Console(highlight=False, soft_wrap=True)
         self._bar: rich.progress.Progress | None = None
         self._task = rich.progress.TaskID(0)
@@ -208,6 +211,13 @@ class Marks:
 def _keep_rows_until(metrics, step: int) -> None:
     """Drop what an earlier run logged after its last checkpoint: those steps are taken again."""
     if metrics.exists():
-        rows = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [row for row in rows if row.endswith("\n") and json.loads(row)["step"] <= step]
-        files.write_text(metrics, "".join(kept))
+        rows = metrics.read_text(encoding="utf-8", errors="replace").splitlines()
+        files.write_text(metrics, "".join(f"{row}\n" for row in rows if _step(row) <= step))
+
+
+def _step(row: str) -> float:
+    """The step of a row of metrics.jsonl; infinite where a kill left only a part of it."""
+    try:
+        return json.loads(row)["step"]
+    except (ValueError, KeyError, TypeError):
+        return math.inf

@@ -30,7 +30,7 @@ def main() -> None:
         from wcgan_tf import conditional, datasets
 
     columns, dataset, hint = cli.FLAGS.columns, cli.FLAGS.config.dataset, cli.command("prepare")
-    model = conditional.load(cli.model_folder(), cli.command("combine"))
+    model = conditional.load(cli.model_folder(), cli.command("combine", *cli.folders()))
     model.refuse_other(dataset.name)
     real = [datasets.label_images(dataset, "test", label, hint).images[:columns] for label in model.labels]
     made = [model.draw(label, columns, cli.FLAGS.seed) for label in model.labels]
@@ -55,7 +55,7 @@ def _draw(names: list[str], sides: dict[str, list[np.ndarray]], columns: int, pa
                 middle = 1 - (row + 0.5) / len(names)
                 axes.text(-0.02, middle, name[:20], transform=axes.transAxes, ha="right", va="center", parse_math=False)
     figure.tight_layout()
-    figure.savefig(path, format="png")
+    figure.savefig(path, format="png", bbox_inches="tight")
 
 
 def _block(rows: list[np.ndarray], columns: int) -> np.ndarray:

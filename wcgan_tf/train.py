@@ -18,7 +18,7 @@ EXIT_CODES = {"done": 0, "stopped": 75, "diverged": 1}  # 75: EX_TEMPFAIL, start
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
-    flags.DEFINE_string("label", None, "The label: an index such as 3, or a name such as cat.", required=True)
+    flags.DEFINE_string("label", "", "The label: an index such as 3, or a name such as cat.")
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from wcgan_tf import checkpoint, datasets, devices, export, models, monitor
+from wcgan_tf import checkpoint, datasets, devices, export, files, models, monitor
 from wcgan_tf.gan import WassersteinGAN
 from wcgan_tf.paths import LabelPaths
 
@@ -28,7 +28,12 @@ def train_label(config, data: datasets.LabelImages, paths: LabelPaths) -> str:
         with the last good checkpoint kept.
     """
     strategy = devices.own(config.train.device)
-    checkpoint.claim(paths, config, data)
+    with files.only_one(paths.folder):
+        checkpoint.claim(paths, config, data)
+        return _train(config, data, paths, strategy)
+
+
+def _train(config, data: datasets.LabelImages, paths: LabelPaths, strategy: tf.distribute.Strategy) -> str:
     keras.utils.set_random_seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
     with strategy.scope():
         gan = _build(config, data)
@@ -64,14 +69,16 @@ def _adam(learning_rate: float) -> keras.optimizers.Adam:
 def _fit(gan, config, data, paths: LabelPaths, device: str) -> str:
     checkpoints = checkpoint.Checkpoints(gan, paths, config.train.checkpoint_seconds)
     resumed = checkpoints.restore()
-    progress = monitor.Progress(gan, f"label {data.label} ({data.name})")
-    progress.say(f"{len(data.images)} images, {device}" + (f", goes on from step {int(gan.step)}" if resumed else ""))
+    progress = monitor.Progress(gan, data.label, data.name)
     recorder = monitor.Recorder(gan, paths, data.label, data.name, device, devices.cpu_threads())
     budget = monitor.Budget(gan, config.train)
     with _stopped_by_signals(budget):
         if budget.spent():
             budget.state = "done"
+            progress.say("nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on")
         else:
+            going_on = f", goes on from step {int(gan.step)}" if resumed else ""
+            progress.say(f"{len(data.images)} images, {device}{going_on}")
             with progress.shown():
                 gan.fit(_steps_left(gan), callbacks=[budget, recorder, progress, checkpoints], verbose=0, shuffle=False)
         if budget.state != "diverged":
