@@ -21,7 +21,7 @@ ENLARGED_SIDE = 48  # smaller images are enlarged smoothly to this: large square
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True, model=True)
-    flags.DEFINE_integer("columns", 10, "Images of each kind in a row.", lower_bound=1)
+    flags.DEFINE_integer("columns", 10, "Images of each kind in a row.", lower_bound=1, upper_bound=100)
     flags.DEFINE_integer("seed", 0, "Of the generated images.", lower_bound=0)
 
 
