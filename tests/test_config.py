@@ -40,7 +40,8 @@ def test_a_config_file_is_accepted_and_opens_with_its_command(path):
         ("dataset.resolution", 30, "dataset.resolution is 30"),
         ("dataset.name", "../etc", "dataset.name is '../etc'"),
         ("dataset.data_dir", "", "dataset.data_dir is empty"),
-        ("dataset.root", "photos", "dataset.root"),
+        ("dataset.name", "a//b", "dataset.name is 'a//b'"),
+        ("dataset.root", "photos", "dataset.root is set; give its images a name of their own"),
     ],
 )
 def test_an_impossible_value_is_named(name, value, words):

@@ -94,7 +94,10 @@ def test_a_label_that_fails_leaves_the_others(tmp_path):
     file.write_bytes(file.read_bytes()[:1000])
     done = run("launch", "--labels=4,5", *STEPS, folder=tmp_path, check=False)
     assert done.returncode == 1
-    assert "00004.npy is missing or damaged; run again: python -m wcgan_tf.prepare" in done.stdout
+    assert (
+        "00004.npy is missing or damaged; delete data/digits-8/train/00004.json and run: python -m wcgan_tf.prepare"
+        in done.stdout
+    )
     assert "label 5: done" in done.stdout
     assert "1 of 2 labels did not finish" in done.stderr
     assert "--labels=4" in done.stderr

@@ -8,9 +8,11 @@ The way the data flows; programs meet only in files:
 The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
 
     errors                           what a user can mend, said in one line
-    config  paths  files             settings; the name of every file; files that appear whole or not at all
-    cli  images  losses              flags and exit codes; uint8 <-> [-1, 1] and grids; the formulas
+    config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
+    cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
+    sources                          the table of data sets
     models  devices  datasets        networks; which device is ours; one label's images
+    sorting                          a source's images, sorted by label
     gan                              the keras.Model with `train_step`
     checkpoint  monitor  export      go on where a run stopped; watch it; write its generator
     training  conditional            one label from images to generator; all labels as one model

@@ -47,8 +47,8 @@ def default_config() -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(
         {
             "dataset": {
-                "name": "digits",  # "digits", or any image classification set of TensorFlow Datasets
-                "root": "",  # the folder of images that a folder data set is read from
+                "name": "digits",  # "digits", one of TensorFlow Datasets, or your own name for `root`
+                "root": "",  # a folder of images, <root>/train/<label>/ and <root>/val/<label>/; "" reads none
                 "tfds_dir": "",  # where TensorFlow Datasets keeps its files; "" is its own default
                 "data_dir": "data",  # where `prepare` writes
                 "resolution": 8,  # side of the square images, in pixels
@@ -113,10 +113,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
     for name, (low, high) in RANGES.items():
         if not low <= (value := get(config, name)) <= high:  # also refuses nan
             raise UserError(f"{name} is {value}; it may be {low:g} to {high:g}")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", config.dataset.name):
-        raise UserError(f"dataset.name is {config.dataset.name!r}; type a name such as digits or cifar10")
-    if config.dataset.root:
-        raise UserError("dataset.root is set, but no data set of this version is read from a folder; leave it empty")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z0-9_]+)*(:[0-9.]+)?", config.dataset.name):
+        raise UserError(
+            f"dataset.name is {config.dataset.name!r}; type a name such as digits, cifar10 or imagenet_resized/64x64"
+        )
+    if config.dataset.root and config.dataset.name == "digits":
+        raise UserError("dataset.root is set; give its images a name of their own: --config.dataset.name=my_photos")
     if not config.dataset.data_dir:
         raise UserError("dataset.data_dir is empty; type --config.dataset.data_dir=data")
     if not config.train.max_steps and not config.train.max_seconds:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,18 +33,26 @@ def publish(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a folder for this process; the system lets go of it when the process ends, however it ends.
 
+    Args:
+        waiting: called where another process holds it, before waiting until that has ended.
+
     Raises:
-        UserError: where another process holds it.
+        UserError: where another process holds it, and `waiting` is None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder} is in use by another process; wait for it, or type another --workdir") from None
+            if waiting is None:
+                raise UserError(
+                    f"{folder} is in use by another process; wait for it, or type another --workdir"
+                ) from None
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

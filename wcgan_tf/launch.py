@@ -22,15 +22,13 @@ from wcgan_tf.errors import UserError
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
-    flags.DEFINE_list("labels", [], "The labels, by index or name, separated by commas; all where not given.")
+    flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all where not given.")
     flags.DEFINE_integer("jobs", None, "Processes at a time; one per core where not given.", lower_bound=1)
 
 
 def main() -> int:
     config, hint = cli.FLAGS.config, cli.command("prepare")
-    names = datasets.label_names(config.dataset, hint)
-    chosen = cli.FLAGS.labels or [str(label) for label in range(len(names))]
-    labels = list(dict.fromkeys(datasets.parse_label(text, config.dataset, hint) for text in chosen))
+    labels = datasets.parse_labels(cli.FLAGS.labels, datasets.label_names(config.dataset, hint))
     cores = sorted(os.sched_getaffinity(0))
     jobs = min(cli.FLAGS.jobs or len(cores), len(labels))
     shares: queue.Queue[set[int]] = queue.Queue()

@@ -15,7 +15,8 @@ class DatasetPaths:
     @classmethod
     def of(cls, dataset) -> "DatasetPaths":
         """The folder of the settings `config.dataset`."""
-        return cls(Path(dataset.data_dir) / f"{dataset.name}-{dataset.resolution}")
+        name = dataset.name.replace("/", "-").replace(":", "-")  # imagenet_resized/64x64:0.1.0
+        return cls(Path(dataset.data_dir) / f"{name}-{dataset.resolution}")
 
     @property
     def info(self) -> Path:
@@ -26,6 +27,12 @@ class DatasetPaths:
 
     def record(self, split: str, label: int) -> Path:
         return self.folder / split / f"{label:0{LABEL_DIGITS}d}.json"
+
+    def unfinished(self, split: str) -> Path:
+        return self.folder / "unfinished" / split
+
+    def sorting_state(self, split: str) -> Path:
+        return self.unfinished(split) / "state.json"
 
     def classifier(self, digest: str) -> Path:
         return self.folder / "classifiers" / f"domain-{digest}.weights.h5"

@@ -1,0 +1,30 @@
+"""ImageNet-1k at 64x64, from a folder of its photographs: a thousand labels, for a cluster.
+
+    python -m wcgan_tf.prepare --config configs/imagenet64.py --config.dataset.root=/where/imagenet/is
+    sbatch --ntasks=1000 --gpus-per-task=1 slurm/train.sbatch --config configs/imagenet64.py
+    python -m wcgan_tf.combine --config configs/imagenet64.py
+    python -m wcgan_tf.evaluate --config configs/imagenet64.py
+
+The folder is the usual one: <root>/train/n01440764/*.JPEG and <root>/val/n01440764/*.JPEG.  Where it also has
+synset_words.txt or LOC_synset_mapping.txt, a label is called by its words.  Where TensorFlow Datasets has ImageNet
+prepared, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its folder>.
+"""
+
+from wcgan_tf.config import default_config
+
+
+def get_config():
+    config = default_config()
+    config.dataset.name = "imagenet64"
+    config.dataset.root = "imagenet"
+    config.dataset.resolution = 64
+    config.dataset.flip = True
+    config.model.width = 64
+    config.model.latent_size = 128
+    config.train.gp_weight = 2.0
+    config.train.gp_every = 4
+    config.train.generator_learning_rate = 5e-4
+    config.train.critic_learning_rate = 1e-3
+    config.train.max_seconds = 3600.0
+    config.evaluate.num_per_label = 50
+    return config

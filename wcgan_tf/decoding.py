@@ -1,0 +1,51 @@
+"""Any picture -> square uint8 pixels of the resolution and the channels that are asked for.  Pillow; no TensorFlow."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Content = Path | bytes | np.ndarray
+
+
+class Square(NamedTuple):
+    """A picture as uint8 [resolution, resolution, channels], and whether it had another size before."""
+
+    pixels: np.ndarray
+    resized: bool
+
+
+def square(content: Content, resolution: int, channels: int) -> Square:
+    """Centre-crop to a square, resize with antialiasing (Lanczos), and turn to grey (1 channel) or RGB (3 channels).
+
+    Args:
+        content: a file, the bytes of one, or uint8 [H, W, 1 or 3].  A photograph is turned upright as its EXIF says;
+            what is transparent becomes white; 16 bits become 8.
+
+    Raises:
+        Exception: whatever Pillow raises on a file that is damaged or no image.
+    """
+    if isinstance(content, np.ndarray):
+        image = Image.fromarray(content[..., 0] if content.shape[-1] == 1 else content)
+    else:
+        image = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
+    with image:
+        upright = ImageOps.exif_transpose(image)
+        plain = _plain(upright, "L" if channels == 1 else "RGB")
+    size = (resolution, resolution)
+    fitted = plain if plain.size == size else ImageOps.fit(plain, size, Image.Resampling.LANCZOS)
+    pixels = np.asarray(fitted, np.uint8).reshape(resolution, resolution, channels)
+    return Square(pixels, resized=plain.size != size)
+
+
+def _plain(image: Image.Image, mode: str) -> Image.Image:
+    """The image without palette, transparency, 16 bits or printer's colours."""
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would cut off at 255
+        image = Image.fromarray(np.round(np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        coloured = image.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        image = Image.alpha_composite(white, coloured)
+    return image.convert(mode)
