@@ -19,6 +19,7 @@ def get_config():
     config.dataset.flip = True
     config.model.width = 32
     config.model.latent_size = 128
+    config.model.batch_deviation = True
     config.train.gp_weight = 2.0
     config.train.gp_every = 4
     config.train.generator_learning_rate = 5e-4

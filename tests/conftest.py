@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")  # as wcgan_tf.cli does
 
 from wcgan_tf import devices
 from wcgan_tf.config import default_config

@@ -1,5 +1,8 @@
 """Wrong input: one line, an exit code that is not 0, no traceback, nothing written."""
 
+import subprocess
+import sys
+
 import pytest
 from conftest import run
 
@@ -23,6 +26,12 @@ WRONG = [
     (["--label=-1"], "there is no label '-1'; type 0 to 9"),
     (["--label=3", "--workdir=broken.py"], "broken.py/labels/00003: Not a directory"),
     (["--label=3", "--config.train.device=gpu"], "train.device is gpu, but TensorFlow sees none"),
+    (["--label=3", "--config.dataset.resolution=30"], "dataset.resolution is 30, which halving does not bring to 4"),
+    (["--label=3", "--config.dataset.resolution=0"], "dataset.resolution is 0"),
+    (["--label=3", "--config.model.width=-1"], "model.width is -1"),
+    (["--label=3", "--config.train.precision=float16"], "whose range is too small"),
+    (["--label=3", "--config.dataset.name=cifar10"], "no images of label 3 in data/cifar10-8; run: python -m wcgan_tf"),
+    (["--label=cat", "--config.dataset.name=cifar10"], "there is no data/cifar10-8/dataset.json; run: python -m wcgan"),
 ]
 
 
@@ -38,6 +47,49 @@ def test_wrong_input_is_one_line(tmp_path, arguments, words):
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert [path.name for path in tmp_path.iterdir()] == ["broken.py"]
+
+
+def test_the_config_file_may_come_last(tmp_path):
+    config = "from wcgan_tf.config import default_config as get_config\n"
+    (tmp_path / "mine.py").write_text(config)
+    arguments = ["--label=99", "--config.train.seed=4", "--config", "mine.py"]
+    done = run("train", *arguments, folder=tmp_path, check=False)
+    assert done.stderr == "error: digits has no label 99; type 0 to 9\n"
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path):
+    """Root may write anywhere; /proc lets nobody make a folder."""
+    done = run("train", "--label=3", "--workdir=/proc/run", folder=tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: /proc/run")
+    assert done.stderr.count("\n") == 1
+
+
+def full_disk(size: str, folder) -> list[str]:
+    """A prefix that runs a command with a file system of this size at `folder`, or a skip with the reason."""
+    mount = f'mount -t tmpfs -o size={size} none "{folder}" && exec "$@"'
+    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+    try:
+        subprocess.run([*prefix, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"mounting is not allowed here: {error}")
+    return prefix
+
+
+@pytest.mark.parametrize("size", ["64k", "1m"])
+def test_a_full_disk_is_one_line(tmp_path, size):
+    (tmp_path / "run").mkdir()
+    command = [*full_disk(size, tmp_path / "run"), sys.executable, "-m", "wcgan_tf.train", "--label=3", "--workdir=run"]
+    done = subprocess.run(
+        [*command, "--config.train.max_seconds=0", "--config.train.max_steps=20"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "No space left on device" in done.stderr or "no space is left on the device" in done.stderr
 
 
 @pytest.mark.parametrize("program", ["prepare", "train", "launch", "combine", "evaluate", "report"])

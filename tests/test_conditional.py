@@ -25,15 +25,15 @@ def made(tmp_path_factory):
     settings.width = 4
     generators, weights = {}, {}
     for label in PRESENT:
-        generator, _ = models.build(settings, 8, 1)
+        generator = models.generator(settings, 8, 1)
         for i, variable in enumerate(generator.variables):  # BatchNorm's statistics too
             noise = tf.random.stateless_normal(variable.shape, [label, i])
             variable.assign(tf.abs(noise) + 0.1 if "variance" in variable.path else variable + 0.3 * noise)
         export.export_generator(generator, settings.latent_size, folder / str(label))
         generators[label], weights[label] = generator, export.read_weights(folder / str(label), "")
-    module, signature = conditional.build(settings, weights, num_labels=6, resolution=8, channels=1)
+    module, signatures = conditional.build(settings, weights, num_labels=6, resolution=8, channels=1)
     paths = ModelPaths(folder / "combined")
-    export.save(module, signature, paths.saved_model)
+    export.save(module, signatures, paths.saved_model)
     labels = [{"label": label, "name": f"name {label}"} for label in PRESENT]
     paths.manifest.write_text(json.dumps({"dataset": "digits", "latent_size": 64, "labels": labels}))
     return folder, generators
@@ -68,6 +68,27 @@ def test_an_exported_generator_is_the_generator(made):
         loaded = tf.saved_model.load(str(made[0] / str(label)))
         images = loaded.signatures["serving_default"](latents=latents(4))["images"]
         np.testing.assert_array_equal(images, to_uint8(generator(latents(4))))
+
+
+def test_an_exported_generator_draws_image_i_from_seed_and_i_alone(made):
+    generate = tf.saved_model.load(str(made[0] / "2")).signatures["generate"]
+
+    def images(num, seed):
+        return generate(num=tf.constant(num), seed=tf.constant(seed, tf.int64))["images"].numpy()
+
+    seven = images(7, 5)
+    assert seven.shape == (7, 8, 8, 1)
+    assert seven.dtype == np.uint8
+    np.testing.assert_array_equal(images(3, 5), seven[:3])
+    assert len({image.tobytes() for image in (*seven, *images(7, 6))}) == 14
+    assert images(0, 5).shape == (0, 8, 8, 1)
+
+
+def test_latents_are_normally_distributed():
+    latents = export.latents_of(tf.range(4000, dtype=tf.int64), tf.constant(1, tf.int64), 16).numpy()
+    assert latents.mean() == pytest.approx(0, abs=0.02)
+    assert latents.std() == pytest.approx(1, abs=0.02)
+    assert np.abs(np.corrcoef(latents.T) - np.eye(16)).max() < 0.1
 
 
 def test_no_labels_make_no_images(serve):

@@ -25,37 +25,23 @@ def palette() -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize(
-    ("content", "colour"),
-    [
-        (stored(one_colour("RGB", (10, 200, 30))), (10, 200, 30)),
-        (stored(one_colour("L", 77)), (77, 77, 77)),
-        (stored(one_colour("1", 1)), (255, 255, 255)),
-        (stored(palette()), (10, 200, 30)),
-        (stored(one_colour("RGBA", (10, 200, 30, 255))), (10, 200, 30)),
-        (stored(one_colour("RGBA", (10, 200, 30, 0))), (255, 255, 255)),
-        (stored(one_colour("LA", (100, 0))), (255, 255, 255)),
-        (stored(palette(), transparency=1), (255, 255, 255)),
-        (stored(one_colour("I;16", 257 * 50)), (50, 50, 50)),
-        (stored(one_colour("CMYK", (255, 0, 0, 0)), "JPEG", quality=100), (0, 255, 255)),
-        (np.full([6, 6, 1], 9, np.uint8), (9, 9, 9)),
-        (np.full([6, 6, 3], 9, np.uint8), (9, 9, 9)),
-    ],
-    ids=[
-        "rgb",
-        "grey",
-        "bit",
-        "palette",
-        "opaque",
-        "clear",
-        "grey clear",
-        "palette clear",
-        "16 bits",
-        "cmyk",
-        "grey array",
-        "rgb array",
-    ],
-)
+KINDS = {  # how an image is stored, and the colour that must come out
+    "rgb": (stored(one_colour("RGB", (10, 200, 30))), (10, 200, 30)),
+    "grey": (stored(one_colour("L", 77)), (77, 77, 77)),
+    "one bit": (stored(one_colour("1", 1)), (255, 255, 255)),
+    "palette": (stored(palette()), (10, 200, 30)),
+    "opaque": (stored(one_colour("RGBA", (10, 200, 30, 255))), (10, 200, 30)),
+    "clear": (stored(one_colour("RGBA", (10, 200, 30, 0))), (255, 255, 255)),
+    "grey and clear": (stored(one_colour("LA", (100, 0))), (255, 255, 255)),
+    "palette and clear": (stored(palette(), transparency=1), (255, 255, 255)),
+    "16 bits": (stored(one_colour("I;16", 257 * 50)), (50, 50, 50)),
+    "cmyk": (stored(one_colour("CMYK", (255, 0, 0, 0)), "JPEG", quality=100), (0, 255, 255)),
+    "grey array": (np.full([6, 6, 1], 9, np.uint8), (9, 9, 9)),
+    "rgb array": (np.full([6, 6, 3], 9, np.uint8), (9, 9, 9)),
+}
+
+
+@pytest.mark.parametrize(("content", "colour"), KINDS.values(), ids=KINDS)
 def test_every_mode_becomes_rgb(content, colour):
     pixels, resized = square(content, 6, 3)
     assert pixels.dtype == np.uint8

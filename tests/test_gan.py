@@ -1,68 +1,159 @@
 """The train step: who moves when, what is random, and what the average is."""
 
-import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from wcgan_tf import datasets, models
-from wcgan_tf.gan import WassersteinGAN
+from wcgan_tf import augment, datasets, devices, losses, training
+from wcgan_tf.gan import LabelGAN
+from wcgan_tf.objectives import OBJECTIVES
 
 LABEL = 3
 
 
-def make(config, label=LABEL, seed=0) -> WassersteinGAN:
-    keras.utils.set_random_seed(seed)
+def make(config, label=LABEL, seed=None) -> LabelGAN:
+    if seed is not None:
+        config = config.copy_and_resolve_references()
+        config.train.seed = seed
     data = datasets.label_images(config.dataset, "train", label, "")
-    generator, critic = models.build(config.model, 8, 1)
-    average, _ = models.build(config.model, 8, 1)
-    gan = WassersteinGAN(generator, critic, average, data.images, config.train, config.model.latent_size, False, label)
-    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3), jit_compile=False)
-    return gan
+    config = config.copy_and_resolve_references()
+    config.train.jit_compile = "off"
+    return training.build(config, data, devices.own("cpu"))
 
 
 def values(model, trainable=True) -> list[np.ndarray]:
     return [variable.numpy() for variable in (model.trainable_variables if trainable else model.variables)]
 
 
+def real_images(config):
+    return tf.random.stateless_uniform([config.train.batch_size, 8, 8, 1], [1, 2], -1, 1)
+
+
+def moved(before, after) -> int:
+    """How many of the variables changed."""
+    return sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
 def same(before, after) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_a_critic_step_moves_only_the_critic_and_a_generator_step_only_the_generator(config):
-    gan = make(config)
-    _, latents, mixes, _ = gan._draw()
-    real = tf.random.stateless_uniform([config.train.batch_size, 8, 8, 1], [1, 2], -1, 1)
+EVERY_WAY = pytest.mark.parametrize(
+    ("objective", "architecture", "precision"),
+    [
+        ("wasserstein", "dcgan", "float32"),
+        ("wasserstein", "resnet", "mixed_bfloat16"),
+        ("dcgan", "dcgan", "float32"),
+        ("dcgan", "resnet", "float32"),
+    ],
+)
+
+
+def ways(config, objective, architecture, precision):
+    config.train.objective, config.model.architecture = objective, architecture
+    config.train.precision, config.model.batch_deviation = precision, True
+    config.train.augment, config.dataset.flip = "color,translation,cutout", True
+    return config
+
+
+@EVERY_WAY
+def test_a_critic_step_moves_only_the_critic_and_a_generator_step_only_the_generator(
+    config, objective, architecture, precision
+):
+    gan = make(ways(config, objective, architecture, precision))
+    draws = gan._draw()
     generator, critic = values(gan.generator), values(gan.critic)
-    gan._critic_step(0, real, latents[0], mixes[0])
+    gan._critic_step(0, real_images(config), draws.latents[0], draws.mixes[0], draws.augments[0])
     assert same(generator, values(gan.generator))
-    assert not same(critic, values(gan.critic))
+    constant = objective == "wasserstein"  # the last bias: adding it to all scores leaves E[D(real)] - E[D(fake)]
+    assert moved(critic, values(gan.critic)) == len(critic) - constant
     critic = values(gan.critic)
-    gan._generator_step(latents[1])
+    gan._generator_step(draws.latents[1], draws.augments[1, 0])
     assert same(critic, values(gan.critic))
-    assert not same(generator, values(gan.generator))
+    assert moved(generator, values(gan.generator)) == len(generator)
+
+
+@EVERY_WAY
+def test_a_few_steps_move_the_loss_and_log_their_means(config, objective, architecture, precision):
+    gan = make(ways(config, objective, architecture, precision))
+    logs = gan.fit(tf.data.Dataset.range(3), verbose=0, shuffle=False).history
+    assert set(logs) == set(OBJECTIVES[objective].logged)
+    assert all(np.isfinite(value).all() for value in logs.values())
+    assert gan.finite()
+
+
+def test_in_bfloat16_the_gradients_are_those_of_float32_but_for_rounding(config):
+    config.model.width, config.train.batch_size = 16, 64
+    norms = []
+    for precision in ("float32", "mixed_bfloat16"):
+        config.train.precision = precision
+        gan = make(config)
+        draws = gan._draw()
+        fake = gan.generator(draws.latents[0])
+        norms.append(losses.gradient_norm(gan.critic, real_images(config), fake, draws.mixes[0]).numpy())
+    assert norms[1].dtype == np.float32
+    np.testing.assert_allclose(norms[1], norms[0], rtol=0.05)
+    assert not np.array_equal(norms[0], norms[1])
+
+
+def test_real_and_fake_images_are_augmented_alike_and_apart(config, monkeypatch):
+    seen = []
+
+    def spy(images, draws, kinds, mirror):
+        seen.append((draws.numpy().tobytes(), kinds, mirror))
+        return images
+
+    monkeypatch.setattr(augment, "augment", spy)
+    config.train.augment, config.dataset.flip, config.train.critic_steps = "color,cutout", True, 2
+    make(config).train_step(None)
+    assert len(seen) == 5  # real and fake in two critic steps, fake in the generator's
+    assert {(kinds, mirror) for _, kinds, mirror in seen} == {(("color", "cutout"), True)}
+    assert len({draws for draws, _, _ in seen}) == 5
+
+
+def test_dcgan_begins_with_its_published_weights(config):
+    config.train.objective, config.model.width = "dcgan", 32
+    gan = make(config)
+    kernels = [v for n in (gan.generator, gan.critic) for v in n.trainable_variables if v.name == "kernel"]
+    assert len(kernels) == 4
+    for kernel in kernels:
+        assert np.std(kernel) == pytest.approx(0.02, rel=0.1)
+    gammas = [v for v in gan.generator.trainable_variables if v.name == "gamma"]
+    assert np.mean(gammas[0]) == pytest.approx(1, abs=0.02)
+    assert np.std(gammas[0]) == pytest.approx(0.02, rel=0.5)
+    assert (gan.critic_optimizer.beta_1, gan.critic_optimizer.beta_2) == (0.5, 0.999)
+
+
+def test_a_weight_that_is_not_finite_is_noticed(config):
+    gan = make(config)
+    assert gan.finite()
+    variable = gan.generator.variables[-1]
+    variable.assign(tf.fill(variable.shape, np.inf))
+    assert not gan.finite()
 
 
 def test_a_step_draws_from_seed_label_and_step_alone(config):
-    first, again = make(config)._draw(), make(config, seed=5)._draw()
-    other_label, other_step = make(config, label=4)._draw(), make(config)
+    first, again = make(config)._draw(), make(config)._draw()
+    other_label, other_seed, other_step = make(config, label=4)._draw(), make(config, seed=5)._draw(), make(config)
     other_step.step.assign(1)
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
-    for other in (other_label, other_step._draw()):
+    for other in (other_label, other_seed, other_step._draw()):
         assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
 def test_draws_are_what_they_should_be(config):
     config.train.batch_size, config.train.critic_steps = 4096, 2
     gan = make(config)
-    indices, latents, mixes, mirrored = gan._draw()
+    indices, latents, mixes, augments = gan._draw()
     assert indices.shape == (2, 4096)
     assert set(np.unique(indices)) == set(range(len(gan.images)))
     assert latents.shape == (3, 4096, config.model.latent_size)
     assert abs(np.mean(latents)) < 0.02
     assert abs(np.std(latents) - 1) < 0.02
     assert 0 <= np.min(mixes) < 0.01 < 0.99 < np.max(mixes) <= 1
-    assert abs(np.mean(mirrored) - 0.5) < 0.05
+    assert augments.shape == (3, 2, 4096, augment.DRAWS)
+    assert 0 <= np.min(augments) < 0.01 < 0.99 < np.max(augments) < 1
 
 
 def test_the_average_follows_with_its_ramp_batch_statistics_included(config):
@@ -76,7 +167,7 @@ def test_the_average_follows_with_its_ramp_batch_statistics_included(config):
         gan.step.assign(step)
         gan._average_step()
         for after, value in zip(values(gan.average, trainable=False), start, strict=True):
-            np.testing.assert_allclose(after, decay * value + (1 - decay), rtol=1e-5)
+            np.testing.assert_allclose(after, decay * value + (1 - decay), rtol=1e-5, atol=1e-7)
 
 
 def test_the_learning_rate_falls_in_the_second_half(config):
@@ -106,13 +197,12 @@ def test_progress_is_the_larger_share(config):
 def test_the_penalty_is_due_every_nth_critic_step(config):
     config.train.gp_every, config.train.critic_steps = 3, 2
     gan = make(config)
-    _, latents, mixes, _ = gan._draw()
-    real = tf.random.stateless_uniform([config.train.batch_size, 8, 8, 1], [1, 2], -1, 1)
-    fake = gan.generator(latents[0])
+    draws, real = gan._draw(), real_images(config)
+    fake = gan.generator(draws.latents[0])
     due = []
     for step in range(3):
         gan.step.assign(step)
-        due += [float(gan._penalty(turn, real, fake, mixes[turn])) > 0 for turn in range(2)]
+        due += [float(gan._penalty(turn, real, fake, draws.mixes[turn])) > 0 for turn in range(2)]
     assert due == [True, False, False, True, False, False]
     assert float(gan.means["gradient_penalty"].count) == 2
 

@@ -54,8 +54,8 @@ def test_a_program_imports_no_program():
         assert not imported(PACKAGE / f"{program}.py") & set(PROGRAMS)
 
 
-def test_settings_flags_and_labels_need_no_tensorflow():
-    code = "import sys, wcgan_tf.train, wcgan_tf.launch, wcgan_tf.datasets; sys.exit('tensorflow' in sys.modules)"
+def test_settings_flags_labels_and_folders_of_images_need_no_tensorflow():
+    code = "import sys, wcgan_tf.prepare, wcgan_tf.train, wcgan_tf.launch; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

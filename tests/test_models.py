@@ -1,37 +1,122 @@
+"""The networks: what goes in and comes out, how wide they are, and which have BatchNorm."""
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from wcgan_tf import models
 from wcgan_tf.config import default_config
+from wcgan_tf.models.blocks import BatchDeviation
+
+BOTH = pytest.mark.parametrize("architecture", sorted(models.ARCHITECTURES))
 
 
-@pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (28, 1), (32, 3), (48, 3), (64, 3)])
-def test_shapes_types_and_ranges(resolution, channels):
-    settings = default_config().model
-    settings.width = 4
-    generator, critic = models.build(settings, resolution, channels)
-    images = generator(100 * tf.random.stateless_normal([5, settings.latent_size], [0, 1]))
-    assert images.shape == (5, resolution, resolution, channels)
+def settings(architecture="dcgan", width=4, batch_deviation=False):
+    model = default_config().model
+    model.architecture, model.width, model.batch_deviation = architecture, width, batch_deviation
+    return model
+
+
+def layers_of(network, kind) -> list:
+    return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
+
+
+def kernels(network) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in network.trainable_variables if len(variable.shape) == 4]
+
+
+@BOTH
+@pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (28, 1), (32, 3), (48, 3), (64, 3), (128, 3), (256, 3)])
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_shapes_types_and_ranges(architecture, resolution, channels, precision):
+    model = settings(architecture, batch_deviation=resolution == 32)
+    generator = models.generator(model, resolution, channels, precision)
+    critic = models.critic(model, resolution, channels, precision)
+    images = generator(100 * tf.random.stateless_normal([3, model.latent_size], [0, 1]))
+    assert images.shape == (3, resolution, resolution, channels)
     assert images.dtype == tf.float32
     assert np.abs(images).max() <= 1.0
     scores = critic(images)
-    assert scores.shape == (5,)
+    assert scores.shape == (3,)
     assert scores.dtype == tf.float32
+    assert {variable.dtype for variable in generator.variables + critic.variables} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
 
 
-def test_the_width_doubles_with_every_halving():
-    settings = default_config().model
-    settings.width = 8
-    generator, critic = models.build(settings, 32, 3)
-    assert [kernel.shape[-1] for kernel in critic.trainable_variables if len(kernel.shape) == 4] == [8, 16, 32]
-    assert [kernel.shape[-2] for kernel in generator.trainable_variables if len(kernel.shape) == 4] == [16, 8, 3]
+@BOTH
+def test_a_critic_has_no_batch_norm_and_a_discriminator_has(architecture):
+    norms = keras.layers.BatchNormalization
+    assert not layers_of(models.critic(settings(architecture), 32, 3), norms)
+    assert layers_of(models.critic(settings(architecture), 32, 3, batch_norm=True), norms)
+    assert layers_of(models.generator(settings(architecture), 32, 3), norms)
 
 
-def test_the_critic_scores_each_image_alone():
-    settings = default_config().model
-    _, critic = models.build(settings, 8, 1)
+@BOTH
+@pytest.mark.parametrize("batch_deviation", [False, True])
+def test_the_critic_scores_each_image_alone_but_for_the_deviation(architecture, batch_deviation):
+    critic = models.critic(settings(architecture, batch_deviation=batch_deviation), 8, 1)
     images = tf.random.stateless_normal([6, 8, 8, 1], [0, 1])
-    together = critic(images, training=True)
-    alone = [float(critic(images[i : i + 1], training=True)[0]) for i in range(6)]
-    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
+    together = critic(images, training=True).numpy()
+    alone = np.array([float(critic(images[i : i + 1], training=True)[0]) for i in range(6)])
+    if batch_deviation:
+        difference = together - alone
+        assert np.abs(difference).min() > 1e-4
+        np.testing.assert_allclose(difference, difference[0], rtol=1e-2)  # the same one channel for each
+    else:
+        np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_the_deviation_is_the_one_known_on_paper():
+    features = np.zeros([2, 1, 1, 2], np.float32)
+    features[0, 0, 0], features[1, 0, 0] = (1, 10), (3, 10)  # deviations 1 and 0
+    out = BatchDeviation()(tf.constant(features)).numpy()
+    np.testing.assert_array_equal(out[..., :2], features)
+    np.testing.assert_allclose(out[..., 2], 0.5, atol=1e-4)
+
+
+def test_the_gradient_of_the_deviation_is_finite_where_all_images_are_the_same():
+    features = tf.ones([4, 2, 2, 3])
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        total = tf.reduce_sum(BatchDeviation()(features))
+    assert np.isfinite(tape.gradient(total, features)).all()
+
+
+def test_norms_and_means_are_taken_in_float32():
+    """In bfloat16, with 8 bits, 256 + 1 is 256: an average over values around 256 shows in what it was taken."""
+    features = tf.cast(tf.fill([4, 2, 2, 1], 256.0), tf.bfloat16)
+    spread = features + tf.cast(tf.reshape([0.0, 2.0, 4.0, 6.0], [4, 1, 1, 1]), tf.bfloat16)
+    norm = keras.layers.BatchNormalization(dtype="mixed_bfloat16", epsilon=0.0)
+    normed = tf.cast(norm(spread, training=True), tf.float32).numpy()[:, 0, 0, 0]
+    np.testing.assert_allclose(normed, np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=0.01)
+    assert norm.moving_mean.dtype == "float32"
+    deviation = tf.cast(BatchDeviation(dtype="mixed_bfloat16")(spread)[0, 0, 0, 1], tf.float32)
+    assert float(deviation) == pytest.approx(np.sqrt(5), rel=0.01)
+
+
+def test_dcgans_width_doubles_with_every_halving_up_to_eight_times():
+    generator, critic = models.generator(settings(width=8), 32, 3), models.critic(settings(width=8), 32, 3)
+    assert [shape[-1] for shape in kernels(critic)] == [8, 16, 32]
+    assert [shape[-2] for shape in kernels(generator)] == [16, 8, 3]
+    assert [shape[-1] for shape in kernels(models.critic(settings(width=2), 256, 3))] == [2, 4, 8, 16, 16, 16]
+
+
+def test_resnet_at_32_is_the_papers_table():
+    """Gulrajani 2017, appendix F: 4x4x128, three blocks up; two blocks down, two plain; 3x3 convolutions of 128."""
+    generator = models.generator(settings("resnet", width=128), 32, 3)
+    critic = models.critic(settings("resnet", width=128), 32, 3)
+    assert generator.start.kernel.shape == (64, 4 * 4 * 128)
+    big = [shape for shape in kernels(generator) if shape[:2] == (3, 3)]
+    assert big == [(3, 3, 128, 128)] * 6 + [(3, 3, 128, 3)]
+    big = [shape for shape in kernels(critic) if shape[:2] == (3, 3)]
+    assert big == [(3, 3, 3, 128)] + [(3, 3, 128, 128)] * 7
+    x = tf.zeros([1, 32, 32, 3])
+    sides = [(x := block(x)).shape[1] for block in critic.blocks]
+    assert sides == [16, 8, 8, 8]
+
+
+def test_resnet_at_64_widens_towards_the_coarse_end():
+    generator = models.generator(settings("resnet", width=2), 64, 3)
+    x = generator.reshape(generator.start(tf.zeros([1, 64])))
+    assert [x.shape[-1], *((x := block(x)).shape[-1] for block in generator.blocks)] == [16, 16, 8, 4, 2]

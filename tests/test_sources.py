@@ -186,3 +186,50 @@ def test_other_kinds_of_tensorflow_datasets_are_refused(dataset, tmp_path):
     dataset.name, dataset.root, dataset.tfds_dir = "imdb_reviews", "", str(tmp_path)
     with pytest.raises(UserError, match=r"'imdb_reviews' has no images with one label each"):
         sources.source(dataset)
+
+
+PUBLISHED = [  # name, labels, channels, and which split is the test
+    ("mnist", 10, 1, "test"),
+    ("cifar10", 10, 3, "test"),
+    ("cifar100", 100, 3, "test"),
+    ("imagenet2012", 1000, 3, "validation"),
+    ("imagenet_resized/64x64", 1000, 3, "validation"),
+]
+
+
+def store_as_published(name: str, splits: dict[str, int], folder) -> None:
+    """Files such as TensorFlow Datasets prepares for one of its own data sets, with the features it says, of noise."""
+    published = tfds.builder(name, data_dir=str(folder))
+    features = published.info.features
+    random = np.random.default_rng(0)
+
+    def column(feature, number):
+        if isinstance(feature, tfds.features.Image):
+            return random.integers(0, 256, [number, *(side or 70 for side in feature.shape)], np.uint8)
+        if isinstance(feature, tfds.features.ClassLabel):
+            return np.arange(number) % feature.num_classes
+        return np.array([f"file {index}" for index in range(number)])
+
+    def examples(number):
+        return tf.data.Dataset.from_tensor_slices({key: column(value, number) for key, value in features.items()})
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=published.name,
+        version=str(published.version),
+        features=features,
+        split_datasets={split: examples(number) for split, number in splits.items()},
+        data_dir=str(folder),
+        **({"config": published.builder_config.name} if published.builder_config else {}),
+    )
+
+
+@pytest.mark.parametrize(("name", "labels", "channels", "test"), PUBLISHED, ids=[row[0] for row in PUBLISHED])
+def test_data_sets_of_tensorflow_datasets_by_their_own_names(dataset, tmp_path, name, labels, channels, test):
+    hidden = {"test": 3} if name == "imagenet2012" else {}  # whose labels nobody tells
+    store_as_published(name, {"train": 7, test: 4, **hidden}, tmp_path)
+    dataset.name, dataset.root, dataset.tfds_dir = name, "", str(tmp_path)
+    source = sources.source(dataset)
+    assert len(source.label_names) == labels
+    assert source.channels == channels
+    assert source.counts == {"train": 7, "test": 4}
+    assert sorted(label for label, _ in levels(source, "test")) == [0, 1, 2, 3]

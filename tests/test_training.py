@@ -1,25 +1,32 @@
 """One label in a process of its own: what it leaves behind, how it goes on, how it stops."""
 
+import gc
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import run
 
 from wcgan_tf import checkpoint, datasets, training
 from wcgan_tf.errors import UserError
+from wcgan_tf.images import to_uint8
+from wcgan_tf.objectives import OBJECTIVES
 from wcgan_tf.paths import LabelPaths
+from wcgan_tf.signals import StopRequests
+
+CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
+
+
+def settings_of(file: Path):
+    """The settings of a config file, without the command line."""
+    return runpy.run_path(str(file))["get_config"]()
 
 
 def train(config, folder, label=3):
     data = datasets.label_images(config.dataset, "train", label, "")
-    state = training.train_label(config, data, LabelPaths(folder))
+    state = training.train_label(config, data, LabelPaths(folder), StopRequests())
     assert state == "done"
     return LabelPaths(folder)
 
@@ -32,10 +39,13 @@ def state_of(paths: LabelPaths) -> dict[str, np.ndarray]:
     return {key: reader.get_tensor(key) for key in keys}
 
 
+OWNERS = ("generator", "critic", "average", "generator_optimizer", "critic_optimizer")
+
+
 def assert_same_state(one: LabelPaths, other: LabelPaths) -> None:
     a, b = state_of(one), state_of(other)
     assert a.keys() == b.keys()
-    assert len(a) > 20
+    assert {key.split("/")[0] for key in a} == {*OWNERS, "step"}
     for key in a:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
@@ -57,6 +67,21 @@ def test_what_a_label_leaves_behind(config, tmp_path):
 def scalars_and_images(file: str):
     for event in tf.compat.v1.train.summary_iterator(file):
         yield from (value.tag for value in event.summary.value)
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda path: path.stem)
+def test_each_config_file_takes_a_few_steps(file, tmp_path):
+    config = settings_of(file)
+    config.train.max_steps, config.train.max_seconds = 2, 0.0
+    config.train.batch_size, config.train.device = 4, "cpu"
+    channels = 1 if config.dataset.name in ("digits", "mnist") else 3
+    side = config.dataset.resolution
+    noise = np.random.default_rng(0).integers(0, 256, [9, side, side, channels], np.uint8)
+    data = datasets.LabelImages(noise, 3, "noise", "its digest")
+    assert training.train_label(config, data, LabelPaths(tmp_path), StopRequests()) == "done"
+    generate = tf.saved_model.load(str(LabelPaths(tmp_path).generator)).signatures["generate"]
+    images = generate(num=tf.constant(2), seed=tf.constant(0, tf.int64))["images"]
+    assert images.shape == (2, side, side, channels)
 
 
 def test_going_on_is_the_same_as_never_having_stopped(config, tmp_path):
@@ -97,16 +122,90 @@ def test_other_settings_are_refused_and_named(config, tmp_path):
         train(config, tmp_path / "run", label=5)
 
 
-def test_a_damaged_checkpoint_is_named_and_kept(config, tmp_path):
-    paths = train(config, tmp_path / "run")
+def two_checkpoints(config, tmp_path) -> LabelPaths:
+    """A label with checkpoints of step 4, from a stop, and of step 6."""
+    config.train.max_steps, config.train.learning_rate_decay = 4, "none"
+    train(config, tmp_path / "run")
+    config.train.max_steps = 6
+    return train(config, tmp_path / "run")
+
+
+def cut(file) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(config, tmp_path, capsys):
+    paths = two_checkpoints(config, tmp_path)
+    good = state_of(paths)
+    for file in paths.checkpoints.glob("ckpt-6.data*"):
+        cut(file)
+    (paths.checkpoints / "checkpoint").write_text("neither is this")
+    train(config, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "checkpoints/ckpt-6 is damaged" in said
+    assert "goes on from step 4" in said
+    for key, value in state_of(paths).items():
+        np.testing.assert_array_equal(value, good[key])
+
+
+def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, tmp_path):
+    paths = two_checkpoints(config, tmp_path)
     for file in paths.checkpoints.glob("*.data*"):
-        file.write_bytes(file.read_bytes()[:100])
-    before = sorted(paths.checkpoints.iterdir())
-    with pytest.raises(
-        UserError, match=r"checkpoints/ckpt-6 is damaged .* delete .*checkpoints to train the label anew"
-    ):
+        cut(file)
+    before = {path: path.read_bytes() for path in paths.checkpoints.iterdir()}
+    with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete that folder"):
         train(config, tmp_path / "run")
-    assert sorted(paths.checkpoints.iterdir()) == before
+    assert {path: path.read_bytes() for path in paths.checkpoints.iterdir()} == before
+
+
+def variables_made_by(build) -> tuple[object, list[tf.Variable]]:
+    """What `build` returns, and every TensorFlow variable that is there after it and was not before."""
+    gc.collect()
+    before = {id(thing) for thing in gc.get_objects() if isinstance(thing, tf.Variable)}
+    made = build()
+    return made, [thing for thing in gc.get_objects() if isinstance(thing, tf.Variable) and id(thing) not in before]
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_variable_that_is_scrambled_comes_back(config, tmp_path, device, objective):
+    config.train.objective, config.model.architecture = objective, "resnet"
+    paths = train(config, tmp_path / "run")
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    gan, variables = variables_made_by(lambda: training.build(config, data, device))
+    of_metrics = {id(variable.value) for metric in gan.metrics for variable in metric.variables}
+    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0)
+    variables = [variable for variable in variables if id(variable) not in of_metrics]
+    assert len(variables) > 100
+    assert checkpoints.restore(pytest.fail)
+    trained = [variable.numpy() for variable in variables]
+    for variable in variables:
+        variable.assign(tf.cast(tf.fill(variable.shape, 77), variable.dtype))
+    assert checkpoints.restore(pytest.fail)
+    for variable, value in zip(variables, trained, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.name)
+        assert not np.all(value == 77)
+
+
+def test_the_exported_generator_is_the_average(config, tmp_path, device):
+    config.model.latent_size = 5
+    paths = train(config, tmp_path / "run")
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    gan = training.build(config, data, device)
+    checkpoint.Checkpoints(gan, paths, 1.0).restore(pytest.fail)
+    latents = tf.random.stateless_normal([9, 5], [1, 2])
+    exported = tf.saved_model.load(str(paths.generator)).signatures["serving_default"](latents=latents)["images"]
+    np.testing.assert_array_equal(exported, to_uint8(gan.average(latents, training=False)))
+    assert not np.array_equal(exported, to_uint8(gan.generator(latents, training=False)))
+
+
+def test_what_a_kill_has_left_is_cleared_away(config, tmp_path):
+    folder = tmp_path / "run"
+    for name in (".status.json.abc", "temporary"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "half").write_text("half a file")
+    train(config, folder)
+    assert not list(folder.glob(".*"))
+    assert not (folder / "temporary").exists()
 
 
 def test_rows_after_the_checkpoint_and_torn_rows_are_dropped(config, tmp_path):
@@ -120,47 +219,23 @@ def test_rows_after_the_checkpoint_and_torn_rows_are_dropped(config, tmp_path):
     assert [json.loads(row)["step"] for row in added] == [8]
 
 
-def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(config, tmp_path):
+@pytest.mark.parametrize("where", ["critic", "generator"])
+def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(config, tmp_path, where):
     paths = train(config, tmp_path / "run")
     good = state_of(paths)
     config.train.max_steps = 50
     data = datasets.label_images(config.dataset, "train", 3, "")
     restore = checkpoint.Checkpoints.restore
 
-    def poisoned(self):
-        found = restore(self)
-        self._gan.critic.trainable_variables[0].assign(self._gan.critic.trainable_variables[0] * np.nan)
+    def poisoned(self, say):
+        found = restore(self, say)
+        weight = getattr(self._gan, where).trainable_variables[0]
+        weight.assign(weight * np.nan)
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint.Checkpoints, "restore", poisoned)
-        assert training.train_label(config, data, paths) == "diverged"
+        assert training.train_label(config, data, paths, StopRequests()) == "diverged"
     assert json.loads(paths.status.read_text())["state"] == "diverged"
     for key, value in state_of(paths).items():
         np.testing.assert_array_equal(value, good[key])
-
-
-def test_a_signal_saves_and_the_next_start_goes_on(tmp_path):
-    arguments = ["--label=3", "--workdir=run", "--config.model.width=4", "--config.train.max_seconds=300"]
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "wcgan_tf.train", *arguments],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "200"},
-        text=True,
-    )
-    paths = LabelPaths(tmp_path / "run/labels/00003")
-    deadline = time.monotonic() + 60
-    while not paths.status.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(3)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 75, output
-    status = json.loads(paths.status.read_text())
-    assert status["state"] == "stopped"
-    assert status["step"] > 0
-    step = str(status["step"])
-    again = run("train", *arguments, f"--config.train.max_steps={int(step) + 10}", folder=tmp_path)
-    assert f"goes on from step {step}" in again.stdout
-    assert json.loads(paths.status.read_text())["step"] == int(step) + 10

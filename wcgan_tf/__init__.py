@@ -7,10 +7,10 @@ The way the data flows; programs meet only in files:
 
 The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
 
-    errors                           what a user can mend, said in one line
+    errors  signals                  what a user can mend, said in one line; what was asked of this process
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
-    sources                          the table of data sets
+    sources  objectives  augment     the tables of data sets and of objectives; what images go through in training
     models  devices  datasets        networks; which device is ours; one label's images
     sorting                          a source's images, sorted by label
     gan                              the keras.Model with `train_step`

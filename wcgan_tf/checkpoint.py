@@ -1,6 +1,7 @@
 """Going on where a run stopped: everything that training needs in one checkpoint, or a refusal."""
 
 import time
+from collections.abc import Callable
 
 import keras
 import ml_collections
@@ -26,7 +27,7 @@ def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImage
         UserError: naming the settings that differ.
     """
     settings = {**config.to_dict(), "images": {"shape": list(data.images.shape), "digest": data.digest}}
-    if paths.config.exists() and tf.train.latest_checkpoint(paths.checkpoints):
+    if paths.config.exists() and kept(paths):
         before = files.read_json(paths.config, "the same command again")
         differing = differences(before, settings)
         if before["images"] != settings["images"]:
@@ -37,6 +38,13 @@ def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImage
                 "type another --workdir, or delete that folder"
             )
     files.write_json(paths.config, settings)
+
+
+def kept(paths: LabelPaths) -> list[str]:
+    """The label's checkpoints, the newest first; found by their files, whatever else there may be damaged."""
+    found = paths.checkpoints.glob("ckpt-*.index")
+    newest_first = sorted(found, key=lambda path: int(path.stem.removeprefix("ckpt-")), reverse=True)
+    return [str(path.with_suffix("")) for path in newest_first]
 
 
 def differences(before: dict, now: dict) -> list[str]:
@@ -54,32 +62,41 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(self, gan, paths: LabelPaths, checkpoint_seconds: float):
         super().__init__()
-        state = tf.train.Checkpoint(
-            generator=gan.generator,
-            critic=gan.critic,
-            average=gan.average,
-            generator_optimizer=gan.generator_optimizer,
-            critic_optimizer=gan.critic_optimizer,
-            step=gan.step,
-            seconds=gan.seconds,
-        )
-        self._gan = gan
+        # By their variables, one and all: of a Keras model, a checkpoint leaves out the layers that are kept in lists.
+        owners = {
+            "generator": gan.generator,
+            "critic": gan.critic,
+            "average": gan.average,
+            "generator_optimizer": gan.generator_optimizer,
+            "critic_optimizer": gan.critic_optimizer,
+        }
+        variables = {name: [variable.value for variable in owner.variables] for name, owner in owners.items()}
+        state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
+        self._gan, self._paths = gan, paths
         self._manager = tf.train.CheckpointManager(state, str(paths.checkpoints), max_to_keep=2)
         self._checkpoint_seconds = checkpoint_seconds
         self._saved_at = time.monotonic()
 
-    def restore(self) -> bool:
-        """Load the newest checkpoint; whether there was one."""
-        latest = self._manager.latest_checkpoint
-        if latest:
+    def restore(self, say: Callable[[str], None]) -> bool:
+        """Load the newest checkpoint that is whole; whether there was one.  `say` gets a line for each damaged one.
+
+        Raises:
+            UserError: where there are checkpoints, and all are damaged.
+        """
+        checkpoints = kept(self._paths)
+        for path in checkpoints:
             try:
-                self._manager.checkpoint.restore(latest).assert_consumed()
+                status = self._manager.checkpoint.restore(path)
+                status.assert_consumed()
+                status.assert_existing_objects_matched()
+                return True
             except Exception as error:  # TensorFlow raises many kinds for a file that is cut or not its own
-                raise UserError(
-                    f"the checkpoint {latest} is damaged ({str(error).splitlines()[0]}); "
-                    f"delete {self._manager.directory} to train the label anew"
-                ) from None
-        return latest is not None
+                say(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
+        if checkpoints:
+            raise UserError(
+                f"all checkpoints in {self._paths.checkpoints} are damaged; delete that folder to train the label anew"
+            )
+        return False
 
     def save(self) -> None:
         """Write a checkpoint now."""
@@ -88,5 +105,5 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         due = time.monotonic() - self._saved_at >= self._checkpoint_seconds
-        if due and not self.model.stop_training:  # whether the last state is worth keeping is not known here
+        if due and not self.model.stop_training:  # the last state is saved, or not, by whoever knows why it stopped
             self.save()

@@ -68,9 +68,12 @@ def command(program: str, *arguments: str) -> str:
 def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> None:
     """Parse the command line, check the settings, call `main`, and end the process with its exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters of TensorFlow's log also arrives as an exception
+    # Keras would write ~/.keras/keras.json from every process, and follow what it says there about the backend.
+    os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")
 
     def parse(argv):
         try:
+            argv = sys.argv = _config_first(argv)  # ml_collections looks into sys.argv itself
             _check_config_arguments(argv)
             define_flags()
             extra = FLAGS(argv)[1:]
@@ -112,8 +115,15 @@ def _end(code: int) -> None:
 
 
 @contextlib.contextmanager
-def quiet_imports() -> Iterator[None]:
-    """Import TensorFlow inside this block: what it writes to stderr before its log has a level is dropped."""
+def quiet_imports(without: tuple[str, ...] = ()) -> Iterator[None]:
+    """Import TensorFlow inside this block: what it writes to stderr before its log has a level is dropped.
+
+    Args:
+        without: packages that others import where they are, and that this program has no use for.
+    """
+    hidden = [name for name in without if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
@@ -123,6 +133,19 @@ def quiet_imports() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+        for name in hidden:
+            del sys.modules[name]
+
+
+def _config_first(argv: list[str]) -> list[str]:
+    """The arguments with `--config` before all others: ml_collections refuses a setting that comes before its file."""
+    first, others = [], argv[1:]
+    for place, argument in enumerate(others):
+        if re.fullmatch(r"--?config(=.*)?", argument):
+            taken = 1 if "=" in argument else 2
+            first, others = others[place : place + taken], others[:place] + others[place + taken :]
+            break
+    return [*argv[:1], *first, *others]
 
 
 def _check_config_arguments(argv: list[str]) -> None:

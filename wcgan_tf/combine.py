@@ -47,11 +47,11 @@ def main() -> None:
 
     weights = {label: export.read_weights(paths.generator, train + str(label)) for label, paths in trained.items()}
     _, side, _, channels = first["images"]["shape"]
-    module, signature = conditional.build(
+    module, signatures = conditional.build(
         ml_collections.ConfigDict(first["model"]), weights, len(names), resolution=side, channels=channels
     )
     output.manifest.unlink(missing_ok=True)  # it comes last: a model without one is not there yet
-    export.save(module, signature, output.saved_model)
+    export.save(module, signatures, output.saved_model)
     files.write_json(
         output.manifest,
         {

@@ -14,7 +14,7 @@ NO_GENERATOR = -1
 
 
 def build(model, weights: dict[int, list[np.ndarray]], num_labels: int, resolution: int, channels: int):
-    """The generators as one `tf.Module`, and its serving signature.
+    """The generators as one `tf.Module`, and its signatures.
 
     The weights are stacked, and one body serves every label: the graph does not grow with their number.  A label that
     is out of range, or has no generator, is an error and never a picture.
@@ -24,10 +24,10 @@ def build(model, weights: dict[int, list[np.ndarray]], num_labels: int, resoluti
         weights: label -> the weights of its generator, as `export.read_weights` gives them.
 
     Returns:
-        (module, signature), the signature being `serving_default(labels: int32 [n], latents: float32 [n, z]) ->
+        (module, signatures), the only one being `serving_default(labels: int32 [n], latents: float32 [n, z]) ->
         {"images": uint8 [n, H, W, C]}`.
     """
-    body, _ = models.build(model, resolution, channels)
+    body = models.generator(model, resolution, channels)
     labels_present = sorted(weights)
     row_of_label = np.full(num_labels, NO_GENERATOR, np.int32)
     row_of_label[labels_present] = np.arange(len(labels_present))
@@ -66,7 +66,7 @@ def build(model, weights: dict[int, list[np.ndarray]], num_labels: int, resoluti
         return {"images": images}
 
     module.serving_default = serving_default
-    return module, serving_default
+    return module, {"serving_default": serving_default}
 
 
 def load(folder: Path, hint: str) -> "ConditionalModel":

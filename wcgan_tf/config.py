@@ -12,15 +12,15 @@ import ml_collections
 from wcgan_tf.errors import UserError
 
 CHOICES = {
-    "model.architecture": ("dcgan",),
-    "train.objective": ("wasserstein",),
+    "model.architecture": ("dcgan", "resnet"),
+    "train.objective": ("wasserstein", "dcgan"),
     "train.learning_rate_decay": ("none", "linear"),
-    "train.augment": ("none",),
     "train.jit_compile": ("auto", "on", "off"),
-    "train.precision": ("float32",),
+    "train.precision": ("float32", "mixed_bfloat16"),
     "train.device": ("auto", "cpu", "gpu"),
     "evaluate.classifier": ("domain",),
 }
+AUGMENTS = ("color", "translation", "cutout")
 RANGES = {  # setting: (lowest, highest) allowed value
     "dataset.resolution": (8, 1024),
     "model.width": (1, 4096),
@@ -54,9 +54,14 @@ def default_config() -> ml_collections.ConfigDict:
                 "resolution": 8,  # side of the square images, in pixels
                 "flip": False,  # mirror half of the images left to right
             },
-            "model": {"architecture": "dcgan", "width": 128, "latent_size": 64},
+            "model": {
+                "architecture": "dcgan",  # or "resnet"
+                "width": 128,  # channels of the finest feature map
+                "latent_size": 64,
+                "batch_deviation": False,  # the critic also sees how much the images of a batch differ
+            },
             "train": {
-                "objective": "wasserstein",
+                "objective": "wasserstein",  # or "dcgan", its discriminator's BCE
                 "batch_size": 32,  # images per critic step and per generator step
                 "critic_steps": 1,  # critic steps per generator step
                 "gp_weight": 10.0,  # weight of the gradient penalty
@@ -65,13 +70,13 @@ def default_config() -> ml_collections.ConfigDict:
                 "critic_learning_rate": 1e-3,
                 "learning_rate_decay": "linear",  # to zero over the second half of the budget, or "none"
                 "ema_decay": 0.995,  # of the averaged generator, the one that is kept
-                "augment": "none",
+                "augment": "none",  # of real and generated images, such as "color,translation,cutout"
                 "max_steps": 0,  # generator steps; 0: no limit
                 "max_seconds": 12.0,  # of training, over all runs of the label; 0: no limit
                 "checkpoint_seconds": 300.0,
                 "steps_per_execution": 10,  # steps inside one call of TensorFlow
                 "jit_compile": "auto",  # XLA: "auto" is on for a GPU, off for a CPU
-                "precision": "float32",
+                "precision": "float32",  # or "mixed_bfloat16"
                 "device": "auto",  # "gpu" (an error without one), "cpu", or "auto": a GPU where there is one
                 "seed": 0,
             },
@@ -107,6 +112,12 @@ def validate(config: ml_collections.ConfigDict) -> None:
         UserError: naming the setting, its value and what it may be.
     """
     _same_keys(config, default_config())
+    _validate_augment(config.train.augment)
+    if config.train.precision.endswith("float16") and "bfloat16" not in config.train.precision:
+        raise UserError(
+            "train.precision is float16, whose range is too small for the squares in the gradient penalty; "
+            "type --config.train.precision=mixed_bfloat16"
+        )
     for name, allowed in CHOICES.items():
         if (value := get(config, name)) not in allowed:
             raise UserError(f"{name} is {value!r}; it may be {' or '.join(allowed)}: --config.{name}={allowed[0]}")
@@ -124,6 +135,15 @@ def validate(config: ml_collections.ConfigDict) -> None:
     if not config.train.max_steps and not config.train.max_seconds:
         raise UserError("the training has no end: set --config.train.max_steps or --config.train.max_seconds")
     halvings(config.dataset.resolution)
+
+
+def _validate_augment(augment: str) -> None:
+    kinds = augment.split(",")
+    if augment != "none" and (unknown := [kind for kind in kinds if kind not in AUGMENTS]):
+        raise UserError(
+            f"train.augment has {unknown[0]!r}; it may be none, or some of {', '.join(AUGMENTS)} "
+            f"separated by commas: --config.train.augment={','.join(AUGMENTS)}"
+        )
 
 
 def get(config: ml_collections.ConfigDict, name: str):

@@ -13,6 +13,11 @@ def cpu_threads() -> int:
     return min(pinned, int(os.environ.get("SLURM_CPUS_PER_TASK") or pinned))
 
 
+def gpu_index(count: int) -> int:
+    """Which of the `count` GPUs that this process sees is its own: one for each task of Slurm on this node, in turn."""
+    return int(os.environ.get("SLURM_LOCALID") or 0) % count
+
+
 def own(device: str) -> tf.distribute.Strategy:
     """Take this process's device ("auto", "cpu" or "gpu") and hide all others from TensorFlow.
 
@@ -23,7 +28,7 @@ def own(device: str) -> tf.distribute.Strategy:
     if device == "gpu" and not gpus:
         raise UserError("train.device is gpu, but TensorFlow sees none; type --config.train.device=cpu")
     if gpus and device != "cpu":
-        gpu = gpus[int(os.environ.get("SLURM_LOCALID") or 0) % len(gpus)]
+        gpu = gpus[gpu_index(len(gpus))]
         tf.config.set_visible_devices(gpu, "GPU")
         tf.config.experimental.set_memory_growth(gpu, True)
         return tf.distribute.OneDeviceStrategy("/GPU:0")

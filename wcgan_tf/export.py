@@ -11,22 +11,47 @@ from wcgan_tf.images import to_uint8
 
 
 def export_generator(generator, latent_size: int, target: Path) -> None:
-    """Write a SavedModel with `serving_default(latents: float32 [n, z]) -> images: uint8 [n, H, W, C]`."""
+    """Write a SavedModel of one generator, with two signatures.
+
+    - `serving_default(latents: float32 [n, z]) -> images: uint8 [n, H, W, C]`
+    - `generate(num: int32 [], seed: int64 []) -> images: uint8 [num, H, W, C]`: image i comes from latents that depend
+      on (seed, i) alone, whatever `num` is.
+    """
     module = tf.Module()
     module.weights = list(generator.variables)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, latent_size], tf.float32, name="latents")])
+    @tf.function(input_signature=[tf.TensorSpec([None, latent_size], tf.float32, name="latents")], autograph=False)
     def serving_default(latents):
         return {"images": to_uint8(generator(latents, training=False))}
 
-    module.serving_default = serving_default
-    save(module, serving_default, target)
+    scalars = [tf.TensorSpec([], tf.int32, name="num"), tf.TensorSpec([], tf.int64, name="seed")]
+
+    @tf.function(input_signature=scalars, autograph=False)
+    def generate(num, seed):
+        return serving_default(latents_of(tf.range(tf.cast(num, tf.int64)), seed, latent_size))
+
+    module.serving_default, module.generate = serving_default, generate
+    save(module, {"serving_default": serving_default, "generate": generate}, target)
 
 
-def save(module: tf.Module, signature, target: Path) -> None:
-    """Write a SavedModel with one signature, whole or not at all."""
+def latents_of(indices, seed, latent_size: int):
+    """Latents float32 [n, latent_size], normally distributed; row i depends on (seed, indices[i]) alone.
+
+    Args:
+        indices: int64 [n].
+        seed: int64 scalar.
+    """
+
+    def one(index):
+        return tf.random.stateless_normal([latent_size], tf.stack([seed, index]), alg="philox")
+
+    return tf.map_fn(one, indices, fn_output_signature=tf.float32)
+
+
+def save(module: tf.Module, signatures: dict, target: Path) -> None:
+    """Write a SavedModel whole or not at all."""
     with files.publish(target) as path:
-        tf.saved_model.save(module, str(path), signatures={"serving_default": signature})
+        tf.saved_model.save(module, str(path), signatures=signatures)
 
 
 def read_weights(folder: Path, hint: str) -> list[np.ndarray]:

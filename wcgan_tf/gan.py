@@ -1,42 +1,73 @@
-"""The Wasserstein GAN of one label as a `keras.Model`: its `train_step` is the method."""
+"""The GAN of one label as a `keras.Model`: its `train_step` is the method."""
+
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from wcgan_tf import losses
+from wcgan_tf import augment, losses
 from wcgan_tf.images import to_unit
+from wcgan_tf.objectives import Objective
 
 EMA_RAMP_STEPS = 10  # the average forgets faster at first: its decay is at most (1 + step) / (10 + step)
 
 
-class WassersteinGAN(keras.Model):
-    """Generator and critic, trained by WGAN-GP (algorithm 1 of Gulrajani et al. 2017, arXiv 1704.00028).
+class Draws(NamedTuple):
+    """Everything random in one step; the first axis is the turn of the critic, the last turn the generator's.
+
+    Attributes:
+        indices: of real images, int32 [critic_steps, batch].
+        latents: float32 [critic_steps + 1, batch, latent_size], normally distributed.
+        mixes: float32 [critic_steps, batch, 1, 1, 1] in 0..1, for the penalty.
+        augments: float32 [critic_steps + 1, 2, batch, augment.DRAWS] in 0..1, for real and fake images.
+    """
+
+    indices: tf.Tensor
+    latents: tf.Tensor
+    mixes: tf.Tensor
+    augments: tf.Tensor
+
+
+class LabelGAN(keras.Model):
+    """Generator and critic of one label, trained by an objective; the average of the generator is what is kept.
 
     Args:
         generator: latents [N, z], standard normal -> images [N, H, W, C] in -1..1.
         critic: such images -> scores [N].
         average: of the generator's kind; becomes the exponential moving average of it, BatchNorm's statistics included.
         images: the label's images, uint8 [n, H, W, C]; batches are drawn from them inside the step, with replacement.
+        objective: a row of `objectives.OBJECTIVES`.
         settings: `config.train`.
         latent_size: z.
-        flip: mirror half of the images left to right.
+        flip: mirror half of the images, real and fake, left to right.
         label: its index; all randomness comes from (settings.seed, label, step).
 
     `fit` takes a dataset of as many elements as there are steps to take; the elements themselves are not used.
     """
 
-    def __init__(self, generator, critic, average, images, settings, latent_size: int, flip: bool, label: int):
-        super().__init__(name="wasserstein_gan")
+    def __init__(
+        self,
+        generator,
+        critic,
+        average,
+        images,
+        objective: Objective,
+        settings,
+        latent_size: int,
+        flip: bool,
+        label: int,
+    ):
+        super().__init__(name="label_gan")
         self.generator, self.critic, self.average = generator, critic, average
         self.images = tf.constant(images)
+        self.objective = objective
         self.settings = settings
         self.latent_size = latent_size
         self.flip = flip
         self.label = label
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
-        names = ("wasserstein_estimate", "critic_loss", "gradient_penalty", "gradient_norm", "generator_loss")
-        self.means = {name: keras.metrics.Mean(name) for name in names}
+        self.means = {name: keras.metrics.Mean(name) for name in objective.logged}
         for average_variable, variable in zip(average.variables, generator.variables, strict=True):
             average_variable.assign(variable)
         self.built = True
@@ -54,43 +85,57 @@ class WassersteinGAN(keras.Model):
         seconds = tf.cast(self.seconds, tf.float32) / self.settings.max_seconds if self.settings.max_seconds else 0.0
         return tf.minimum(tf.maximum(steps, seconds), 1.0)
 
+    def finite(self) -> bool:
+        """Whether every weight of both networks is a finite number."""
+        return bool(self._finite())
+
+    @tf.function(autograph=False)
+    def _finite(self):
+        weights = self.generator.variables + self.critic.variables
+        return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
+
     def train_step(self, data):
         """`critic_steps` steps of the critic, one of the generator, one of its average.  Returns the means so far."""
         self._set_learning_rates()
-        indices, latents, mixes, mirrored = self._draw()
+        draws = self._draw()
         for turn in range(self.settings.critic_steps):
-            real = to_unit(tf.gather(self.images, indices[turn]))
-            if self.flip:
-                real = tf.where(mirrored[turn], real[:, :, ::-1], real)
-            self._critic_step(turn, real, latents[turn], mixes[turn])
-        self._generator_step(latents[-1])
+            real = to_unit(tf.gather(self.images, draws.indices[turn]))
+            self._critic_step(turn, real, draws.latents[turn], draws.mixes[turn], draws.augments[turn])
+        self._generator_step(draws.latents[-1], draws.augments[-1, 0])
         self._average_step()
         self.step.assign_add(1)
         return {name: mean.result() for name, mean in self.means.items()}
 
-    def _draw(self):
-        """Everything random in one step, from (seed, label, step) alone: the same on every device, after any resume."""
+    def _draw(self) -> Draws:
+        """From (seed, label, step) alone: the same on every device, after any resume."""
         turns, batch = self.settings.critic_steps, self.settings.batch_size
         seed = tf.random.fold_in([self.settings.seed, self.label], self.step, alg="philox")
         seeds = tf.unstack(tf.random.split(seed, 4, alg="philox"))
         uniform, normal = tf.random.stateless_uniform, tf.random.stateless_normal
-        indices = uniform([turns, batch], seeds[0], 0, self.images.shape[0], tf.int32, alg="philox")
-        latents = normal([turns + 1, batch, self.latent_size], seeds[1], alg="philox")
-        mixes = uniform([turns, batch, 1, 1, 1], seeds[2], alg="philox")
-        mirrored = uniform([turns, batch, 1, 1, 1], seeds[3], alg="philox") < 0.5
-        return indices, latents, mixes, mirrored
+        return Draws(
+            indices=uniform([turns, batch], seeds[0], 0, self.images.shape[0], tf.int32, alg="philox"),
+            latents=normal([turns + 1, batch, self.latent_size], seeds[1], alg="philox"),
+            mixes=uniform([turns, batch, 1, 1, 1], seeds[2], alg="philox"),
+            augments=uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3], alg="philox"),
+        )
 
-    def _critic_step(self, turn, real, latents, mix):
-        fake = self.generator(latents, training=True)
+    def _augment(self, images, draws):
+        return augment.augment(images, draws, tuple(self.settings.augment.split(",")), self.flip)
+
+    def _critic_step(self, turn, real, latents, mix, augments):
+        real = self._augment(real, augments[0])
+        fake = self._augment(self.generator(latents, training=True), augments[1])
         with tf.GradientTape() as tape:
             real_scores, fake_scores = self.critic(real, training=True), self.critic(fake, training=True)
-            loss = losses.critic_loss(real_scores, fake_scores)
-            penalty = self._penalty(turn, real, fake, mix)
-            total = loss + self.settings.gp_weight * self.settings.gp_every * penalty
+            loss = self.objective.critic_loss(real_scores, fake_scores)
+            if self.objective.wasserstein:
+                penalty = self._penalty(turn, real, fake, mix)
+                loss += self.settings.gp_weight * self.settings.gp_every * penalty
         variables = self.critic.trainable_variables
-        self.critic_optimizer.apply(tape.gradient(total, variables), variables)
-        self.means["wasserstein_estimate"].update_state(losses.wasserstein_estimate(real_scores, fake_scores))
-        self.means["critic_loss"].update_state(total)
+        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
+        self.means[self.objective.critic_loss_name].update_state(loss)
+        if self.objective.wasserstein:
+            self.means["wasserstein_estimate"].update_state(losses.wasserstein_estimate(real_scores, fake_scores))
 
     def _penalty(self, turn, real, fake, mix):
         """The penalty in every `gp_every`-th critic step, and 0 in the others."""
@@ -110,9 +155,10 @@ class WassersteinGAN(keras.Model):
         self.means["gradient_norm"].update_state(norm, sample_weight=tf.cast(due, tf.float32))
         return penalty
 
-    def _generator_step(self, latents):
+    def _generator_step(self, latents, augments):
         with tf.GradientTape() as tape:
-            loss = losses.generator_loss(self.critic(self.generator(latents, training=True), training=True))
+            fake = self._augment(self.generator(latents, training=True), augments)
+            loss = self.objective.generator_loss(self.critic(fake, training=True))
         variables = self.generator.trainable_variables
         self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
         self.means["generator_loss"].update_state(loss)

@@ -1,6 +1,6 @@
-"""The formulas of the Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028).
+"""The formulas: of the Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028), and of DCGAN.
 
-Scores are a critic's outputs, float32 [N].  Randomness comes in as an argument.
+Scores are a critic's outputs, float32 [N]; to a discriminator they are logits.  Randomness comes in as an argument.
 """
 
 import tensorflow as tf
@@ -42,3 +42,13 @@ def gradient_norm(critic, real, fake, mix):
 def gradient_penalty(norm):
     """Mean of (||grad D(x)|| - 1)^2 over `norm` [N].  Equation 3 of Gulrajani 2017, without its weight."""
     return tf.reduce_mean(tf.square(norm - 1.0))
+
+
+def discriminator_loss(real_scores, fake_scores):
+    """-E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid.  Equation 1 of Goodfellow et al. 2014."""
+    return tf.reduce_mean(tf.nn.softplus(-real_scores)) + tf.reduce_mean(tf.nn.softplus(fake_scores))
+
+
+def non_saturating_loss(fake_scores):
+    """-E[log s(D(fake))], s the sigmoid: the generator's loss of Goodfellow et al. 2014, section 3."""
+    return tf.reduce_mean(tf.nn.softplus(-fake_scores))

@@ -15,44 +15,44 @@ import tensorflow as tf
 from wcgan_tf import files
 from wcgan_tf.images import tile, to_uint8
 from wcgan_tf.paths import LabelPaths
+from wcgan_tf.signals import StopRequests
 
 SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
 GRID_SHARE = 0.1  # a picture, and a line where there is no terminal, with every tenth of the budget
 STATUS_SECONDS = 10.0
 FLUSH_SECONDS = 10
 GRID_SIDE = 8
+LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and that should take less than 10 s
 
 
 class Budget(keras.callbacks.Callback):
     """Counts the seconds and ends `fit` when they are spent, when asked to, or when a number is no longer finite.
 
+    The first of the callbacks: those after it can rely on the numbers of a training that goes on.
+
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
     """
 
-    def __init__(self, gan, settings):
+    def __init__(self, gan, stop: StopRequests):
         super().__init__()
-        self._gan, self._settings = gan, settings
+        self._gan, self._stop = gan, stop
         self._earlier = float(gan.seconds)
         self._started = time.monotonic()
-        self._asked_to_stop = False
         self.state = "running"
-
-    def stop(self) -> None:
-        """End after the execution that is under way; safe to call from a signal handler."""
-        self._asked_to_stop = True
 
     def spent(self) -> bool:
         """Whether nothing of the budget is left."""
         return float(self._gan.progress()) >= 1.0
 
     def on_train_batch_end(self, batch, logs=None):
+        self._stop.ends_in_good_order()  # from the first execution on there is something to lose
         self._gan.seconds.assign(self._earlier + time.monotonic() - self._started)
-        if not all(math.isfinite(value) for value in logs.values()):
+        if not all(math.isfinite(value) for value in logs.values()) or not self._gan.finite():
             self.state = "diverged"
         elif self.spent():
             self.state = "done"
-        elif self._asked_to_stop:
+        elif self._stop.received:
             self.state = "stopped"
         self._gan.stop_training = self.state != "running"
 
@@ -63,10 +63,11 @@ class Recorder(keras.callbacks.Callback):
     def __init__(self, gan, paths: LabelPaths, label: int, name: str, device: str, threads: int):
         super().__init__()
         self._gan, self._paths = gan, paths
+        self.host = platform.node()
         self._status = {
             "label": label,
             "name": name,
-            "host": platform.node(),
+            "host": self.host,
             "pid": os.getpid(),
             "device": device,
             "threads": threads,
@@ -78,6 +79,11 @@ class Recorder(keras.callbacks.Callback):
         self._grids = Marks(gan, GRID_SHARE)
         self._beats = Marks(gan, 1.0, STATUS_SECONDS)
         self._writer = tf.summary.create_noop_writer()
+        self._note()
+
+    def _note(self) -> None:
+        """Keep as plain numbers what status.json says: it may be written while TensorFlow compiles."""
+        self._step, self._seconds = int(self._gan.step), round(float(self._gan.seconds), 3)
 
     def on_train_begin(self, logs=None):
         _keep_rows_until(self._paths.metrics, int(self._gan.step))
@@ -86,6 +92,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self._clock.tick()
+        self._note()
         last = self.model.stop_training
         if self._scalars.passed() or last:
             self._write_scalars(logs)
@@ -100,12 +107,12 @@ class Recorder(keras.callbacks.Callback):
 
     def write_status(self, state: str) -> None:
         """Say in status.json how the label is: "running", "done", "stopped" or "diverged"."""
-        now = {"state": state, "step": int(self._gan.step), "seconds": round(float(self._gan.seconds), 3)}
+        now = {"state": state, "step": self._step, "seconds": self._seconds}
         rate = {"images_per_second": self._clock.images_per_second}
         files.write_json(self._paths.status, {**self._status, **now, **rate, "updated": time.time()})
 
     def _write_scalars(self, logs):
-        step, seconds = int(self._gan.step), round(float(self._gan.seconds), 3)
+        step, seconds = self._step, self._seconds
         scalars = {**{name: float(value) for name, value in logs.items()}, **self._clock.rate()}
         row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
         with self._paths.metrics.open("a", encoding="utf-8") as file:
@@ -132,6 +139,8 @@ class Progress(keras.callbacks.Callback):
         self._task = rich.progress.TaskID(0)
         self._clock = Clock(gan)
         self._lines = Marks(gan, GRID_SHARE)
+        self._executions = self._first_step = 0
+        self._began = self._last = 0.0
 
     def say(self, text: str) -> None:
         """One line about this label."""
@@ -151,18 +160,35 @@ class Progress(keras.callbacks.Callback):
             rich.progress.TextColumn("{task.fields[text]}", markup=False),
         )
         with rich.progress.Progress(*columns, console=self._console) as self._bar:
-            self._task = self._bar.add_task(self._title, total=1.0, text="tracing the step")
+            self._task = self._bar.add_task(self._title, total=1.0, text="")
             yield
+
+    def on_train_begin(self, logs=None):
+        self._first_step, self._began = int(self._gan.step), time.monotonic()
+        self.say("tracing and compiling the step" if self._gan.jit_compile else "tracing the step")
 
     def on_train_batch_end(self, batch, logs=None):
         self._clock.tick()
-        step, seconds, estimate = int(self._gan.step), float(self._gan.seconds), logs["wasserstein_estimate"]
-        text = f"step {step}, {seconds:.0f} s, Wasserstein estimate {estimate:.3f}"
+        self._say_times()
+        step, seconds, name = int(self._gan.step), float(self._gan.seconds), self._gan.objective.logged[0]
+        text = f"step {step}, {seconds:.0f} s, {name.replace('_', ' ').capitalize()} {logs[name]:.3f}"
         if self._bar:
             self._bar.update(self._task, completed=float(self._gan.progress()), text=text)
         elif self._lines.passed() or self.model.stop_training:
             rate = self._clock.rate().get("images_per_second")
             self.say(text + (f", {rate:.0f} images/s" if rate else ""))
+
+    def _say_times(self) -> None:
+        """What the first execution took, and where executions are too long to answer a signal in time."""
+        now = time.monotonic()
+        if self._executions == 0:
+            self.say(f"first {int(self._gan.step) - self._first_step} steps after {now - self._began:.1f} s")
+        elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS:
+            self.say(
+                f"one execution takes {now - self._last:.0f} s, and a signal waits for its end; "
+                "type --config.train.steps_per_execution=1 to shorten it"
+            )
+        self._executions, self._last = self._executions + 1, now
 
 
 class Clock:

@@ -68,6 +68,10 @@ class LabelPaths:
     def generator(self) -> Path:
         return self.folder / "generator"
 
+    @property
+    def temporary(self) -> Path:
+        return self.folder / "temporary"
+
 
 @dataclass(frozen=True)
 class RunPaths:

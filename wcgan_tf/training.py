@@ -1,90 +1,106 @@
 """One label, from its images to its exported generator."""
 
 import contextlib
-import signal
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from wcgan_tf import checkpoint, datasets, devices, export, files, models, monitor
-from wcgan_tf.gan import WassersteinGAN
+from wcgan_tf.gan import LabelGAN
+from wcgan_tf.objectives import OBJECTIVES, Objective
 from wcgan_tf.paths import LabelPaths
+from wcgan_tf.signals import StopRequests
 
-ADAM_BETAS = (0.0, 0.9)  # Gulrajani 2017, algorithm 1
 SEED_STRIDE = 100003  # a prime: initial weights differ between labels and between seeds
 
 
-def train_label(config, data: datasets.LabelImages, paths: LabelPaths) -> str:
+def train_label(config, data: datasets.LabelImages, paths: LabelPaths, stop: StopRequests) -> str:
     """Train one label until its budget is spent, or go on where it stopped; write only into its own folder.
 
     Args:
         config: all settings.
         data: the label's training images.
         paths: the label's folder.
+        stop: tells whether a signal came.
 
     Returns:
-        "done"; "stopped" after SIGINT or SIGTERM, with a checkpoint; or "diverged" after a number that is not finite,
-        with the last good checkpoint kept.
+        "done"; "stopped" after a signal, with a checkpoint; or "diverged" after a number that is not finite, with the
+        last good checkpoint kept.
     """
     strategy = devices.own(config.train.device)
-    with files.only_one(paths.folder):
+    with files.only_one(paths.folder), _own_temporary_files(paths):
         checkpoint.claim(paths, config, data)
-        return _train(config, data, paths, strategy)
+        return _fit(build(config, data, strategy), config, data, paths, devices.name(strategy), stop)
 
 
-def _train(config, data: datasets.LabelImages, paths: LabelPaths, strategy: tf.distribute.Strategy) -> str:
+def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy) -> LabelGAN:
+    """The label's GAN as it is before the first step, compiled, its variables on the strategy's device."""
     keras.utils.set_random_seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
+    objective = OBJECTIVES[config.train.objective]
+    _, side, _, channels = data.images.shape
     with strategy.scope():
-        gan = _build(config, data)
+        generator = models.generator(config.model, side, channels, config.train.precision)
+        critic = models.critic(config.model, side, channels, config.train.precision, batch_norm=objective.batch_norm)
+        _set_weights(objective, [*generator.trainable_variables, *critic.trainable_variables], data.label, config)
+        gan = LabelGAN(
+            generator,
+            critic,
+            models.generator(config.model, side, channels),  # the average, which is kept, computes in float32
+            data.images,
+            objective,
+            settings=config.train,
+            latent_size=config.model.latent_size,
+            flip=config.dataset.flip,
+            label=data.label,
+        )
         gan.compile(
-            generator_optimizer=_adam(config.train.generator_learning_rate),
-            critic_optimizer=_adam(config.train.critic_learning_rate),
+            generator_optimizer=keras.optimizers.Adam(config.train.generator_learning_rate, *objective.adam_betas),
+            critic_optimizer=keras.optimizers.Adam(config.train.critic_learning_rate, *objective.adam_betas),
             steps_per_execution=config.train.steps_per_execution,
             jit_compile=devices.jit_compile(config.train.jit_compile, strategy),
         )
-        return _fit(gan, config, data, paths, devices.name(strategy))
+    return gan
 
 
-def _build(config, data: datasets.LabelImages) -> WassersteinGAN:
-    _, side, _, channels = data.images.shape
-    generator, critic = models.build(config.model, side, channels)
-    average, _ = models.build(config.model, side, channels)
-    return WassersteinGAN(
-        generator,
-        critic,
-        average,
-        data.images,
-        settings=config.train,
-        latent_size=config.model.latent_size,
-        flip=config.dataset.flip,
-        label=data.label,
-    )
+def _set_weights(objective: Objective, variables: list, label: int, config) -> None:
+    """Draw the kernels around 0, and BatchNorm's scales around 1, where the objective wants that."""
+    if objective.weight_deviation is None:
+        return
+    means = {"kernel": 0.0, "gamma": 1.0}
+    for place, variable in enumerate(variables):
+        if variable.name in means:
+            seed = tf.random.fold_in([config.train.seed, label], place, alg="philox")
+            normal = tf.random.stateless_normal(variable.shape, seed, alg="philox")
+            variable.assign(means[variable.name] + objective.weight_deviation * normal)
 
 
-def _adam(learning_rate: float) -> keras.optimizers.Adam:
-    return keras.optimizers.Adam(learning_rate, *ADAM_BETAS)
-
-
-def _fit(gan, config, data, paths: LabelPaths, device: str) -> str:
-    checkpoints = checkpoint.Checkpoints(gan, paths, config.train.checkpoint_seconds)
-    resumed = checkpoints.restore()
+def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) -> str:
     progress = monitor.Progress(gan, data.label, data.name)
+    checkpoints = checkpoint.Checkpoints(gan, paths, config.train.checkpoint_seconds)
+    resumed = checkpoints.restore(progress.say)
     recorder = monitor.Recorder(gan, paths, data.label, data.name, device, devices.cpu_threads())
-    budget = monitor.Budget(gan, config.train)
-    with _stopped_by_signals(budget):
-        if budget.spent():
-            budget.state = "done"
-            progress.say("nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on")
-        else:
-            going_on = f", goes on from step {int(gan.step)}" if resumed else ""
-            progress.say(f"{len(data.images)} images, {device}{going_on}")
-            with progress.shown():
-                gan.fit(_steps_left(gan), callbacks=[budget, recorder, progress, checkpoints], verbose=0, shuffle=False)
-        if budget.state != "diverged":
-            checkpoints.save()
-            export.export_generator(gan.average, config.model.latent_size, paths.generator)
-        recorder.write_status(budget.state)
+    budget = monitor.Budget(gan, stop)
+    if budget.spent():
+        budget.state = "done"
+        progress.say("nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on")
+    else:
+        going_on = f", goes on from step {int(gan.step)}" if resumed else ""
+        progress.say(f"{len(data.images)} images, {recorder.host} {device}{going_on}")
+
+        def farewell():
+            recorder.write_status("stopped")
+            progress.say("stopped before it took a step; the same command goes on")
+
+        stop.ends_at_once(farewell)
+        with progress.shown():
+            gan.fit(_steps_left(gan), callbacks=[budget, recorder, progress, checkpoints], verbose=0, shuffle=False)
+    if budget.state != "diverged":
+        checkpoints.save()
+        export.export_generator(gan.average, config.model.latent_size, paths.generator)
+    recorder.write_status(budget.state)
     progress.say(f"{budget.state} after {int(gan.step)} steps and {float(gan.seconds):.0f} s; see {paths.folder}")
     return budget.state
 
@@ -99,12 +115,14 @@ def _steps_left(gan) -> tf.data.Dataset:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(budget: monitor.Budget) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the training in good order."""
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: budget.stop()) for number in wanted]
+def _own_temporary_files(paths: LabelPaths) -> Iterator[None]:
+    """Keep what TensorFlow writes on its way in the label's folder, and clear away what a kill has left there."""
+    for left in [*paths.folder.glob(".*"), paths.temporary]:
+        shutil.rmtree(left, ignore_errors=True)
+    paths.temporary.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)
     try:
         yield
     finally:
-        for number, handler in zip(wanted, before, strict=True):
-            signal.signal(number, handler)
+        tempfile.tempdir = before
+        shutil.rmtree(paths.temporary, ignore_errors=True)

@@ -1,14 +1,47 @@
-"""The table of architectures.  Adding one: a file beside this one with a `build`, a row here, its name in config.py."""
+"""The table of architectures.
 
+Adding one: a file beside these with a Generator and a Critic, a row here, and its name in config.py.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import keras
 import tensorflow as tf
 
-from wcgan_tf.models import dcgan
+from wcgan_tf.models import dcgan, resnet
 
-ARCHITECTURES = {"dcgan": dcgan.build}
+# Generators take (resolution, channels, width), critics (resolution, width, batch_norm=, batch_deviation=).
+ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
+    "dcgan": (dcgan.Generator, dcgan.Critic),
+    "resnet": (resnet.Generator, resnet.Critic),
+}
 
 
-def build(model, resolution: int, channels: int):
-    """A fresh, built (generator, critic) of the settings `config.model`."""
-    generator, critic = ARCHITECTURES[model.architecture](resolution, channels, model.width)
-    critic(generator(tf.zeros([1, model.latent_size])))  # the first call makes the variables
-    return generator, critic
+def generator(model, resolution: int, channels: int, precision: str = "float32"):
+    """A fresh, built generator of the settings `config.model`: latents [N, z] -> images [N, H, W, C] in -1..1."""
+    with _policy(precision):
+        network = ARCHITECTURES[model.architecture][0](resolution, channels, model.width)
+        network(tf.zeros([1, model.latent_size]))  # the first call makes the variables
+    return network
+
+
+def critic(model, resolution: int, channels: int, precision: str = "float32", *, batch_norm: bool = False):
+    """A fresh, built critic of the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N]."""
+    with _policy(precision):
+        network = ARCHITECTURES[model.architecture][1](
+            resolution, model.width, batch_norm=batch_norm, batch_deviation=model.batch_deviation
+        )
+        network(tf.zeros([1, resolution, resolution, channels]))
+    return network
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Layers made inside this block compute in this precision; their variables, norms and outputs stay float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

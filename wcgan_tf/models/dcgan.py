@@ -1,13 +1,16 @@
 """The convolutional pair of DCGAN (Radford et al. 2016, arXiv 1511.06434), for any size that halving brings to 4 to 7.
 
-The finest feature map has `width` channels and every halving doubles them: at 32 pixels and width 64 the generator
-goes 4x4x256 -> 8x8x128 -> 16x16x64 -> 32x32xC, and the critic goes back.
+The finest feature map has `width` channels and every halving doubles them, up to 8 times: at 32 pixels and width 64 the
+generator goes 4x4x256 -> 8x8x128 -> 16x16x64 -> 32x32xC, and the critic goes back.
 """
 
 import keras
 from keras import layers
 
 from wcgan_tf.config import halvings
+from wcgan_tf.models.blocks import BatchDeviation
+
+MOST_DOUBLINGS = 3
 
 
 class Generator(keras.Model):
@@ -17,16 +20,16 @@ class Generator(keras.Model):
         super().__init__(name="generator")
         stages = halvings(resolution)
         side = resolution >> stages
-        coarse = width << (stages - 1)
+        widths = [width << min(stage, MOST_DOUBLINGS) for stage in reversed(range(stages))]
         self.blocks = [
-            layers.Dense(side * side * coarse, use_bias=False),
-            layers.Reshape((side, side, coarse)),
+            layers.Dense(side * side * widths[0], use_bias=False),
+            layers.Reshape((side, side, widths[0])),
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
         ]
-        for stage in range(1, stages):
+        for finer in widths[1:]:
             self.blocks += [
-                layers.Conv2DTranspose(coarse >> stage, 4, strides=2, padding="same", use_bias=False),
+                layers.Conv2DTranspose(finer, 4, strides=2, padding="same", use_bias=False),
                 layers.BatchNormalization(momentum=0.9),
                 layers.ReLU(),
             ]
@@ -42,23 +45,26 @@ class Generator(keras.Model):
 
 
 class Critic(keras.Model):
-    """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, of any size and sign."""
+    """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, of any size and sign.
 
-    # No BatchNorm: it mixes the images of a batch, and the gradient penalty is a penalty per image.
-    def __init__(self, resolution: int, width: int):
+    `batch_norm` is for the discriminator of DCGAN, which has one behind every convolution but the first.  A critic has
+    none: it mixes the images of a batch, and the gradient penalty is a penalty per image.
+    """
+
+    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False):
         super().__init__(name="critic")
         self.blocks = []
         for stage in range(halvings(resolution)):
-            self.blocks += [layers.Conv2D(width << stage, 4, strides=2, padding="same"), layers.LeakyReLU(0.2)]
+            self.blocks.append(layers.Conv2D(width << min(stage, MOST_DOUBLINGS), 4, strides=2, padding="same"))
+            if batch_norm and stage > 0:
+                self.blocks.append(layers.BatchNormalization(momentum=0.9))
+            self.blocks.append(layers.LeakyReLU(0.2))
+        if batch_deviation:
+            self.blocks.append(BatchDeviation())
         self.blocks += [layers.Flatten(), layers.Dense(1, dtype="float32")]
 
     def call(self, images, training=False):
         x = images
         for block in self.blocks:
-            x = block(x)
+            x = block(x, training=training) if isinstance(block, layers.BatchNormalization) else block(x)
         return x[:, 0]
-
-
-def build(resolution: int, channels: int, width: int) -> tuple[Generator, Critic]:
-    """A fresh pair for square images of `resolution` pixels and `channels` colours."""
-    return Generator(resolution, channels, width), Critic(resolution, width)

@@ -1,0 +1,121 @@
+"""How long a label process takes to its first step, split into its parts, and how much memory it needs.
+
+    python benchmarks/label_process.py                                        # configs/cifar10.py
+    python benchmarks/label_process.py --config configs/imagenet64.py --repeats 5
+    python benchmarks/label_process.py --config.train.precision=mixed_bfloat16
+
+The images are noise of the data set's size, 5,000 of them: neither time nor memory depends on what they show.  Medians
+of several repeats, on one core, as the launcher pins them.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+IMAGES = 5000
+DEFAULT_CONFIG = "configs/cifar10.py"
+FIRST_STEPS = "steps after"
+
+PARTS = """
+import json, sys, time
+times, last = {}, [float(sys.argv.pop(1))]  # when the process was started, in seconds since the epoch
+
+def part(name):
+    now = time.time()
+    times[name] = now - last[0]
+    last[0] = now
+
+from wcgan_tf import cli, datasets, train
+
+def main():
+    part("Python, flags, settings")
+    config = cli.FLAGS.config
+    data = datasets.label_images(config.dataset, "train", 0, "")
+    part("images")
+    with cli.quiet_imports():
+        from wcgan_tf import devices, training
+        import tensorflow as tf
+    part("importing TensorFlow")
+    gan = training.build(config, data, devices.own(config.train.device))
+    part("networks, optimizers")
+    gan.make_train_function()
+    steps = iter(tf.data.Dataset.range(10**6))
+    gan.train_function.get_concrete_function(steps)
+    part("tracing")
+    gan.train_function(steps)
+    float(gan.seconds)
+    part("compiling, first execution")
+    gan.train_function(steps)
+    float(gan.seconds)
+    part("an execution later on")
+    print(json.dumps(times))
+
+cli.run(main, train.define_flags)
+"""
+
+
+def prepared(folder: Path, arguments: list[str]) -> None:
+    """Write noise as label 0 of the data set that the settings name."""
+    code = "from wcgan_tf import cli, train; cli.run(lambda: print(cli.FLAGS.config.to_json()), train.define_flags)"
+    config = json.loads(
+        subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True).stdout
+    )
+    side, channels = config["dataset"]["resolution"], 1 if config["dataset"]["name"] in ("digits", "mnist") else 3
+    target = folder / f"{config['dataset']['name']}-{side}" / "train"
+    target.mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 256, [IMAGES, side, side, channels], np.uint8)
+    np.save(target / "00000.npy", images)
+    digest = "import numpy, sys; from wcgan_tf import files; print(files.digest(numpy.load(sys.argv[1])))"
+    found = subprocess.run(
+        [sys.executable, "-c", digest, target / "00000.npy"], check=True, capture_output=True, text=True
+    )
+    record = {"label": 0, "name": "noise", "count": IMAGES, "digest": found.stdout.strip()}
+    (target / "00000.json").write_text(json.dumps(record))
+
+
+def whole(arguments: list[str], workdir: str) -> tuple[float, float]:
+    """Run the real program: seconds until it says that its first steps are done, and its peak memory in bytes."""
+    command = [sys.executable, "-u", "-m", "wcgan_tf.train", *arguments, "--label=0", f"--workdir={workdir}"]
+    began = time.time()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    first = next(time.time() - began for line in process.stdout if FIRST_STEPS in line)
+    process.stdout.read()
+    _, _, usage = os.wait4(process.pid, 0)
+    return first, usage.ru_maxrss * 1024
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    repeats = 3
+    if "--repeats" in arguments:
+        place = arguments.index("--repeats")
+        repeats, arguments = int(arguments[place + 1]), arguments[:place] + arguments[place + 2 :]
+    if not any(argument.split("=")[0] == "--config" for argument in arguments):
+        arguments = [f"--config={DEFAULT_CONFIG}", *arguments]
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder:
+        prepared(Path(folder), arguments)
+        arguments = [*arguments, f"--config.dataset.data_dir={folder}", "--config.train.max_seconds=10"]
+        parts, firsts, memories = [], [], []
+        for repeat in range(repeats):
+            command = [sys.executable, "-c", PARTS, str(time.time()), *arguments]
+            parts.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+            first, memory = whole(arguments, f"{folder}/run{repeat}")
+            firsts.append(first)
+            memories.append(memory)
+    print(f"{' '.join(arguments[:1])}, one core, median of {repeats}")
+    for name in parts[0]:
+        print(f"  {statistics.median(part[name] for part in parts):6.2f} s  {name}")
+    print(f"  {statistics.median(firsts):6.2f} s  python -m wcgan_tf.train, to the end of its first execution")
+    print(f"  {statistics.median(memories) / 2**30:6.2f} GiB  its peak memory, training, grids and export included")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Real images per second of the train step, by setting, in one process and interleaved: ratios hold on a busy machine.
+
+    python benchmarks/steps.py                                    # the rows below, on one core, CIFAR-10's sizes
+    python benchmarks/steps.py --config configs/imagenet64.py
+
+Each row changes a setting of the config file; each round runs every row once, and the medians of the rounds are shown.
+"""
+
+import statistics
+import sys
+import time
+
+import numpy as np
+
+ROUNDS = 5
+STEPS = 20
+ROWS = {
+    "as configured": {},
+    "mixed_bfloat16": {"train.precision": "mixed_bfloat16"},
+    "penalty in every step": {"train.gp_every": 1},
+    "five critic steps": {"train.critic_steps": 5},
+    "no batch_deviation": {"model.batch_deviation": False},
+    "DiffAugment": {"train.augment": "color,translation,cutout"},
+    "dcgan objective": {"train.objective": "dcgan"},
+    "XLA": {"train.jit_compile": "on"},
+    "resnet": {"model.architecture": "resnet"},
+}
+
+
+def main() -> None:
+    from wcgan_tf import cli, datasets
+
+    with cli.quiet_imports():
+        import tensorflow as tf
+
+        from wcgan_tf import devices, training
+
+    strategy = devices.own(cli.FLAGS.config.train.device)
+    side, channels = cli.FLAGS.config.dataset.resolution, 3
+    noise = np.random.default_rng(0).integers(0, 256, [5000, side, side, channels], np.uint8)
+    runs = {}
+    for name, changes in ROWS.items():
+        config = cli.FLAGS.config.copy_and_resolve_references()
+        for setting, value in changes.items():
+            section, key = setting.split(".")
+            config[section][key] = value
+        config.train.steps_per_execution = STEPS
+        gan = training.build(config, datasets.LabelImages(noise, 0, "noise", ""), strategy)
+        gan.make_train_function()
+        runs[name] = (gan, iter(tf.data.Dataset.range(10**9)), [])
+    for _ in range(ROUNDS + 1):  # the first traces and compiles
+        for gan, steps, seconds in runs.values():
+            began = time.perf_counter()
+            gan.train_function(steps)
+            float(gan.seconds)
+            seconds.append(time.perf_counter() - began)
+    first = None
+    for name, (gan, _, seconds) in runs.items():
+        images = STEPS * gan.settings.critic_steps * gan.settings.batch_size
+        rate = images / statistics.median(seconds[1:])
+        first = first or rate
+        print(f"{rate:8.0f} images/s  {rate / first:5.2f}  {name} (first execution {seconds[0]:.1f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    import os
+
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if not any(argument.split("=")[0] == "--config" for argument in sys.argv):
+        sys.argv.insert(1, "--config=configs/cifar10.py")
+    from wcgan_tf import cli
+    from wcgan_tf.train import define_flags
+
+    cli.run(main, define_flags)

@@ -1,0 +1,31 @@
+"""The baseline: CIFAR-10 by DC-GAN, as Radford et al. 2016 (arXiv 1511.06434) train it, at the same cost.
+
+    python -m wcgan_tf.prepare --config configs/cifar10_dcgan.py
+    python -m wcgan_tf.launch --config configs/cifar10_dcgan.py
+    python -m wcgan_tf.combine --config configs/cifar10_dcgan.py
+    python -m wcgan_tf.evaluate --config configs/cifar10_dcgan.py
+    python -m wcgan_tf.report --config configs/cifar10_dcgan.py
+
+Images, widths, latents and budget are those of configs/cifar10.py; objective, optimizer, batch, initial weights and the
+discriminator's BatchNorm are the paper's, and there is no average, no penalty and no decay.
+"""
+
+from wcgan_tf.config import default_config
+
+
+def get_config():
+    config = default_config()
+    config.dataset.name = "cifar10"
+    config.dataset.resolution = 32
+    config.dataset.flip = True
+    config.model.width = 32
+    config.model.latent_size = 128
+    config.train.objective = "dcgan"
+    config.train.batch_size = 128
+    config.train.generator_learning_rate = 2e-4
+    config.train.critic_learning_rate = 2e-4
+    config.train.learning_rate_decay = "none"
+    config.train.ema_decay = 0.0
+    config.train.max_seconds = 900.0
+    config.evaluate.num_per_label = 1000
+    return config

@@ -1,0 +1,110 @@
+"""Signals in every phase of a label process: a quick end with its own exit code, and nothing lost."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from conftest import run
+
+from wcgan_tf.paths import LabelPaths
+from wcgan_tf.signals import EXIT_CODE
+
+PATIENCE_SECONDS = 120  # until a phase is reached: generous, machines differ
+ARGUMENTS = ["--label=3", "--workdir=run"]
+
+
+class Label:
+    """`python -m wcgan_tf.train` under way."""
+
+    def __init__(self, folder: Path, *arguments: str):
+        self.paths = LabelPaths(folder / "run/labels/00003")
+        self.output = folder / "output.txt"
+        with self.output.open("w") as file:
+            command = [sys.executable, "-u", "-m", "wcgan_tf.train", *ARGUMENTS, *arguments]
+            self.process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+
+    def wait_until(self, reached) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not reached() and self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert reached(), self.output.read_text()
+
+    def says(self, words: str) -> bool:
+        return words in self.output.read_text()
+
+    def end_by(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(10)  # what the documentation promises
+        finally:
+            self.process.kill()
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def starter(*arguments: str) -> Label:
+        started.append(Label(tmp_path, *arguments))
+        return started[-1]
+
+    yield starter
+    for label in started:
+        label.process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_while_importing(start, number):
+    label = start("--config.train.max_seconds=300")
+    maps = Path(f"/proc/{label.process.pid}/maps")
+    label.wait_until(lambda: "tensorflow" in maps.read_text())
+    assert label.end_by(number) == EXIT_CODE
+    assert label.output.read_text() == "stopped before it began\n"
+    assert not label.paths.folder.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT])
+def test_while_compiling_for_long(start, number):
+    label = start(
+        "--config.train.max_seconds=300",
+        "--config.train.jit_compile=on",
+        "--config.model.architecture=resnet",
+        "--config.dataset.resolution=32",
+        "--config.train.critic_steps=8",
+    )
+    label.wait_until(lambda: label.says("tracing and compiling the step"))
+    time.sleep(2)
+    assert not label.says("first 10 steps")
+    assert label.end_by(number) == EXIT_CODE
+    assert label.says("stopped before it took a step")
+    status = json.loads(label.paths.status.read_text())
+    assert (status["state"], status["step"]) == ("stopped", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM, signal.SIGINT])
+def test_while_stepping_and_going_on_afterwards(start, number, tmp_path):
+    arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
+    label = start(*arguments)
+    label.wait_until(lambda: label.says("first 10 steps"))
+    time.sleep(1)
+    assert label.end_by(number) == EXIT_CODE
+    status = json.loads(label.paths.status.read_text())
+    step = status["step"]
+    assert status["state"] == "stopped"
+    assert step > 10
+    again = run("train", *ARGUMENTS, *arguments, f"--config.train.max_steps={step + 10}", folder=tmp_path)
+    assert f"goes on from step {step}\n" in again.stdout
+    assert json.loads(label.paths.status.read_text())["step"] == step + 10
+
+
+def test_while_exporting_it_still_gets_done(start):
+    label = start("--config.model.width=4", "--config.train.max_seconds=0", "--config.train.max_steps=20")
+    label.wait_until(label.paths.checkpoints.joinpath("ckpt-20.index").exists)
+    assert label.end_by(signal.SIGTERM) == 0
+    assert json.loads(label.paths.status.read_text())["state"] == "done"
+    assert tf.saved_model.load(str(label.paths.generator)).signatures.keys() >= {"serving_default", "generate"}

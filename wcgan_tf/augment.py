@@ -1,0 +1,80 @@
+"""Differentiable augmentation of real and generated images alike (Zhao et al. 2020, arXiv 2006.10738).
+
+Images are float32 [N, H, W, C] in -1..1, draws float32 [N] in 0..1.  Adding a kind: a function here, a row in KINDS,
+and its name in config.py.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+SHIFT = 1 / 8  # of the side, at most
+CUT = 1 / 2  # of the side
+
+
+def flip(images, mirrored):
+    """Mirror left to right the images whose draw is above one half."""
+    return tf.where(mirrored[:, None, None, None] > 0.5, images[:, :, ::-1], images)
+
+
+def color(images, brightness, saturation, contrast):
+    """Add -0.5..0.5; scale what differs from the pixel's mean by 0..2, and from the image's mean by 0.5..1.5."""
+
+    def scaled(images, axes, factor):
+        mean = tf.reduce_mean(images, axes, keepdims=True)
+        return mean + (images - mean) * factor[:, None, None, None]
+
+    images = images + brightness[:, None, None, None] - 0.5
+    return scaled(scaled(images, [3], 2.0 * saturation), [1, 2, 3], 0.5 + contrast)
+
+
+def translation(images, down, right):
+    """Shift by up to an eighth of the side each way, and fill with 0.
+
+    A shift is a product with a matrix of zeros and ones, which has gradients of any order on any device.
+    """
+    side = images.shape[1]
+    most = round(side * SHIFT)
+
+    def matrix(draw):
+        shift = tf.cast(tf.floor(draw * (2 * most + 1)), tf.int32) - most
+        return tf.one_hot(tf.range(side)[None] - shift[:, None], side)  # a row outside 0..side-1 is all zeros
+
+    return tf.einsum("nij,njkc,nlk->nilc", matrix(down), images, matrix(right))
+
+
+def cutout(images, top, left):
+    """Set to 0 a square of half the side whose middle is anywhere."""
+    side = images.shape[1]
+    half = round(side * CUT) / 2
+    places = tf.range(side, dtype=tf.float32)[None] + 0.5
+
+    def outside(draw):
+        return tf.abs(places - tf.floor(draw * side)[:, None] - 0.5) >= half
+
+    keep = outside(top)[:, :, None] | outside(left)[:, None, :]
+    return images * tf.cast(keep, images.dtype)[..., None]
+
+
+# With the number of draws that each one takes.
+KINDS: dict[str, tuple[Callable, int]] = {"color": (color, 3), "translation": (translation, 2), "cutout": (cutout, 2)}
+DRAWS = 1 + sum(count for _, count in KINDS.values())
+
+
+def augment(images, draws, kinds: tuple[str, ...], mirror: bool):
+    """The images after a flip where `mirror` is set, and after each of `kinds`.
+
+    Args:
+        images: float32 [N, H, W, C] in -1..1.
+        draws: float32 [N, DRAWS], uniform in 0..1.
+        kinds: names from KINDS, in its order.
+    """
+    columns = iter(tf.unstack(draws, axis=1))
+    mirrored = next(columns)
+    if mirror:
+        images = flip(images, mirrored)
+    for name, (function, count) in KINDS.items():
+        own = [next(columns) for _ in range(count)]
+        if name in kinds:
+            images = function(images, *own)
+    return images

@@ -1,0 +1,56 @@
+"""SIGINT, SIGTERM and SIGUSR1: end now while there is nothing to lose, else at the next good moment."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+EXIT_CODE = 75  # EX_TEMPFAIL: start it again
+
+
+class StopRequests:
+    """Whether this process was asked to stop.
+
+    Python runs a signal's handler between two of its own instructions, and so not during the minutes that a compiler
+    may take.  So a thread waits for signals too: while the process `ends_at_once` it says farewell and ends it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._farewell: Callable[[], None] | None = None
+        self.received = False
+
+    def listen(self) -> None:
+        """Take the signals, from the main thread, for the rest of this process."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in WANTED:
+            signal.signal(number, lambda *_: None)  # with a handler, the number is written to the pipe
+        threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
+
+    def ends_at_once(self, farewell: Callable[[], None]) -> None:
+        """From now on there is nothing to lose: a signal calls `farewell` and ends the process with EXIT_CODE."""
+        with self._lock:
+            self._farewell = farewell
+            self._end_if_asked()
+
+    def ends_in_good_order(self) -> None:
+        """From now on a signal only sets `received`."""
+        with self._lock:
+            self._farewell = None
+
+    def _watch(self, reader: int) -> None:
+        while number := os.read(reader, 1):
+            if number[0] in WANTED:
+                with self._lock:
+                    self.received = True
+                    self._end_if_asked()
+
+    def _end_if_asked(self) -> None:
+        if self.received and self._farewell:
+            with contextlib.suppress(Exception):  # a full disk, a closed terminal: ending comes first
+                self._farewell()
+            os._exit(EXIT_CODE)
