@@ -35,6 +35,7 @@ def main() -> None:
 
         from wcgan_tf import devices, training
 
+    tf.get_logger().setLevel("ERROR")  # that nine functions are traced one after another is meant
     strategy = devices.own(cli.FLAGS.config.train.device)
     side, channels = cli.FLAGS.config.dataset.resolution, 3
     noise = np.random.default_rng(0).integers(0, 256, [5000, side, side, channels], np.uint8)

@@ -9,21 +9,11 @@
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar100/>.
 """
 
-from wcgan_tf.config import default_config
+from wcgan_tf.config import photo_config
 
 
 def get_config():
-    config = default_config()
+    config = photo_config()
     config.dataset.name = "cifar100"
-    config.dataset.resolution = 32
-    config.dataset.flip = True
-    config.model.width = 32
-    config.model.latent_size = 128
-    config.model.batch_deviation = True
-    config.train.gp_weight = 2.0
-    config.train.gp_every = 4
-    config.train.generator_learning_rate = 5e-4
-    config.train.critic_learning_rate = 1e-3
-    config.train.max_seconds = 900.0
     config.evaluate.num_per_label = 100
     return config

@@ -10,22 +10,17 @@ Images, widths, latents and budget are those of configs/cifar10.py; objective, o
 discriminator's BatchNorm are the paper's, and there is no average, no penalty and no decay.
 """
 
-from wcgan_tf.config import default_config
+from wcgan_tf.config import photo_config
 
 
 def get_config():
-    config = default_config()
+    config = photo_config()
     config.dataset.name = "cifar10"
-    config.dataset.resolution = 32
-    config.dataset.flip = True
-    config.model.width = 32
-    config.model.latent_size = 128
+    config.model.batch_deviation = False
     config.train.objective = "dcgan"
     config.train.batch_size = 128
     config.train.generator_learning_rate = 2e-4
     config.train.critic_learning_rate = 2e-4
     config.train.learning_rate_decay = "none"
     config.train.ema_decay = 0.0
-    config.train.max_seconds = 900.0
-    config.evaluate.num_per_label = 1000
     return config

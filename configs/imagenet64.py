@@ -10,22 +10,15 @@ synset_words.txt or LOC_synset_mapping.txt, a label is called by its words.  Whe
 prepared, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its folder>.
 """
 
-from wcgan_tf.config import default_config
+from wcgan_tf.config import photo_config
 
 
 def get_config():
-    config = default_config()
+    config = photo_config()
     config.dataset.name = "imagenet64"
     config.dataset.root = "imagenet"
     config.dataset.resolution = 64
-    config.dataset.flip = True
     config.model.width = 64
-    config.model.latent_size = 128
-    config.model.batch_deviation = True
-    config.train.gp_weight = 2.0
-    config.train.gp_every = 4
-    config.train.generator_learning_rate = 5e-4
-    config.train.critic_learning_rate = 1e-3
     config.train.max_seconds = 3600.0
     config.evaluate.num_per_label = 50
     return config

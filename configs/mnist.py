@@ -9,18 +9,15 @@
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has mnist/>.
 """
 
-from wcgan_tf.config import default_config
+from wcgan_tf.config import photo_config
 
 
 def get_config():
-    config = default_config()
+    config = photo_config()
     config.dataset.name = "mnist"
     config.dataset.resolution = 28
-    config.model.width = 32
-    config.train.gp_weight = 2.0
-    config.train.gp_every = 4
-    config.train.generator_learning_rate = 5e-4
-    config.train.critic_learning_rate = 1e-3
+    config.dataset.flip = False
+    config.model.latent_size = 64
     config.train.max_seconds = 60.0
     config.evaluate.num_per_label = 500
     return config

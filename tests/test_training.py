@@ -95,6 +95,32 @@ def test_going_on_is_the_same_as_never_having_stopped(config, tmp_path):
     assert steps == sorted(set(steps))
 
 
+class StopAfter(StopRequests):
+    """A signal that comes while so many executions have ended."""
+
+    def __init__(self, executions: int):
+        super().__init__()
+        self._left = executions
+
+    def ends_in_good_order(self) -> None:  # called at the end of each execution
+        super().ends_in_good_order()
+        self._left -= 1
+        self.received = self._left <= 0
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_20_and_20_steps_are_40_steps_bit_for_bit(config, tmp_path, objective):
+    config.train.objective, config.train.gp_every, config.train.critic_steps = objective, 3, 2
+    config.train.augment, config.dataset.flip, config.model.batch_deviation = "color,translation,cutout", True, True
+    config.train.max_steps = 40
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    halves = LabelPaths(tmp_path / "halves")
+    assert training.train_label(config, data, halves, StopAfter(5)) == "stopped"
+    assert json.loads(halves.status.read_text())["step"] == 20
+    train(config, tmp_path / "halves")
+    assert_same_state(halves, train(config, tmp_path / "whole"))
+
+
 def test_a_label_is_the_same_after_another_as_alone(config, tmp_path):
     alone = train(config, tmp_path / "alone")
     train(config, tmp_path / "other", label=5)
