@@ -10,6 +10,7 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     errors  signals                  what a user can mend, said in one line; what was asked of this process
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
+    draws                            random numbers that are the same on every device
     sources  objectives  augment     the tables of data sets and of objectives; what images go through in training
     models  devices  datasets        networks; which device is ours; one label's images
     sorting                          a source's images, sorted by label

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf import files, models
+from wcgan_tf import draws, files, models
 from wcgan_tf.errors import UserError
 from wcgan_tf.images import to_uint8
 from wcgan_tf.paths import ModelPaths
@@ -108,7 +108,7 @@ class ConditionalModel:
     def draw(self, label: int, number: int, seed: int) -> np.ndarray:
         """Images of one label, uint8 [number, H, W, C], from latents that depend on (seed, label) alone."""
         shape = [number, self.manifest["latent_size"]]
-        latents = tf.random.stateless_normal(shape, [seed, label], alg="philox")
+        latents = draws.normal(shape, [seed, label])
         batches = tf.split(latents, [len(part) for part in _batches(number, self.BATCH_SIZE)])
         return np.concatenate(
             [self._serve(labels=tf.fill([len(batch)], label), latents=batch)["images"].numpy() for batch in batches]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf import files
+from wcgan_tf import draws, files
 from wcgan_tf.errors import UserError
 from wcgan_tf.images import to_uint8
 
@@ -43,7 +43,7 @@ def latents_of(indices, seed, latent_size: int):
     """
 
     def one(index):
-        return tf.random.stateless_normal([latent_size], tf.stack([seed, index]), alg="philox")
+        return draws.normal([latent_size], tf.stack([seed, index]))
 
     return tf.map_fn(one, indices, fn_output_signature=tf.float32)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from wcgan_tf import augment, losses
+from wcgan_tf import augment, draws, losses
 from wcgan_tf.images import to_unit
 from wcgan_tf.objectives import Objective
 
@@ -97,11 +97,11 @@ class LabelGAN(keras.Model):
     def train_step(self, data):
         """`critic_steps` steps of the critic, one of the generator, one of its average.  Returns the means so far."""
         self._set_learning_rates()
-        draws = self._draw()
+        drawn = self._draw()
         for turn in range(self.settings.critic_steps):
-            real = to_unit(tf.gather(self.images, draws.indices[turn]))
-            self._critic_step(turn, real, draws.latents[turn], draws.mixes[turn], draws.augments[turn])
-        self._generator_step(draws.latents[-1], draws.augments[-1, 0])
+            real = to_unit(tf.gather(self.images, drawn.indices[turn]))
+            self._critic_step(turn, real, drawn.latents[turn], drawn.mixes[turn], drawn.augments[turn])
+        self._generator_step(drawn.latents[-1], drawn.augments[-1, 0])
         self._average_step()
         self.step.assign_add(1)
         return {name: mean.result() for name, mean in self.means.items()}
@@ -111,16 +111,15 @@ class LabelGAN(keras.Model):
         turns, batch = self.settings.critic_steps, self.settings.batch_size
         seed = tf.random.fold_in([self.settings.seed, self.label], self.step, alg="philox")
         seeds = tf.unstack(tf.random.split(seed, 4, alg="philox"))
-        uniform, normal = tf.random.stateless_uniform, tf.random.stateless_normal
         return Draws(
-            indices=uniform([turns, batch], seeds[0], 0, self.images.shape[0], tf.int32, alg="philox"),
-            latents=normal([turns + 1, batch, self.latent_size], seeds[1], alg="philox"),
-            mixes=uniform([turns, batch, 1, 1, 1], seeds[2], alg="philox"),
-            augments=uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3], alg="philox"),
+            indices=draws.below(self.images.shape[0], [turns, batch], seeds[0]),
+            latents=draws.normal([turns + 1, batch, self.latent_size], seeds[1]),
+            mixes=draws.uniform([turns, batch, 1, 1, 1], seeds[2]),
+            augments=draws.uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3]),
         )
 
-    def _augment(self, images, draws):
-        return augment.augment(images, draws, tuple(self.settings.augment.split(",")), self.flip)
+    def _augment(self, images, numbers):
+        return augment.augment(images, numbers, tuple(self.settings.augment.split(",")), self.flip)
 
     def _critic_step(self, turn, real, latents, mix, augments):
         real = self._augment(real, augments[0])

@@ -12,7 +12,7 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
-from wcgan_tf import files
+from wcgan_tf import draws, files
 from wcgan_tf.images import tile, to_uint8
 from wcgan_tf.paths import LabelPaths
 from wcgan_tf.signals import StopRequests
@@ -73,7 +73,7 @@ class Recorder(keras.callbacks.Callback):
             "threads": threads,
         }
         shape, seed = [GRID_SIDE**2, gan.latent_size], [gan.settings.seed, label]
-        self._latents = tf.random.stateless_normal(shape, seed, alg="philox")
+        self._latents = draws.normal(shape, seed)
         self._clock = Clock(gan)
         self._scalars = Marks(gan, SCALAR_SHARE, SCALAR_SECONDS)
         self._grids = Marks(gan, GRID_SHARE)

@@ -21,7 +21,7 @@ from wcgan_tf.paths import DatasetPaths
 from wcgan_tf.sources import Example, Source
 
 CHUNK = 256  # images that are decoded side by side
-BUFFER_BYTES = 128 * 2**20  # kept in memory between two writes
+BUFFER_BYTES = 64 * 2**20  # kept in memory between two writes
 BUFFER_SECONDS = 15.0
 COUNTS = ("count", "resized", "unreadable")
 

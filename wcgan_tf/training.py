@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from wcgan_tf import checkpoint, datasets, devices, export, files, models, monitor
+from wcgan_tf import checkpoint, datasets, devices, draws, export, files, models, monitor
 from wcgan_tf.gan import LabelGAN
 from wcgan_tf.objectives import OBJECTIVES, Objective
 from wcgan_tf.paths import LabelPaths
@@ -73,8 +73,7 @@ def _set_weights(objective: Objective, variables: list, label: int, config) -> N
     for place, variable in enumerate(variables):
         if variable.name in means:
             seed = tf.random.fold_in([config.train.seed, label], place, alg="philox")
-            normal = tf.random.stateless_normal(variable.shape, seed, alg="philox")
-            variable.assign(means[variable.name] + objective.weight_deviation * normal)
+            variable.assign(means[variable.name] + objective.weight_deviation * draws.normal(variable.shape, seed))
 
 
 def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) -> str:

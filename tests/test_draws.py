@@ -1,0 +1,39 @@
+"""Random numbers: the right distribution, and the same with and without XLA."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from wcgan_tf import draws
+
+KINDS = {"uniform": draws.uniform, "normal": draws.normal, "below": lambda shape, seed: draws.below(131, shape, seed)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [[4], [2, 8, 3], [2, 2, 8, 8], [1001]])
+def test_xla_draws_the_same(kind, shape):
+    seed = tf.Variable([3, 4], dtype=tf.int64)  # of a constant one, the compiler would only copy TensorFlow's result
+
+    def draw():
+        return KINDS[kind](shape, seed)
+
+    plain = tf.function(draw, autograph=False)()
+    compiled = tf.function(draw, autograph=False, jit_compile=True)()
+    np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_distributions():
+    uniform, normal = draws.uniform([100_000], [1, 2]).numpy(), draws.normal([100_000], [1, 2]).numpy()
+    assert stats.kstest(uniform, "uniform").pvalue > 0.01
+    assert stats.kstest(normal, "norm").pvalue > 0.01
+    assert 0.0 < uniform.min() < uniform.max() < 1.0
+    assert np.isfinite(normal).all()
+    assert set(draws.below(5, [1000], [1, 2]).numpy()) == set(range(5))
+
+
+@pytest.mark.parametrize("integer", [0, 2**32 - 1])
+def test_the_ends_of_the_interval_are_never_reached(monkeypatch, integer):
+    monkeypatch.setattr(tf.random, "stateless_uniform", lambda *_, **__: tf.constant([integer], tf.uint32))
+    assert 0.0 < float(draws.uniform([1], [1, 2])[0]) < 1.0
+    assert np.isfinite(draws.normal([1], [1, 2])).all()
