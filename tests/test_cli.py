@@ -29,6 +29,10 @@ WRONG = [
     (["--label=3", "--config.dataset.resolution=30"], "dataset.resolution is 30, which halving does not bring to 4"),
     (["--label=3", "--config.dataset.resolution=0"], "dataset.resolution is 0"),
     (["--label=3", "--config.model.width=-1"], "model.width is -1"),
+    (["--label=3", "--config.train.max_seconds=1e-60"], "train.max_seconds is 1e-60; it may be 0, or 0.01 and more"),
+    (["--label=3", "--workdir=r[1]"], "the folder 'r[1]' has a '[' in its name, which TensorFlow cannot read"),
+    (["--label=3", "--config=leaving.py"], "in leaving.py: SystemExit"),
+    (["--label=3", "--workdir=r\udcff"], "an argument is no UTF-8 text"),
     (["--label=3", "--config.train.precision=float16"], "whose range is too small"),
     (["--label=3", "--config.dataset.name=cifar10"], "no images of label 3 in data/cifar10-8; run: python -m wcgan_tf"),
     (["--label=cat", "--config.dataset.name=cifar10"], "there is no data/cifar10-8/dataset.json; run: python -m wcgan"),
@@ -40,13 +44,14 @@ WRONG = [
 )
 def test_wrong_input_is_one_line(tmp_path, arguments, words):
     (tmp_path / "broken.py").write_text("def get_config():\n    return 1 / 0\n")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(0)\n")
     done = run("train", *arguments, folder=tmp_path, check=False)
     assert done.returncode == 1
     assert words in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["broken.py"]
+    assert {path.name for path in tmp_path.iterdir()} == {"broken.py", "leaving.py"}
 
 
 def test_the_config_file_may_come_last(tmp_path):

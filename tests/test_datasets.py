@@ -8,7 +8,7 @@ from wcgan_tf import datasets
 from wcgan_tf.config import default_config
 from wcgan_tf.errors import UserError
 
-NAMES = ["ant", "tench, Tinca tinca", "cat", "3", "t-shirt", "9-12"]
+NAMES = ["3", "tench, Tinca tinca", "cat", "ant", "t-shirt", "9-12"]  # a label called 3 is not label 3
 
 
 def test_prepared_images_are_those_of_the_source(tmp_path):
@@ -25,7 +25,8 @@ def test_prepared_images_are_those_of_the_source(tmp_path):
         datasets.label_images(config.dataset, "train", 10, "prepare")
     file = tmp_path / "data/digits-8/train/00007.npy"
     content = bytearray(file.read_bytes())
-    for damaged in (content[:-9], content[:-1] + bytes([content[-1] ^ 1]), b""):
+    header = content[:8] + b"\x09" + content[9:]
+    for damaged in (content[:-9], content[:-1] + bytes([content[-1] ^ 1]), b"", b"PK\x03\x04garbage", header):
         file.write_bytes(damaged)
         with pytest.raises(UserError, match=r"00007.npy is missing or damaged; delete .*00007.json and run: prepare"):
             datasets.label_images(config.dataset, "train", 7, "prepare")
@@ -33,6 +34,23 @@ def test_prepared_images_are_those_of_the_source(tmp_path):
     run("prepare", folder=tmp_path)
     assert datasets.label_images(config.dataset, "train", 7, "").digest == in_place.digest
     assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "null", '{"labels": [1]}', '{"labels": 3}', "half"])
+def test_a_damaged_dataset_json_is_named(config, tmp_path, content):
+    (tmp_path / "data/digits-8").mkdir(parents=True)
+    (tmp_path / "data/digits-8/dataset.json").write_text(content)
+    with pytest.raises(UserError, match=r"dataset.json is damaged; delete .* and run: prepare"):
+        datasets.label_names(config.dataset, "prepare")
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "half"])
+def test_a_damaged_record_is_named(config, tmp_path, content):
+    (tmp_path / "data/digits-8/train").mkdir(parents=True)
+    (tmp_path / "data/digits-8/dataset.json").write_text('{"labels": ["a", "b"]}')
+    (tmp_path / "data/digits-8/train/00001.json").write_text(content)
+    with pytest.raises(UserError, match=r"00001.json is damaged; delete it and run: prepare"):
+        datasets.label_images(config.dataset, "train", 1, "prepare")
 
 
 def test_trainers_say_how_to_prepare(config):
@@ -64,7 +82,8 @@ def test_a_label_by_index_and_by_name(config):
         ("t-shirt", [4]),
         ("9-12", [5]),
         ("3", [3]),
-        (" ant , 2", [0, 2]),
+        ("2-3", [2, 3]),
+        (" ant , 2", [2, 3]),
     ],
 )
 def test_labels_in_a_list(text, labels):
@@ -81,6 +100,7 @@ def test_labels_in_a_list(text, labels):
         ("cat,,ant", "no label ''"),
         ("t-shrt", "did you mean t-shirt"),
         ("-1", "no label '-1'; type 0 to 5"),
+        ("9" * 5000, "no label '9999"),
     ],
 )
 def test_a_wrong_label_in_a_list_is_named(text, words):

@@ -74,6 +74,12 @@ def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch,
         assert told.growing == [f"GPU {mine}"]
 
 
+def test_a_variable_that_is_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "abc")
+    with pytest.raises(UserError, match="SLURM_CPUS_PER_TASK is 'abc', which is no number"):
+        devices.cpu_threads()
+
+
 def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch):
     Recorded(0).patch(monkeypatch)
     with pytest.raises(UserError, match=r"train.device is gpu, but TensorFlow sees none; type --config.train.device"):

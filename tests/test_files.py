@@ -43,12 +43,13 @@ def test_a_folder_replaces_a_folder(tmp_path):
 def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):
     path = tmp_path / "a.json"
     with pytest.raises(UserError, match=r"there is no .*a\.json; run: make it"):
-        files.read_json(path, "make it")
-    path.write_text('{"a": ')
-    with pytest.raises(UserError, match=r"a\.json is damaged"):
-        files.read_json(path, "make it")
+        files.read_json(path, "make it", ("a",))
+    for content in ('{"a": ', "[]", "null", '{"b": 1}'):
+        path.write_text(content)
+        with pytest.raises(UserError, match=r"a\.json is damaged; delete it and run: make it"):
+            files.read_json(path, "make it", ("a",))
     files.write_json(path, {"a": "ü"})
-    assert files.read_json(path, "") == json.loads(path.read_text()) == {"a": "ü"}
+    assert files.read_json(path, "", ("a",)) == json.loads(path.read_text()) == {"a": "ü"}
 
 
 def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path):

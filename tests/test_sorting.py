@@ -1,6 +1,7 @@
 """Sorting by label: whole, stopped anywhere, twice at once; and what `prepare` says about it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -54,7 +55,7 @@ def sort(dataset, split="train", labels=frozenset(range(LABELS)), interrupt_afte
     return chunks
 
 
-def content(dataset, split="train") -> dict[str, bytes]:
+def content_of(dataset, split="train") -> dict[str, bytes]:
     folder = DatasetPaths.of(dataset).folder / split
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
@@ -64,7 +65,7 @@ def expected(photos, tmp_path):
     """The files of an undisturbed run."""
     photos.data_dir = str(tmp_path / "undisturbed")
     sort(photos)
-    files = content(photos)
+    files = content_of(photos)
     photos.data_dir = str(tmp_path / "data")
     return files
 
@@ -72,7 +73,7 @@ def expected(photos, tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """Chunks of 7 images, each written at once, so that a few images are many writes."""
-    monkeypatch.setattr(sorting, "CHUNK", 7)
+    monkeypatch.setattr(sorting, "MOST_IN_CHUNK", 7)
     monkeypatch.setattr(sorting, "BUFFER_BYTES", 1)
 
 
@@ -99,7 +100,7 @@ def test_stopped_and_continued_is_the_same(photos, expected, small, stop):
     assert not (DatasetPaths.of(photos).folder / "train").exists()
     first = sort(photos)[0]
     assert first > 7 * (stop - 1)
-    assert content(photos) == expected
+    assert content_of(photos) == expected
 
 
 def test_a_kill_between_writing_and_saying_so_is_the_same(photos, expected, small):
@@ -108,7 +109,7 @@ def test_a_kill_between_writing_and_saying_so_is_the_same(photos, expected, smal
     raw = DatasetPaths.of(photos).unfinished("train") / "0.raw"
     raw.write_bytes(raw.read_bytes() + b"half an image")
     sort(photos)
-    assert content(photos) == expected
+    assert content_of(photos) == expected
 
 
 def test_lost_bytes_start_the_split_anew(photos, expected, small):
@@ -117,7 +118,7 @@ def test_lost_bytes_start_the_split_anew(photos, expected, small):
     raw = DatasetPaths.of(photos).unfinished("train") / "0.raw"
     raw.write_bytes(raw.read_bytes()[:-1])
     sort(photos)
-    assert content(photos) == expected
+    assert content_of(photos) == expected
 
 
 def test_a_stop_among_the_last_lines_is_the_same(photos, expected, small, monkeypatch):
@@ -131,17 +132,17 @@ def test_a_stop_among_the_last_lines_is_the_same(photos, expected, small, monkey
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(sorting.files, "write_json", stop_at_label_1)
         sort(photos)
-    assert set(content(photos)) == {"00000.npy", "00000.json", "00001.npy"}
+    assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy"}
     sort(photos, labels={1, 2})
-    assert content(photos) == expected
+    assert content_of(photos) == expected
 
 
 def test_a_label_without_images_is_named_and_the_others_are_written(photos, tmp_path):
     for path in (tmp_path / "photos/train/kind 2").iterdir():
-        path.unlink()
+        path.write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"no readable train images of label 2 \(kind 2\); add some"):
         sort(photos)
-    assert set(content(photos)) == {"00000.npy", "00000.json", "00001.npy", "00001.json"}
+    assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy", "00001.json"}
 
 
 def test_prepare_says_what_it_did_and_does_not_do_it_again(photos, tmp_path):
@@ -152,12 +153,12 @@ def test_prepare_says_what_it_did_and_does_not_do_it_again(photos, tmp_path):
     assert "1 could not be read and were left out" in done.stdout
     assert "skipped" in done.stderr
     assert "kind 1/broken.jpg: cannot identify image file" in done.stderr
-    before = content(photos)
+    before = content_of(photos)
     assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
-    assert content(photos) == before
+    assert content_of(photos) == before
     info = json.loads(DatasetPaths.of(photos).info.read_text())
-    assert [label["name"] for label in info["labels"]] == ["kind 0", "kind 1", "kind 2"]
-    assert [label["train"]["unreadable"] for label in info["labels"]] == [0, 1, 0]
+    assert info["labels"] == ["kind 0", "kind 1", "kind 2"]
+    assert (info["resolution"], info["channels"]) == (8, 3)
     assert datasets.label_images(photos, "test", 2, "").images.shape == (5, 8, 8, 3)
 
 
@@ -176,10 +177,54 @@ def test_a_wrong_label_is_said_before_anything_is_written(photos, tmp_path):
 
 def test_other_labels_under_the_same_name_are_refused(photos, tmp_path):
     run("prepare", *arguments(photos), "--labels=0", folder=tmp_path)
-    (tmp_path / "photos/train/a new one").mkdir()
+    for split in ("train", "val"):
+        (tmp_path / f"photos/{split}/kind 1").rename(tmp_path / f"photos/{split}/a new one")
     done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
     assert done.returncode == 1
-    assert "holds a data set of other labels ('kind 0' there, 'a new one' here)" in done.stderr
+    assert "holds a data set of other labels ('kind 0' there, 'a new one' here); delete it, or type" in done.stderr
+
+
+def test_other_labels_are_refused_after_a_stop_too(photos, tmp_path):
+    """A label whose test images are all unreadable stops it; without that label, others have its number."""
+    for path in (tmp_path / "photos/val/kind 1").iterdir():
+        path.write_bytes(b"no picture")
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert "no readable test images of label 1 (kind 1)" in done.stderr
+    for split in ("train", "val"):
+        shutil.rmtree(tmp_path / f"photos/{split}/kind 1")
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "holds a data set of other labels ('kind 1' there, 'kind 2' here)" in done.stderr
+
+
+def test_another_folder_is_not_gone_on_with(photos, small, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    shutil.copytree(tmp_path / "photos", tmp_path / "other")
+    photos.root = str(tmp_path / "other")
+    assert sort(photos)[0] == 7
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "half"])
+def test_a_damaged_state_starts_the_split_anew(photos, expected, small, content):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    DatasetPaths.of(photos).sorting_state("train").write_text(content)
+    assert sort(photos)[0] == 7
+    assert content_of(photos) == expected
+
+
+def test_what_a_kill_has_left_is_cleared_away(photos, tmp_path):
+    left = DatasetPaths.of(photos).folder / "train/.00001.npy.abc"
+    left.mkdir(parents=True)
+    (left / "00001.npy").write_text("half")
+    run("prepare", *arguments(photos), folder=tmp_path)
+    assert set(content_of(photos)) == {f"0000{label}.{kind}" for label in range(LABELS) for kind in ("npy", "json")}
+
+
+def test_large_images_are_few_at_a_time(photos):
+    photos.resolution = 1024
+    assert sort(photos)[:2] == [2, 4]
 
 
 def test_two_at_once_do_it_once(photos, expected, tmp_path):
@@ -187,4 +232,4 @@ def test_two_at_once_do_it_once(photos, expected, tmp_path):
     both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    assert content(photos) == expected
+    assert content_of(photos) == expected

@@ -52,6 +52,9 @@ def test_a_folder_at_any_depth_with_endings_in_any_case(dataset, tmp_path):
     picture(tmp_path / "train/cat/images/deep/2.JPEG", 2)
     picture(tmp_path / "train/ant/3.Jpg", 3)
     (tmp_path / "train/ant/notes.txt").write_text("no picture")
+    picture(tmp_path / "train/ant/.thumbnails/6.png", 6)
+    picture(tmp_path / "train/ant/._3.png", 7)
+    picture(tmp_path / "train/.hidden/8.png", 8)
     picture(tmp_path / "val/cat/4.png", 4)
     picture(tmp_path / "val/ant/5.PNG", 5)
     source = sources.source(dataset)
@@ -100,6 +103,9 @@ def test_a_name_with_a_line_break_stays_on_its_line(dataset, tmp_path):
 
 def test_a_folder_that_is_no_data_set_is_named(dataset, tmp_path):
     with pytest.raises(UserError, match=r"no folders of images in .*/train; type --config.dataset.root="):
+        sources.source(dataset)
+    (tmp_path / "train/cat").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"no images in .*/train/cat; add some, or take 'cat' out of the data set"):
         sources.source(dataset)
     picture(tmp_path / "train/cat/1.png", 1)
     picture(tmp_path / "val/dog/1.png", 1)

@@ -33,7 +33,7 @@ def train(config, folder, label=3):
 
 def state_of(paths: LabelPaths) -> dict[str, np.ndarray]:
     """Every value in the newest checkpoint but the clock and the count of checkpoints."""
-    reader = tf.train.load_checkpoint(str(paths.checkpoints))
+    reader = tf.train.load_checkpoint(checkpoint.kept(paths)[0])
     keys = [key for key in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in key]
     keys = [key for key in keys if key.split("/")[0] not in ("seconds", "save_counter")]
     return {key: reader.get_tensor(key) for key in keys}
@@ -165,13 +165,42 @@ def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(config, 
     good = state_of(paths)
     for file in paths.checkpoints.glob("ckpt-6.data*"):
         cut(file)
-    (paths.checkpoints / "checkpoint").write_text("neither is this")
+    for stray in ("ckpt-foo.index", "ckpt-5.data-00000-of-00001", "ckpt-5_temp/part"):
+        (paths.checkpoints / stray).parent.mkdir(exist_ok=True)
+        (paths.checkpoints / stray).write_text("left by a kill")
     train(config, tmp_path / "run")
     said = capsys.readouterr().out
     assert "checkpoints/ckpt-6 is damaged" in said
     assert "goes on from step 4" in said
+    kinds = ("data-00000-of-00001", "index")
+    assert {path.name for path in paths.checkpoints.iterdir()} == {f"ckpt-{s}.{kind}" for s in (4, 6) for kind in kinds}
     for key, value in state_of(paths).items():
         np.testing.assert_array_equal(value, good[key])
+
+
+def test_checkpoints_without_their_settings_are_refused(config, tmp_path):
+    paths = train(config, tmp_path / "run")
+    for damage in (paths.config.unlink, lambda: paths.config.write_text("{}"), lambda: paths.config.write_text("[]")):
+        damage()
+        config.model.width = 5
+        with pytest.raises(
+            UserError, match=r"config.json, which tells what .*checkpoints was trained with, is missing"
+        ):
+            train(config, tmp_path / "run")
+
+
+def test_only_two_checkpoints_are_kept(config, tmp_path):
+    for config.train.max_steps in (2, 4, 6):
+        paths = train(config, tmp_path / "run")
+    assert [path.rpartition("/")[2] for path in checkpoint.kept(paths)] == ["ckpt-6", "ckpt-4"]
+
+
+def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/checkpoints").write_text("a file")
+    with pytest.raises(FileExistsError, match="checkpoints"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run/metrics.jsonl").exists()
 
 
 def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, tmp_path):

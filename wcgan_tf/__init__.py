@@ -7,7 +7,7 @@ The way the data flows; programs meet only in files:
 
 The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
 
-    errors  signals                  what a user can mend, said in one line; what was asked of this process
+    errors  signals  lines           what a user can mend, in one line; requests to stop; lines that never block
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
     draws                            random numbers that are the same on every device

@@ -1,7 +1,10 @@
 """Going on where a run stopped: everything that training needs in one checkpoint, or a refusal."""
 
+import re
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import ml_collections
@@ -12,6 +15,7 @@ from wcgan_tf.datasets import LabelImages
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import LabelPaths
 
+KEEP = 2
 # What a run may change when it goes on.  All else makes the model what it is.
 MAY_CHANGE = {
     "dataset": {"root", "tfds_dir", "data_dir"},
@@ -27,8 +31,14 @@ def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImage
         UserError: naming the settings that differ.
     """
     settings = {**config.to_dict(), "images": {"shape": list(data.images.shape), "digest": data.digest}}
-    if paths.config.exists() and kept(paths):
-        before = files.read_json(paths.config, "the same command again")
+    if kept(paths):
+        try:
+            before = files.read_json(paths.config, "", tuple(settings))
+        except UserError:
+            raise UserError(
+                f"{paths.config}, which tells what {paths.checkpoints} was trained with, is missing or damaged; "
+                f"put it back, or delete {paths.folder} to train the label anew"
+            ) from None
         differing = differences(before, settings)
         if before["images"] != settings["images"]:
             differing.append("other training images")
@@ -42,9 +52,9 @@ def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImage
 
 def kept(paths: LabelPaths) -> list[str]:
     """The label's checkpoints, the newest first; found by their files, whatever else there may be damaged."""
-    found = paths.checkpoints.glob("ckpt-*.index")
-    newest_first = sorted(found, key=lambda path: int(path.stem.removeprefix("ckpt-")), reverse=True)
-    return [str(path.with_suffix("")) for path in newest_first]
+    found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in paths.checkpoints.glob("*.index"))
+    steps = sorted((int(match[1]) for match in found if match), reverse=True)
+    return [str(paths.checkpoints / f"ckpt-{step}") for step in steps]
 
 
 def differences(before: dict, now: dict) -> list[str]:
@@ -58,7 +68,10 @@ def differences(before: dict, now: dict) -> list[str]:
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves every `checkpoint_seconds` while `fit` runs; keeps the last two."""
+    """Saves every `checkpoint_seconds` while `fit` runs; keeps the last two.
+
+    Not by `tf.train.CheckpointManager`: it knows its files from another file, which a kill may leave behind the truth.
+    """
 
     def __init__(self, gan, paths: LabelPaths, checkpoint_seconds: float):
         super().__init__()
@@ -71,9 +84,8 @@ class Checkpoints(keras.callbacks.Callback):
             "critic_optimizer": gan.critic_optimizer,
         }
         variables = {name: [variable.value for variable in owner.variables] for name, owner in owners.items()}
-        state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
+        self._state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
         self._gan, self._paths = gan, paths
-        self._manager = tf.train.CheckpointManager(state, str(paths.checkpoints), max_to_keep=2)
         self._checkpoint_seconds = checkpoint_seconds
         self._saved_at = time.monotonic()
 
@@ -86,7 +98,7 @@ class Checkpoints(keras.callbacks.Callback):
         checkpoints = kept(self._paths)
         for path in checkpoints:
             try:
-                status = self._manager.checkpoint.restore(path)
+                status = self._state.read(path)
                 status.assert_consumed()
                 status.assert_existing_objects_matched()
                 return True
@@ -99,8 +111,12 @@ class Checkpoints(keras.callbacks.Callback):
         return False
 
     def save(self) -> None:
-        """Write a checkpoint now."""
-        self._manager.save(checkpoint_number=int(self._gan.step))
+        """Write a checkpoint now, and delete what is there beside it and the one before."""
+        self._state.write(str(self._paths.checkpoints / f"ckpt-{int(self._gan.step)}"))
+        keep = tuple(f"{Path(path).name}." for path in kept(self._paths)[:KEEP])
+        for path in self._paths.checkpoints.iterdir():
+            if not path.name.startswith(keep):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         self._saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):

@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from wcgan_tf import config as config_module
 from wcgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
+FLUSH_SECONDS = 2.0
 
 
 def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
@@ -35,12 +37,21 @@ def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
 
 def workdir() -> Path:
     """The folder of the run."""
-    return Path(FLAGS.workdir) if FLAGS.workdir else Path("runs") / run_name()
+    return _plain(FLAGS.workdir) if FLAGS.workdir else Path("runs") / run_name()
 
 
 def model_folder() -> Path:
     """The folder of the combined model."""
-    return Path(FLAGS.model) if FLAGS.model else Path("saved_models") / run_name()
+    return _plain(FLAGS.model) if FLAGS.model else Path("saved_models") / run_name()
+
+
+def _plain(folder: str) -> Path:
+    """A folder that TensorFlow can read from: it takes a path with these letters for a pattern."""
+    if strange := set("*?[]") & set(folder):
+        raise UserError(
+            f"the folder {folder!r} has a {min(strange)!r} in its name, which TensorFlow cannot read; rename it"
+        )
+    return Path(folder)
 
 
 def run_name() -> str:
@@ -67,12 +78,15 @@ def command(program: str, *arguments: str) -> str:
 
 def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> None:
     """Parse the command line, check the settings, call `main`, and end the process with its exit code."""
+    _open_standard_streams()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters of TensorFlow's log also arrives as an exception
     # Keras would write ~/.keras/keras.json from every process, and follow what it says there about the backend.
     os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")
 
     def parse(argv):
         try:
+            if not all(_is_text(argument) for argument in argv):
+                raise UserError("an argument is no UTF-8 text; rename the file or folder that it names")
             argv = sys.argv = _config_first(argv)  # ml_collections looks into sys.argv itself
             _check_config_arguments(argv)
             define_flags()
@@ -100,6 +114,8 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         except Exception as error:
             if "No space left on device" in str(error):  # as TensorFlow says it
                 sys.exit("error: no space is left on the device; free some, and the same command goes on")
+            if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
+                sys.exit(f"error: TensorFlow says: {str(error).splitlines()[0][:300]}")
             raise
         _end(code or 0)
 
@@ -109,9 +125,33 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
 def _end(code: int) -> None:
     """End the process as `sys.exit` does, but leave out the seconds in which TensorFlow takes itself apart."""
     atexit._run_exitfuncs()  # temporary files are removed here
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush = threading.Thread(target=_flush, daemon=True)
+    flush.start()
+    flush.join(FLUSH_SECONDS)  # a full pipe that nobody reads
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+
+
+def _open_standard_streams() -> None:
+    """Where the shell closed stdin, stdout or stderr, open it to nowhere, or the next file would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode)  # noqa: SIM115  # takes the lowest free number, which is its own
+            setattr(sys, name, nowhere)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether an argument can be written to a file: a path may have bytes that are no UTF-8."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -165,7 +205,7 @@ def _check_config_file(path: str) -> None:
         runpy.run_path(path)["get_config"]()
     except KeyError:
         raise UserError(f"{path} has no function get_config; begin with a copy of one under configs/") from None
-    except Exception as error:  # whatever the user's own file raises
+    except (Exception, SystemExit) as error:  # whatever the user's own file raises
         raise UserError(f"in {path}: {type(error).__name__}: {error}") from None
 
 

@@ -16,6 +16,7 @@ from wcgan_tf import cli, files
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import LabelPaths, ModelPaths, RunPaths
 
+SETTINGS = ("dataset", "model", "train", "images")
 RECORDED = ("label", "name", "step", "seconds", "device", "threads")  # of each label's status, in the manifest
 
 
@@ -39,11 +40,14 @@ def main() -> None:
     names = datasets.label_names(cli.FLAGS.config.dataset, cli.command("prepare"))
     trained = {label: run.label(label) for label in range(len(names)) if run.label(label).generator.is_dir()}
     _refuse_missing(trained, names, run.folder)
-    settings = {label: files.read_json(paths.config, train + str(label)) for label, paths in trained.items()}
+    settings = {label: files.read_json(paths.config, train + str(label), SETTINGS) for label, paths in trained.items()}
     first = settings[min(settings)]
     for label, own in settings.items():
         if differing := checkpoint.differences(first, own):
-            raise UserError(f"label {label} was trained otherwise than label {min(settings)}: {', '.join(differing)}")
+            raise UserError(
+                f"label {label} was trained otherwise than label {min(settings)}: {', '.join(differing)}; "
+                "train them in work directories of their own"
+            )
 
     weights = {label: export.read_weights(paths.generator, train + str(label)) for label, paths in trained.items()}
     _, side, _, channels = first["images"]["shape"]
@@ -82,7 +86,7 @@ def _refuse_missing(trained: dict[int, LabelPaths], names: list[str], workdir: P
 
 
 def _record(paths: LabelPaths, hint: str) -> dict:
-    status = files.read_json(paths.status, hint)
+    status = files.read_json(paths.status, hint, RECORDED)
     return {key: status[key] for key in RECORDED}
 
 

@@ -76,7 +76,7 @@ def load(folder: Path, hint: str) -> "ConditionalModel":
         UserError: where there is none.
     """
     paths = ModelPaths(folder)
-    manifest = files.read_json(paths.manifest, hint)
+    manifest = files.read_json(paths.manifest, hint, ("dataset", "latent_size", "labels"))
     try:
         loaded = tf.saved_model.load(str(paths.saved_model))
     except (OSError, tf.errors.OpError):

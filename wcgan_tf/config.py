@@ -20,6 +20,7 @@ CHOICES = {
     "train.device": ("auto", "cpu", "gpu"),
     "evaluate.classifier": ("domain",),
 }
+SHORTEST_SECONDS = 0.01
 AUGMENTS = ("color", "translation", "cutout")
 RANGES = {  # setting: (lowest, highest) allowed value
     "dataset.resolution": (8, 1024),
@@ -148,6 +149,10 @@ def validate(config: ml_collections.ConfigDict) -> None:
         raise UserError("dataset.root is set; give its images a name of their own: --config.dataset.name=my_photos")
     if not config.dataset.data_dir:
         raise UserError("dataset.data_dir is empty; type --config.dataset.data_dir=data")
+    if 0.0 < config.train.max_seconds < SHORTEST_SECONDS:
+        raise UserError(
+            f"train.max_seconds is {config.train.max_seconds:g}; it may be 0, or {SHORTEST_SECONDS} and more"
+        )
     if not config.train.max_steps and not config.train.max_seconds:
         raise UserError("the training has no end: set --config.train.max_steps or --config.train.max_seconds")
     halvings(config.dataset.resolution)

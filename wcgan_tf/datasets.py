@@ -10,6 +10,8 @@ from wcgan_tf import decoding, files, sources
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import DatasetPaths
 
+RECORD_KEYS = ("label", "name", "count", "resized", "unreadable", "digest")
+INDEX = r"[0-9]{1,9}"
 BUILT_IN = {"digits"}  # small and at hand: read in place where it is not prepared
 
 
@@ -36,11 +38,11 @@ def label_images(dataset, split: str, label: int, hint: str) -> LabelImages:
         return _from_source(dataset, split, label)
     if not paths.record(split, label).exists():
         raise UserError(f"no images of label {label} in {paths.folder}; {_what_to_do(paths, label, hint)}")
-    record = files.read_json(paths.record(split, label), hint)
+    record = files.read_json(paths.record(split, label), hint, RECORD_KEYS)
     try:
         images = np.load(paths.images(split, label), allow_pickle=False)
         intact = images.dtype == np.uint8 and files.digest(images) == record["digest"]
-    except (OSError, ValueError, EOFError):
+    except Exception:  # NumPy raises a dozen kinds for a file whose header is damaged
         intact = False
     if not intact:
         raise UserError(
@@ -54,7 +56,15 @@ def label_names(dataset, hint: str) -> list[str]:
     paths = DatasetPaths.of(dataset)
     if not paths.info.exists() and sources.kind(dataset) in BUILT_IN:
         return sources.source(dataset).label_names
-    return [label["name"] for label in files.read_json(paths.info, hint)["labels"]]
+    return prepared_names(paths, hint)
+
+
+def prepared_names(paths: DatasetPaths, hint: str) -> list[str]:
+    """The names of all labels of a data set that is prepared, or begun to be."""
+    names = files.read_json(paths.info, hint, ("labels",))["labels"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{paths.info} is damaged; delete {paths.folder} and run: {hint}")
+    return names
 
 
 def parse_label(text: str, dataset, hint: str) -> int:
@@ -65,13 +75,13 @@ def parse_label(text: str, dataset, hint: str) -> int:
     """
     if not text:
         raise UserError("the label is empty; type --label=3 (or, under Slurm, look where SLURM_PROCID is expanded)")
-    return int(text) if text.isdecimal() else _index(text, label_names(dataset, hint))
+    return int(text) if re.fullmatch(INDEX, text) else _index(text, label_names(dataset, hint))
 
 
 def parse_labels(text: str, names: list[str]) -> list[int]:
     """The labels of a list such as `0-4,7,cat`, each once, in ascending order; all labels where it is empty.
 
-    A part that is a label's name, commas and hyphens included, is taken as that name before anything else.
+    A number is an index, whatever the names are.  What is a label's name, with its commas and hyphens, is that label.
 
     Args:
         text: indices, ranges of them with both ends, and names, separated by commas.
@@ -87,8 +97,8 @@ def parse_labels(text: str, names: list[str]) -> list[int]:
     while parts:
         taken = next((n for n in range(len(parts), 0, -1) if ",".join(parts[:n]).strip() in names), 1)
         part, parts = ",".join(parts[:taken]).strip(), parts[taken:]
-        ends = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if part in names or not ends:
+        ends = re.fullmatch(f"({INDEX})(?:-({INDEX}))?", part)
+        if not ends or (ends[2] and part in names):
             chosen.add(_index(part, names))
         else:
             first, last = int(ends[1]), int(ends[2] or ends[1])
@@ -98,36 +108,24 @@ def parse_labels(text: str, names: list[str]) -> list[int]:
     return sorted(chosen)
 
 
-def refuse_other_names(paths: DatasetPaths, names: list[str]) -> None:
-    """Refuse to add to a prepared data set whose labels are not these.
+def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> None:
+    """Write dataset.json, or refuse to add to what is prepared there from other labels.
 
     Raises:
-        UserError: naming the first that differs.
+        UserError: naming the first label that differs.
     """
+    names = source.label_names
     if not paths.info.exists():
-        return
-    there = [label["name"] for label in files.read_json(paths.info, "the same command again")["labels"]]
-    if there != names:
+        info = {"name": dataset.name, "resolution": dataset.resolution, "channels": source.channels, "labels": names}
+        files.write_json(paths.info, info)
+    elif (there := prepared_names(paths, hint)) != names:
         differing = next((pair for pair in zip(there, names, strict=False) if pair[0] != pair[1]), None)
         how = (
             f"{differing[0]!r} there, {differing[1]!r} here" if differing else f"{len(there)} there, {len(names)} here"
         )
-        raise UserError(f"{paths.folder} holds a data set of other labels ({how}); type another dataset.name")
-
-
-def write_info(dataset, paths: DatasetPaths, source: sources.Source) -> None:
-    """Write dataset.json: every label's name, and of each split its record, or null where that is not prepared."""
-
-    def record(split: str, label: int):
-        path = paths.record(split, label)
-        return files.read_json(path, "prepare") if path.exists() else None
-
-    labels = [
-        {"name": name, **{split: record(split, label) for split in sources.SPLITS}}
-        for label, name in enumerate(source.label_names)
-    ]
-    info = {"name": dataset.name, "resolution": dataset.resolution, "channels": source.channels, "labels": labels}
-    files.write_json(paths.info, info)
+        raise UserError(
+            f"{paths.folder} holds a data set of other labels ({how}); delete it, or type another dataset.name"
+        )
 
 
 def _from_source(dataset, split: str, label: int) -> LabelImages:
@@ -155,5 +153,5 @@ def _index(text: str, names: list[str]) -> int:
 
 def _what_to_do(paths: DatasetPaths, label: int, hint: str) -> str:
     """What to type where a label has no images."""
-    last = len(files.read_json(paths.info, hint)["labels"]) - 1 if paths.info.exists() else label
+    last = len(prepared_names(paths, hint)) - 1 if paths.info.exists() else label
     return f"run: {hint}" if label <= last else f"its labels are 0 to {last}"

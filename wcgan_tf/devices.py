@@ -10,12 +10,20 @@ from wcgan_tf.errors import UserError
 def cpu_threads() -> int:
     """Cores that this process may use: those it is pinned to, and no more than Slurm's SLURM_CPUS_PER_TASK."""
     pinned = len(os.sched_getaffinity(0))
-    return min(pinned, int(os.environ.get("SLURM_CPUS_PER_TASK") or pinned))
+    return max(1, min(pinned, _number("SLURM_CPUS_PER_TASK", pinned)))
 
 
 def gpu_index(count: int) -> int:
     """Which of the `count` GPUs that this process sees is its own: one for each task of Slurm on this node, in turn."""
-    return int(os.environ.get("SLURM_LOCALID") or 0) % count
+    return _number("SLURM_LOCALID", 0) % count
+
+
+def _number(variable: str, otherwise: int) -> int:
+    """The number in an environment variable, or another where it is not set."""
+    text = os.environ.get(variable) or str(otherwise)
+    if not text.isdecimal():
+        raise UserError(f"{variable} is {text!r}, which is no number; unset it")
+    return int(text)
 
 
 def own(device: str) -> tf.distribute.Strategy:

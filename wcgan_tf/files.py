@@ -75,18 +75,27 @@ def write_array(target: Path, array: np.ndarray) -> None:
         os.fsync(file.fileno())
 
 
-def read_json(path: Path, hint: str):
-    """The contents of a JSON file.
+def read_json(path: Path, hint: str, keys: tuple[str, ...]) -> dict:
+    """The contents of a JSON file that has at least these keys.
 
     Raises:
-        UserError: where it is missing or no JSON; `hint` is the command that mends that.
+        UserError: where it is missing, no JSON, or without one of the keys; `hint` is the command that mends that.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"there is no {path}; run: {hint}") from None
     except ValueError:
-        raise UserError(f"{path} is damaged; delete it and run: {hint}") from None
+        value = None
+    if not isinstance(value, dict) or not set(keys) <= value.keys():
+        raise UserError(f"{path} is damaged; delete it and run: {hint}")
+    return value
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what a kill in the middle of `publish` has left in a folder that this process holds."""
+    for left in folder.glob(".*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def digest(array: np.ndarray) -> str:

@@ -8,12 +8,13 @@ import platform
 import time
 
 import keras
-import rich.console
 import rich.progress
 import tensorflow as tf
 
 from wcgan_tf import draws, files
+from wcgan_tf.errors import UserError
 from wcgan_tf.images import tile, to_uint8
+from wcgan_tf.lines import Lines
 from wcgan_tf.paths import LabelPaths
 from wcgan_tf.signals import StopRequests
 
@@ -105,6 +106,13 @@ class Recorder(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._writer.close()
 
+    def was_done(self) -> bool:
+        """Whether status.json says that an earlier run got the label done."""
+        try:
+            return files.read_json(self._paths.status, "", ("state",))["state"] == "done"
+        except UserError:
+            return False
+
     def write_status(self, state: str) -> None:
         """Say in status.json how the label is: "running", "done", "stopped" or "diverged"."""
         now = {"state": state, "step": self._step, "seconds": self._seconds}
@@ -134,7 +142,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self._gan = gan
         self._title = f"label {label}" + (f" ({name})" if name != str(label) else "")
-        self._console = rich.console.Console(highlight=False, soft_wrap=True)
+        self._out = Lines()
         self._bar: rich.progress.Progress | None = None
         self._task = rich.progress.TaskID(0)
         self._clock = Clock(gan)
@@ -144,12 +152,19 @@ class Progress(keras.callbacks.Callback):
 
     def say(self, text: str) -> None:
         """One line about this label."""
-        self._console.print(f"{self._title}: {text}", markup=False)
+        self._out.say(f"{self._title}: {text}")
+
+    def finish(self) -> None:
+        """Let go of the terminal, and wait a moment for lines that are not out yet."""
+        if self._bar:
+            self._bar.stop()
+        self._out.finish()
 
     @contextlib.contextmanager
     def shown(self):
         """Draw the bar inside this block, where there is a terminal."""
-        if not self._console.is_terminal:
+        console = self._out.console
+        if not console.is_terminal:
             yield
             return
         columns = (
@@ -159,7 +174,7 @@ class Progress(keras.callbacks.Callback):
             rich.progress.TimeRemainingColumn(),
             rich.progress.TextColumn("{task.fields[text]}", markup=False),
         )
-        with rich.progress.Progress(*columns, console=self._console) as self._bar:
+        with rich.progress.Progress(*columns, console=console) as self._bar:
             self._task = self._bar.add_task(self._title, total=1.0, text="")
             yield
 
@@ -244,6 +259,6 @@ def _keep_rows_until(metrics, step: int) -> None:
 def _step(row: str) -> float:
     """The step of a row of metrics.jsonl; infinite where a kill left only a part of it."""
     try:
-        return json.loads(row)["step"]
+        return float(json.loads(row)["step"])
     except (ValueError, KeyError, TypeError):
         return math.inf

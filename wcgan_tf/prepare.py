@@ -7,12 +7,15 @@
 Writes <data_dir>/<name>-<resolution>/.  Stopped and started again, it goes on; what is there is not done again.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 from absl import flags
 
 from wcgan_tf import cli, datasets, files, sources
 from wcgan_tf.paths import DatasetPaths
 from wcgan_tf.progress import Count
-from wcgan_tf.sorting import COUNTS, SplitSorter
+from wcgan_tf.sorting import SplitSorter
 
 
 def define_flags() -> None:
@@ -21,29 +24,39 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    dataset = cli.FLAGS.config.dataset
+    dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
     paths = DatasetPaths.of(dataset)
     if paths.info.exists():  # then nothing may be left to do, and the source need not be opened
-        names = datasets.label_names(dataset, cli.command("prepare"))
-        if not any(_unprepared(paths, split, cli.FLAGS.labels, names) for split in sources.SPLITS):
+        names = datasets.prepared_names(paths, again)
+        if not any(_unprepared(paths, split, names) for split in sources.SPLITS):
             print(f"{paths.folder} is prepared already; delete it to do it again")
             return
     with cli.quiet_imports():
         source = sources.source(dataset)
-    datasets.refuse_other_names(paths, source.label_names)
     datasets.parse_labels(cli.FLAGS.labels, source.label_names)  # a mistyped one is said before anything is written
     waiting = f"another process prepares {paths.folder}; waiting for it"
-    with files.only_one(paths.folder, waiting=lambda: print(waiting, flush=True)):
+    with files.only_one(paths.folder, waiting=lambda: print(waiting, flush=True)), _goes_on_later():
+        datasets.claim(paths, dataset, source, again)
         for split in sources.SPLITS:
-            if labels := _unprepared(paths, split, cli.FLAGS.labels, source.label_names):
+            files.clear_leftovers(paths.images(split, 0).parent)
+            if labels := _unprepared(paths, split, source.label_names):
                 _prepare_split(dataset, source, split, labels, paths)
-        datasets.write_info(dataset, paths, source)
-    _say_totals(dataset, paths)
+    _say_totals(dataset, paths, source.label_names, again)
 
 
-def _unprepared(paths: DatasetPaths, split: str, text: str, names: list[str]) -> set[int]:
+@contextlib.contextmanager
+def _goes_on_later() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here")
+        raise
+
+
+def _unprepared(paths: DatasetPaths, split: str, names: list[str]) -> set[int]:
     """The labels that are asked for and have no record yet."""
-    return {label for label in datasets.parse_labels(text, names) if not paths.record(split, label).exists()}
+    labels = datasets.parse_labels(cli.FLAGS.labels, names)
+    return {label for label in labels if not paths.record(split, label).exists()}
 
 
 def _prepare_split(dataset, source: sources.Source, split: str, labels: set[int], paths: DatasetPaths) -> None:
@@ -62,19 +75,23 @@ def _prepare_split(dataset, source: sources.Source, split: str, labels: set[int]
     sorter.finish()
 
 
-def _say_totals(dataset, paths: DatasetPaths) -> None:
-    info = files.read_json(paths.info, cli.command("prepare"))
-    totals = {
-        split: {name: sum(label[split][name] for label in info["labels"] if label[split]) for name in COUNTS}
+def _say_totals(dataset, paths: DatasetPaths, names: list[str], again: str) -> None:
+    """What is there now, of this and of earlier starts."""
+    records = {
+        split: [
+            files.read_json(path, again, datasets.RECORD_KEYS)
+            for label in range(len(names))
+            if (path := paths.record(split, label)).exists()
+        ]
         for split in sources.SPLITS
     }
-    ready = sum(all(label[split] for split in sources.SPLITS) for label in info["labels"])
-    images = ", ".join(f"{totals[split]['count']} {split}" for split in sources.SPLITS)
-    print(f"{dataset.name}: {ready} of {len(info['labels'])} labels, {images} images in {paths.folder}")
-    resized, unreadable = (sum(total[name] for total in totals.values()) for name in ("resized", "unreadable"))
-    if resized:
+    ready = len(set.intersection(*({record["label"] for record in records[split]} for split in sources.SPLITS)))
+    images = ", ".join(f"{sum(record['count'] for record in records[split])} {split}" for split in sources.SPLITS)
+    print(f"{dataset.name}: {ready} of {len(names)} labels, {images} images in {paths.folder}")
+    everything = records["train"] + records["test"]
+    if resized := sum(record["resized"] for record in everything):
         print(f"{resized} had another size and were cropped and resized to {dataset.resolution}x{dataset.resolution}")
-    if unreadable:
+    if unreadable := sum(record["unreadable"] for record in everything):
         print(f"{unreadable} could not be read and were left out")
 
 

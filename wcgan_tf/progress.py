@@ -5,7 +5,7 @@ import time
 import rich.console
 import rich.progress
 
-LINE_SECONDS = 30.0
+LINE_SECONDS = 10.0
 
 
 class Count:

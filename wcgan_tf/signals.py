@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+FAREWELL_SECONDS = 5.0
 EXIT_CODE = 75  # EX_TEMPFAIL: start it again
 
 
@@ -51,6 +52,12 @@ class StopRequests:
 
     def _end_if_asked(self) -> None:
         if self.received and self._farewell:
-            with contextlib.suppress(Exception):  # a full disk, a closed terminal: ending comes first
-                self._farewell()
+            farewell = threading.Thread(target=self._say_farewell, args=(self._farewell,), daemon=True)
+            farewell.start()
+            farewell.join(FAREWELL_SECONDS)  # a full pipe, a hanging disk: ending comes first
             os._exit(EXIT_CODE)
+
+    @staticmethod
+    def _say_farewell(farewell: Callable[[], None]) -> None:
+        with contextlib.suppress(Exception):
+            farewell()

@@ -9,21 +9,25 @@ import itertools
 import os
 import shutil
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from PIL import Image
 
 from wcgan_tf import decoding, files
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import DatasetPaths
 from wcgan_tf.sources import Example, Source
 
-CHUNK = 256  # images that are decoded side by side
+CHUNK_BYTES = 8 * 2**20  # of pixels that are decoded side by side
+MOST_IN_CHUNK = 256
 BUFFER_BYTES = 64 * 2**20  # kept in memory between two writes
 BUFFER_SECONDS = 15.0
 COUNTS = ("count", "resized", "unreadable")
+STATE_KEYS = ("origin", "labels", "seen", *COUNTS)
 
 
 class SplitSorter:
@@ -49,6 +53,7 @@ class SplitSorter:
     ):
         self._source, self._split, self._paths, self._skipped = source, split, paths, skipped
         self._shape = (resolution, resolution, source.channels)
+        self._image_bytes = resolution * resolution * source.channels
         self._buffers: dict[int, list[np.ndarray]] = defaultdict(list)
         self._state = self._earlier(labels) or self._new(labels)
 
@@ -61,8 +66,10 @@ class SplitSorter:
         """Read all that is left of the source; `advanced` is called with the number of examples, now and then."""
         examples = itertools.islice(self._source.examples(self._split, set(self._state["labels"])), self.seen, None)
         seen, written, buffered = self.seen, time.monotonic(), 0
+        number = max(1, min(MOST_IN_CHUNK, CHUNK_BYTES // self._image_bytes))
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large photographs; what is too large fails
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            while chunk := list(itertools.islice(examples, CHUNK)):
+            while chunk := list(itertools.islice(examples, number)):
                 for example, square in zip(chunk, pool.map(self._decode, chunk), strict=True):
                     buffered += self._take(example, square)
                 seen += len(chunk)
@@ -125,7 +132,7 @@ class SplitSorter:
         """Append what is buffered, then say so: a kill in between leaves bytes that the next start cuts off."""
         for label, images in self._buffers.items():
             with self._raw(label).open("ab") as file:
-                file.write(np.stack(images).data)
+                file.writelines(image.data for image in images)
             self._add("count", label, len(images))
         self._buffers.clear()
         self._state["seen"] = seen
@@ -138,19 +145,19 @@ class SplitSorter:
         folder = self._paths.unfinished(self._split)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        state = {"label_names": self._source.label_names, "labels": sorted(labels), "seen": 0}
+        state = {"origin": self._source.origin, "labels": sorted(labels), "seen": 0}
         return {**state, **{name: {} for name in COUNTS}}
 
     def _earlier(self, labels: set[int]) -> dict | None:
         """Where an earlier start stopped, if it was sorting these labels of this source; its raw files cut to that."""
         try:
-            state = files.read_json(self._paths.sorting_state(self._split), "")
+            state = files.read_json(self._paths.sorting_state(self._split), "", STATE_KEYS)
         except UserError:
             return None
-        if state["label_names"] != self._source.label_names or not labels <= set(state["labels"]):
+        if state["origin"] != self._source.origin or not labels <= set(state["labels"]):
             return None
         for label in state["labels"]:
-            size, raw = state["count"].get(str(label), 0) * int(np.prod(self._shape)), self._raw(label)
+            size, raw = state["count"].get(str(label), 0) * self._image_bytes, self._raw(label)
             if self._paths.record(self._split, label).exists():
                 continue  # it was stopped among the last lines of `finish`
             if (raw.stat().st_size if raw.exists() else 0) < size:

@@ -6,6 +6,7 @@ and go on.  No TensorFlow is imported but by the source that needs it.
 
 import difflib
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +38,14 @@ class Source:
     """A data set before it is sorted by label.
 
     Attributes:
+        origin: says which data set this is, to go on with no other.
         label_names: one per label, in the order of their indices.
         channels: 1 for grey images, 3 for RGB.
         counts: images per split, of all labels; None where that is not known beforehand.
         examples: (split, labels) -> the examples of these labels.
     """
 
+    origin: str
     label_names: list[str]
     channels: int
     counts: dict[str, int | None]
@@ -62,7 +65,7 @@ def digits(dataset) -> Source:
                 yield Example(f"digit {index}", label, images[index])
 
     names = [str(name) for name in bunch.target_names]
-    return Source(names, 1, _share_counts(len(images)), examples)
+    return Source("digits", names, 1, _share_counts(len(images)), examples)
 
 
 def folder(dataset) -> Source:
@@ -83,13 +86,16 @@ def folder(dataset) -> Source:
     if test and (strange := sorted(set(_folders(test)) - set(folders))):
         raise UserError(f"{test} has a folder {strange[0]!r} that {train} has not; move it away, or add it there")
 
+    for split_folder in filter(None, (train, test)):
+        _refuse_empty(split_folder, folders)
+
     def examples(split, labels):
         for label in sorted(labels):
             inside = _image_files((test if test and split == "test" else train) / folders[label])
             for path in inside if test else _share(inside, split):
-                yield Example(str(path), label, path)
+                yield Example(_printable(str(path)), label, path)
 
-    return Source(_readable(root, folders), 3, dict.fromkeys(SPLITS), examples)
+    return Source(str(root.resolve()), _readable(root, folders), 3, dict.fromkeys(SPLITS), examples)
 
 
 def tensorflow_datasets(dataset) -> Source:
@@ -134,7 +140,8 @@ def tensorflow_datasets(dataset) -> Source:
     total = splits["train"].num_examples
     counts = {"train": total, "test": splits[test].num_examples} if test else _share_counts(total)
     channels = 1 if features["image"].shape[-1] == 1 else 3
-    return Source([_printable(name) for name in features["label"].names], channels, counts, examples)
+    names = [_printable(name) for name in features["label"].names]
+    return Source(builder.info.full_name, names, channels, counts, examples)
 
 
 SOURCES = {"digits": digits, "folder": folder, "tfds": tensorflow_datasets}
@@ -166,11 +173,36 @@ def _share_counts(total: int) -> dict[str, int | None]:
 
 
 def _folders(parent: Path) -> list[str]:
-    return sorted(path.name for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+    if not parent.is_dir():
+        return []
+    return sorted(path.name for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _image_files(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    return sorted(_walk(parent))
+
+
+def _walk(parent: Path) -> Iterator[Path]:
+    """The image files below a folder, in no order, without what is hidden."""
+    for folder, below, names in os.walk(parent, onerror=_raise):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            path = Path(folder) / name
+            if path.suffix.lower() in ENDINGS and not name.startswith(".") and path.is_file():
+                yield path
+
+
+def _refuse_empty(split: Path, names: list[str]) -> None:
+    for name in names:
+        if not (split / name).is_dir() or next(_walk(split / name), None) is None:
+            raise UserError(
+                f"there are no images in {split / name}; add some, or take {name!r} out of the data set, in every split"
+            )
+
+
+def _raise(error: OSError) -> None:
+    """A folder that cannot be read is an error: its images would be missing in silence."""
+    raise error
 
 
 def _readable(root: Path, folders: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ def define_flags() -> None:
 def main() -> int:
     stop = signals.StopRequests()
     stop.listen()
-    stop.ends_at_once(lambda: print("stopped before it began", flush=True))
+    stop.ends_at_once(lambda: print("stopped before it began", flush=True))  # nothing is written yet
     config, hint = cli.FLAGS.config, cli.command("prepare")
     label = datasets.parse_label(cli.FLAGS.label, config.dataset, hint)
     data = datasets.label_images(config.dataset, "train", label, hint)

@@ -33,6 +33,10 @@ def train_label(config, data: datasets.LabelImages, paths: LabelPaths, stop: Sto
     strategy = devices.own(config.train.device)
     with files.only_one(paths.folder), _own_temporary_files(paths):
         checkpoint.claim(paths, config, data)
+        for folder in (paths.checkpoints, paths.tensorboard):  # what cannot be written is said before it costs anything
+            folder.mkdir(exist_ok=True)
+            files.write_text(folder / "writable", "")
+            (folder / "writable").unlink()
         return _fit(build(config, data, strategy), config, data, paths, devices.name(strategy), stop)
 
 
@@ -85,6 +89,9 @@ def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) 
     if budget.spent():
         budget.state = "done"
         progress.say("nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on")
+        if recorder.was_done() and paths.generator.exists():
+            progress.finish()
+            return budget.state
     else:
         going_on = f", goes on from step {int(gan.step)}" if resumed else ""
         progress.say(f"{len(data.images)} images, {recorder.host} {device}{going_on}")
@@ -92,6 +99,8 @@ def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) 
         def farewell():
             recorder.write_status("stopped")
             progress.say("stopped before it took a step; the same command goes on")
+            shutil.rmtree(paths.temporary, ignore_errors=True)
+            progress.finish()
 
         stop.ends_at_once(farewell)
         with progress.shown():
@@ -100,7 +109,10 @@ def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) 
         checkpoints.save()
         export.export_generator(gan.average, config.model.latent_size, paths.generator)
     recorder.write_status(budget.state)
-    progress.say(f"{budget.state} after {int(gan.step)} steps and {float(gan.seconds):.0f} s; see {paths.folder}")
+    and_now = ", the same command goes on" if budget.state == "stopped" else ""
+    spent = f"{int(gan.step)} steps and {float(gan.seconds):.0f} s"
+    progress.say(f"{budget.state} after {spent}{and_now}; see {paths.folder}")
+    progress.finish()
     return budget.state
 
 
@@ -116,8 +128,8 @@ def _steps_left(gan) -> tf.data.Dataset:
 @contextlib.contextmanager
 def _own_temporary_files(paths: LabelPaths) -> Iterator[None]:
     """Keep what TensorFlow writes on its way in the label's folder, and clear away what a kill has left there."""
-    for left in [*paths.folder.glob(".*"), paths.temporary]:
-        shutil.rmtree(left, ignore_errors=True)
+    files.clear_leftovers(paths.folder)
+    shutil.rmtree(paths.temporary, ignore_errors=True)
     paths.temporary.mkdir()
     before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)
     try:
