@@ -1,7 +1,9 @@
 """Whoever reads the lines of a training, and stops reading, does not stop the training."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -52,3 +54,20 @@ def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase):
         os.close(reader)
         os.close(writer)
     assert paths.checkpoints.exists() == (phase == "stepping")
+
+
+def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path):
+    """The bar hides the cursor; a signal in the middle of tracing must not leave it hidden."""
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, "--config.model.architecture=resnet"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=end, env={**os.environ, "TERM": "xterm"})
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(terminal, 1000):
+            shown += part
+            if b"tracing" in shown and process.poll() is None:
+                process.send_signal(signal.SIGINT)
+    assert process.wait(20) == EXIT_CODE
+    assert b"stopped before it took a step" in shown
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
