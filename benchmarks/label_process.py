@@ -82,7 +82,8 @@ def prepared(folder: Path, arguments: list[str]) -> None:
     found = subprocess.run(
         [sys.executable, "-c", digest, target / "00000.npy"], check=True, capture_output=True, text=True
     )
-    record = {"label": 0, "name": "noise", "count": IMAGES, "digest": found.stdout.strip()}
+    counts = {"count": IMAGES, "resized": 0, "unreadable": 0}
+    record = {"label": 0, "name": "noise", **counts, "digest": found.stdout.strip()}
     (target / "00000.json").write_text(json.dumps(record))
 
 
