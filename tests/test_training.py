@@ -203,13 +203,16 @@ def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp
     assert not (tmp_path / "run/metrics.jsonl").exists()
 
 
-def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, tmp_path):
+def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, tmp_path, capsys):
     paths = two_checkpoints(config, tmp_path)
     for file in paths.checkpoints.glob("*.data*"):
         cut(file)
     before = {path: path.read_bytes() for path in paths.checkpoints.iterdir()}
     with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete that folder"):
         train(config, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "ckpt-6 is damaged" in said
+    assert "ckpt-4 is damaged" in said
     assert {path: path.read_bytes() for path in paths.checkpoints.iterdir()} == before
 
 

@@ -174,6 +174,7 @@ class Progress(keras.callbacks.Callback):
             rich.progress.TimeRemainingColumn(),
             rich.progress.TextColumn("{task.fields[text]}", markup=False),
         )
+        self._out.finish()  # a line that is still on its way would end in the middle of the bar
         with rich.progress.Progress(*columns, console=console) as self._bar:
             self._task = self._bar.add_task(self._title, total=1.0, text="")
             yield

@@ -85,7 +85,6 @@ def folder(dataset) -> Source:
     test = next((root / name for name in TEST_SPLITS if _folders(root / name)), None)
     if test and (strange := sorted(set(_folders(test)) - set(folders))):
         raise UserError(f"{test} has a folder {strange[0]!r} that {train} has not; move it away, or add it there")
-
     for split_folder in filter(None, (train, test)):
         _refuse_empty(split_folder, folders)
 

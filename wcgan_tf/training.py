@@ -37,7 +37,12 @@ def train_label(config, data: datasets.LabelImages, paths: LabelPaths, stop: Sto
             folder.mkdir(exist_ok=True)
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
-        return _fit(build(config, data, strategy), config, data, paths, devices.name(strategy), stop)
+        gan = build(config, data, strategy)
+        progress = monitor.Progress(gan, data.label, data.name)
+        try:
+            return _fit(gan, config, data, paths, devices.name(strategy), progress, stop)
+        finally:
+            progress.finish()
 
 
 def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy) -> LabelGAN:
@@ -80,8 +85,7 @@ def _set_weights(objective: Objective, variables: list, label: int, config) -> N
             variable.assign(means[variable.name] + objective.weight_deviation * draws.normal(variable.shape, seed))
 
 
-def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) -> str:
-    progress = monitor.Progress(gan, data.label, data.name)
+def _fit(gan, config, data, paths: LabelPaths, device: str, progress: monitor.Progress, stop: StopRequests) -> str:
     checkpoints = checkpoint.Checkpoints(gan, paths, config.train.checkpoint_seconds)
     resumed = checkpoints.restore(progress.say)
     recorder = monitor.Recorder(gan, paths, data.label, data.name, device, devices.cpu_threads())
@@ -90,7 +94,6 @@ def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) 
         budget.state = "done"
         progress.say("nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on")
         if recorder.was_done() and paths.generator.exists():
-            progress.finish()
             return budget.state
     else:
         going_on = f", goes on from step {int(gan.step)}" if resumed else ""
@@ -112,7 +115,6 @@ def _fit(gan, config, data, paths: LabelPaths, device: str, stop: StopRequests) 
     and_now = ", the same command goes on" if budget.state == "stopped" else ""
     spent = f"{int(gan.step)} steps and {float(gan.seconds):.0f} s"
     progress.say(f"{budget.state} after {spent}{and_now}; see {paths.folder}")
-    progress.finish()
     return budget.state
 
 
