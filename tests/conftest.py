@@ -10,7 +10,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")  # as wcgan_tf.cli does
 
-from wcgan_tf import devices
+from wcgan_tf import devices, lines, signals, training, work
 from wcgan_tf.config import default_config
 
 
@@ -38,6 +38,16 @@ def config(tmp_path):
     settings.train.steps_per_execution = 4
     settings.train.device = "cpu"
     return settings
+
+
+def train_label(config, data, paths, stop=None) -> str:
+    """Train a label in this process, as `python -m wcgan_tf.train` does in its own; "done before" where it was."""
+    out = lines.Lines()
+    try:
+        with work.at_work(config, data, paths, stop or signals.StopRequests(), out) as mine:
+            return training.Trainer(config, len(data.images)).train(mine) if mine else "done before"
+    finally:
+        out.finish()
 
 
 def run(program: str, *arguments: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess:

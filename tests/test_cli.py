@@ -6,6 +6,9 @@ import sys
 import pytest
 from conftest import run
 
+from wcgan_tf import errors, heartbeat
+from wcgan_tf.paths import LabelPaths
+
 WRONG = [
     (
         ["--label=3", "--config.train.batchsize=4"],
@@ -24,8 +27,11 @@ WRONG = [
     (["--label=ten"], "there is no label 'ten'"),
     (["--label=10"], "digits has no label 10; type 0 to 9"),
     (["--label=-1"], "there is no label '-1'; type 0 to 9"),
-    (["--label=3", "--workdir=broken.py"], "broken.py/labels/00003: Not a directory"),
-    (["--label=3", "--config.train.device=gpu"], "train.device is gpu, but TensorFlow sees none"),
+    (["--label=auto"], "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID"),
+    (["--label=10/10"], "--label is 10 of 10; the first rank is 0"),
+    (["--label=3", "--labels=3,4"], "--labels goes with --label=auto; without, type --label=0-9,cat"),
+    (["--label=0/2", "--labels=3,14"], "there is no label '14'"),
+    (["--label=3,4,10"], "there is no label '10'"),
     (["--label=3", "--config.dataset.resolution=30"], "dataset.resolution is 30, which halving does not bring to 4"),
     (["--label=3", "--config.dataset.resolution=0"], "dataset.resolution is 0"),
     (["--label=3", "--config.model.width=-1"], "model.width is -1"),
@@ -46,7 +52,7 @@ def test_wrong_input_is_one_line(tmp_path, arguments, words):
     (tmp_path / "broken.py").write_text("def get_config():\n    return 1 / 0\n")
     (tmp_path / "leaving.py").write_text("raise SystemExit(0)\n")
     done = run("train", *arguments, folder=tmp_path, check=False)
-    assert done.returncode == 1
+    assert done.returncode == errors.WRONG_INPUT
     assert words in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -60,6 +66,44 @@ def test_the_config_file_may_come_last(tmp_path):
     arguments = ["--label=99", "--config.train.seed=4", "--config", "mine.py"]
     done = run("train", *arguments, folder=tmp_path, check=False)
     assert done.stderr == "error: digits has no label 99; type 0 to 9\n"
+
+
+def test_a_device_that_is_not_there_is_also_written_down(tmp_path):
+    """Only TensorFlow knows it; by then the label's folder is ours, and whoever looks there sees why it failed."""
+    done = run("train", "--label=3", "--config.train.device=gpu", folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert done.stderr.startswith("error: train.device is gpu, but TensorFlow sees none")
+    assert done.stderr.count("\n") == 1
+    paths = LabelPaths(tmp_path / "runs/digits/labels/00003")
+    assert heartbeat.read(paths.status).state == "failed"
+    assert heartbeat.read(paths.status).error.startswith("train.device is gpu, but TensorFlow sees none")
+    assert paths.log.read_text() == done.stderr
+
+
+LAUNCH = [
+    (["--jobs=0"], "--jobs=0"),
+    (["--labels=3,12"], "there is no label '12'; the labels are 0 to 9"),
+    (["--labels=cat"], "there is no label 'cat'"),
+    (["--config.dataset.name=cifar10"], "there is no data/cifar10-8/dataset.json; run: python -m wcgan_tf.prepare"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), LAUNCH, ids=[" ".join(arguments) for arguments, _ in LAUNCH])
+def test_wrong_input_of_the_launcher_is_one_line(tmp_path, arguments, words):
+    done = run("launch", *arguments, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert words in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "run").write_text("")
+    done = run("train", "--label=3", "--workdir=run", folder=tmp_path, check=False)
+    assert done.returncode == errors.FAILED
+    assert done.stderr.startswith("error: run/labels/00003: Not a directory")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path):
@@ -97,7 +141,7 @@ def test_a_full_disk_is_one_line(tmp_path, size):
     assert "No space left on device" in done.stderr or "no space is left on the device" in done.stderr
 
 
-@pytest.mark.parametrize("program", ["prepare", "train", "launch", "combine", "evaluate", "report"])
+@pytest.mark.parametrize("program", ["prepare", "train", "launch", "status", "combine", "evaluate", "report"])
 def test_help_shows_how_to_use_it(tmp_path, program):
     done = run(program, "--help", folder=tmp_path, check=False)
     assert f"python -m wcgan_tf.{program}" in done.stdout

@@ -65,8 +65,8 @@ def test_digits_that_are_not_prepared_come_in_the_size_that_is_asked_for(config)
 
 
 def test_a_label_by_index_and_by_name(config):
-    assert datasets.parse_label("3", config.dataset, "") == 3
-    assert datasets.parse_label("03", config.dataset, "") == 3
+    assert datasets.parse_label("3", config.dataset, "") == [3]
+    assert datasets.parse_label("03", config.dataset, "") == [3]
     with pytest.raises(UserError, match="no label 'three'; type 0 to 9, or a name"):
         datasets.parse_label("three", config.dataset, "")
 

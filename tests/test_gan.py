@@ -164,7 +164,7 @@ def test_draws_are_what_they_should_be(config):
     gan = make(config)
     indices, latents, mixes, augments = gan._draw()
     assert indices.shape == (2, 4096)
-    assert set(np.unique(indices)) == set(range(len(gan.images)))
+    assert set(np.unique(indices)) == set(range(int(gan.count)))
     assert latents.shape == (3, 4096, config.model.latent_size)
     assert abs(np.mean(latents)) < 0.02
     assert abs(np.std(latents) - 1) < 0.02

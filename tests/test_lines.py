@@ -11,8 +11,8 @@ import time
 
 import pytest
 
+from wcgan_tf.errors import STOPPED
 from wcgan_tf.paths import LabelPaths
-from wcgan_tf.signals import EXIT_CODE
 
 ARGUMENTS = ["--label=3", "--workdir=run", "--config.model.width=4"]
 SHORT = ["--config.train.max_seconds=0", "--config.train.max_steps=200"]
@@ -48,7 +48,7 @@ def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase):
             time.sleep(0.1)
         time.sleep(1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == EXIT_CODE
+        assert process.wait(20) == STOPPED
     finally:
         process.kill()
         os.close(reader)
@@ -68,6 +68,6 @@ def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path):
             shown += part
             if b"tracing" in shown and process.poll() is None:
                 process.send_signal(signal.SIGINT)
-    assert process.wait(20) == EXIT_CODE
+    assert process.wait(20) == STOPPED
     assert b"stopped before it took a step" in shown
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0

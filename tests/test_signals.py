@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from conftest import run
 
+from wcgan_tf.errors import STOPPED
 from wcgan_tf.paths import LabelPaths
-from wcgan_tf.signals import EXIT_CODE
 
 PATIENCE_SECONDS = 120  # until a phase is reached: generous, machines differ
 ARGUMENTS = ["--label=3", "--workdir=run"]
@@ -63,9 +63,10 @@ def test_while_importing(start, number):
     label = start("--config.train.max_seconds=300")
     maps = Path(f"/proc/{label.process.pid}/maps")
     label.wait_until(lambda: "tensorflow" in maps.read_text())
-    assert label.end_by(number) == EXIT_CODE
-    assert label.output.read_text() == "stopped before it began\n"
-    assert not label.paths.folder.exists()
+    assert label.end_by(number) == STOPPED
+    assert label.output.read_text() == "label 3: stopped before it took a step; the same command goes on\n"
+    assert json.loads(label.paths.status.read_text())["state"] == "stopped"
+    assert not label.paths.temporary.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT])
@@ -80,7 +81,7 @@ def test_while_compiling_for_long(start, number):
     label.wait_until(lambda: label.says("tracing and compiling the step"))
     time.sleep(2)
     assert not label.says("first 10 steps")
-    assert label.end_by(number) == EXIT_CODE
+    assert label.end_by(number) == STOPPED
     assert label.says("stopped before it took a step")
     status = json.loads(label.paths.status.read_text())
     assert (status["state"], status["step"]) == ("stopped", 0)
@@ -92,7 +93,7 @@ def test_while_stepping_and_going_on_afterwards(start, number, tmp_path):
     label = start(*arguments)
     label.wait_until(lambda: label.says("first 10 steps"))
     time.sleep(1)
-    assert label.end_by(number) == EXIT_CODE
+    assert label.end_by(number) == STOPPED
     status = json.loads(label.paths.status.read_text())
     step = status["step"]
     assert status["state"] == "stopped"

@@ -10,7 +10,7 @@ import pytest
 from conftest import run
 from PIL import Image
 
-from wcgan_tf import datasets, sorting, sources
+from wcgan_tf import datasets, errors, sorting, sources
 from wcgan_tf.config import default_config
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import DatasetPaths
@@ -170,7 +170,7 @@ def test_images_of_another_size_are_counted(photos, tmp_path):
 
 def test_a_wrong_label_is_said_before_anything_is_written(photos, tmp_path):
     done = run("prepare", *arguments(photos), "--labels=kind 0,knd 1", folder=tmp_path, check=False)
-    assert done.returncode == 1
+    assert done.returncode == errors.WRONG_INPUT
     assert done.stderr == "error: there is no label 'knd 1'; did you mean kind 1?\n"
     assert not (tmp_path / "data").exists()
 
@@ -180,7 +180,7 @@ def test_other_labels_under_the_same_name_are_refused(photos, tmp_path):
     for split in ("train", "val"):
         (tmp_path / f"photos/{split}/kind 1").rename(tmp_path / f"photos/{split}/a new one")
     done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
-    assert done.returncode == 1
+    assert done.returncode == errors.WRONG_INPUT
     assert "holds a data set of other labels ('kind 0' there, 'a new one' here); delete it, or type" in done.stderr
 
 
@@ -193,7 +193,7 @@ def test_other_labels_are_refused_after_a_stop_too(photos, tmp_path):
     for split in ("train", "val"):
         shutil.rmtree(tmp_path / f"photos/{split}/kind 1")
     done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
-    assert done.returncode == 1
+    assert done.returncode == errors.WRONG_INPUT
     assert "holds a data set of other labels ('kind 1' there, 'kind 2' here)" in done.stderr
 
 

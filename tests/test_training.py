@@ -3,14 +3,17 @@
 import gc
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import train_label
 
-from wcgan_tf import checkpoint, datasets, training
+from wcgan_tf import checkpoint, claims, datasets, lines, training, work
 from wcgan_tf.errors import UserError
+from wcgan_tf.gan import LabelGAN
 from wcgan_tf.images import to_uint8
 from wcgan_tf.objectives import OBJECTIVES
 from wcgan_tf.paths import LabelPaths
@@ -26,14 +29,13 @@ def settings_of(file: Path):
 
 def train(config, folder, label=3):
     data = datasets.label_images(config.dataset, "train", label, "")
-    state = training.train_label(config, data, LabelPaths(folder), StopRequests())
-    assert state == "done"
+    assert train_label(config, data, LabelPaths(folder)).startswith("done")
     return LabelPaths(folder)
 
 
 def state_of(paths: LabelPaths) -> dict[str, np.ndarray]:
     """Every value in the newest checkpoint but the clock and the count of checkpoints."""
-    reader = tf.train.load_checkpoint(checkpoint.kept(paths)[0])
+    reader = tf.train.load_checkpoint(claims.kept(paths)[0])
     keys = [key for key in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in key]
     keys = [key for key in keys if key.split("/")[0] not in ("seconds", "save_counter")]
     return {key: reader.get_tensor(key) for key in keys}
@@ -78,7 +80,7 @@ def test_each_config_file_takes_a_few_steps(file, tmp_path):
     side = config.dataset.resolution
     noise = np.random.default_rng(0).integers(0, 256, [9, side, side, channels], np.uint8)
     data = datasets.LabelImages(noise, 3, "noise", "its digest")
-    assert training.train_label(config, data, LabelPaths(tmp_path), StopRequests()) == "done"
+    assert train_label(config, data, LabelPaths(tmp_path)) == "done"
     generate = tf.saved_model.load(str(LabelPaths(tmp_path).generator)).signatures["generate"]
     images = generate(num=tf.constant(2), seed=tf.constant(0, tf.int64))["images"]
     assert images.shape == (2, side, side, channels)
@@ -115,16 +117,41 @@ def test_20_and_20_steps_are_40_steps_bit_for_bit(config, tmp_path, objective):
     config.train.max_steps = 40
     data = datasets.label_images(config.dataset, "train", 3, "")
     halves = LabelPaths(tmp_path / "halves")
-    assert training.train_label(config, data, halves, StopAfter(5)) == "stopped"
+    assert train_label(config, data, halves, StopAfter(5)) == "stopped"
     assert json.loads(halves.status.read_text())["step"] == 20
     train(config, tmp_path / "halves")
     assert_same_state(halves, train(config, tmp_path / "whole"))
 
 
-def test_a_label_is_the_same_after_another_as_alone(config, tmp_path):
-    alone = train(config, tmp_path / "alone")
-    train(config, tmp_path / "other", label=5)
-    assert_same_state(alone, train(config, tmp_path / "after"))
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_path, objective):
+    """Before it come a label with more images, and one that goes on from a checkpoint; the step is traced once."""
+    config.train.objective = objective
+    data = {label: datasets.label_images(config.dataset, "train", label, "") for label in (5, 1, 3)}
+    assert len(data[1].images) > len(data[5].images) > len(data[3].images)
+    in_turn = {label: LabelPaths(tmp_path / f"in_turn/{label}") for label in data}
+    assert train_label(config, data[5], in_turn[5], StopAfter(1)) == "stopped"
+    traced, step = [], LabelGAN.train_step
+    trainer = training.Trainer(config, room=len(data[1].images))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LabelGAN, "train_step", lambda self, elements: traced.append(1) or step(self, elements))
+        for label, paths in in_turn.items():
+            with work.at_work(config, data[label], paths, StopRequests(), lines.Lines()) as mine:
+                assert trainer.train(mine) == "done"
+    assert len(traced) == 1
+    for label, paths in in_turn.items():
+        assert_same_state(train(config, tmp_path / f"alone/{label}", label), paths)
+
+
+def test_what_is_done_is_told_without_tensorflow(config, tmp_path):
+    paths = train(config, tmp_path / "run")
+    assert claims.finished(paths, config)
+    config.train.max_steps = 7
+    assert not claims.finished(paths, config)
+    config.train.max_steps, config.train.max_seconds = 0, json.loads(paths.status.read_text())["seconds"]
+    assert claims.finished(paths, config)
+    shutil.rmtree(paths.generator)
+    assert not claims.finished(paths, config)
 
 
 def test_a_finished_label_returns_at_once_and_changes_nothing(config, tmp_path):
@@ -165,6 +192,7 @@ def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(config, 
     good = state_of(paths)
     for file in paths.checkpoints.glob("ckpt-6.data*"):
         cut(file)
+    shutil.rmtree(paths.generator)  # else nothing is left to do
     for stray in ("ckpt-foo.index", "ckpt-5.data-00000-of-00001", "ckpt-5_temp/part"):
         (paths.checkpoints / stray).parent.mkdir(exist_ok=True)
         (paths.checkpoints / stray).write_text("left by a kill")
@@ -192,7 +220,7 @@ def test_checkpoints_without_their_settings_are_refused(config, tmp_path):
 def test_only_two_checkpoints_are_kept(config, tmp_path):
     for config.train.max_steps in (2, 4, 6):
         paths = train(config, tmp_path / "run")
-    assert [path.rpartition("/")[2] for path in checkpoint.kept(paths)] == ["ckpt-6", "ckpt-4"]
+    assert [path.rpartition("/")[2] for path in claims.kept(paths)] == ["ckpt-6", "ckpt-4"]
 
 
 def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp_path):
@@ -207,6 +235,7 @@ def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, tmp_p
     paths = two_checkpoints(config, tmp_path)
     for file in paths.checkpoints.glob("*.data*"):
         cut(file)
+    shutil.rmtree(paths.generator)
     before = {path: path.read_bytes() for path in paths.checkpoints.iterdir()}
     with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete that folder"):
         train(config, tmp_path / "run")
@@ -232,7 +261,8 @@ def test_every_variable_that_is_scrambled_comes_back(config, tmp_path, device, o
     gan, variables = variables_made_by(lambda: training.build(config, data, device))
     of_metrics = {id(variable.value) for metric in gan.metrics for variable in metric.variables}
     checkpoints = checkpoint.Checkpoints(gan, paths, 1.0)
-    variables = [variable for variable in variables if id(variable) not in of_metrics]
+    of_data = {id(variable) for variable in (gan.images, gan.count, gan.label)}
+    variables = [variable for variable in variables if id(variable) not in of_metrics | of_data]
     assert len(variables) > 100
     assert checkpoints.restore(pytest.fail)
     trained = [variable.numpy() for variable in variables]
@@ -293,7 +323,7 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint.Checkpoints, "restore", poisoned)
-        assert training.train_label(config, data, paths, StopRequests()) == "diverged"
+        assert train_label(config, data, paths) == "diverged"
     assert json.loads(paths.status.read_text())["state"] == "diverged"
     for key, value in state_of(paths).items():
         np.testing.assert_array_equal(value, good[key])

@@ -7,19 +7,23 @@ The way the data flows; programs meet only in files:
 
 The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
 
-    errors  signals  lines           what a user can mend, in one line; requests to stop; lines that never block
+    errors                           how a program ends; what a user can mend, in one line
+    signals  lines                   requests to stop; lines that never block
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
     draws                            random numbers that are the same on every device
     sources  objectives  augment     the tables of data sets and of objectives; what images go through in training
     models  devices  datasets        networks; which device is ours; one label's images
+    heartbeat  ranks                 how a label is; which labels a rank takes
+    claims  tables  workers          whose a label's folder is; how all labels are; processes that train them
+    work                             a label that this process is at work on
     sorting                          a source's images, sorted by label
     gan                              the keras.Model with `train_step`
     checkpoint  monitor  export      go on where a run stopped; watch it; write its generator
     training  conditional            one label from images to generator; all labels as one model
     tfgan  classifiers               TF-GAN's evaluation, made importable; images -> features and logits
     metrics                          the table of scores
-    prepare train launch combine evaluate report       the programs: they parse, and hand on
+    prepare train launch status combine evaluate report       the programs: they parse, and hand on
 
 Importing any of them does nothing.
 """

@@ -1,70 +1,18 @@
-"""Going on where a run stopped: everything that training needs in one checkpoint, or a refusal."""
+"""Going on where a run stopped: everything that training needs in one checkpoint."""
 
-import re
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import ml_collections
 import tensorflow as tf
 
-from wcgan_tf import files
-from wcgan_tf.datasets import LabelImages
+from wcgan_tf.claims import kept
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import LabelPaths
 
 KEEP = 2
-# What a run may change when it goes on.  All else makes the model what it is.
-MAY_CHANGE = {
-    "dataset": {"root", "tfds_dir", "data_dir"},
-    "model": set(),
-    "train": {"max_steps", "max_seconds", "checkpoint_seconds", "steps_per_execution", "jit_compile", "device"},
-}
-
-
-def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImages) -> None:
-    """Write the settings into the label's folder, or refuse to go on where they are not those of what is there.
-
-    Raises:
-        UserError: naming the settings that differ.
-    """
-    settings = {**config.to_dict(), "images": {"shape": list(data.images.shape), "digest": data.digest}}
-    if kept(paths):
-        try:
-            before = files.read_json(paths.config, "", tuple(settings))
-        except UserError:
-            raise UserError(
-                f"{paths.config}, which tells what {paths.checkpoints} was trained with, is missing or damaged; "
-                f"put it back, or delete {paths.folder} to train the label anew"
-            ) from None
-        differing = differences(before, settings)
-        if before["images"] != settings["images"]:
-            differing.append("other training images")
-        if differing:
-            raise UserError(
-                f"{paths.folder} holds a training with other settings: {', '.join(differing)}; "
-                "type another --workdir, or delete that folder"
-            )
-    files.write_json(paths.config, settings)
-
-
-def kept(paths: LabelPaths) -> list[str]:
-    """The label's checkpoints, the newest first; found by their files, whatever else there may be damaged."""
-    found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in paths.checkpoints.glob("*.index"))
-    steps = sorted((int(match[1]) for match in found if match), reverse=True)
-    return [str(paths.checkpoints / f"ckpt-{step}") for step in steps]
-
-
-def differences(before: dict, now: dict) -> list[str]:
-    """The settings that make a model what it is and are not the same in both, in words."""
-    return [
-        f"{section}.{key} ({before[section].get(key)} there, {now[section][key]} here)"
-        for section, may_change in MAY_CHANGE.items()
-        for key in now[section]
-        if key not in may_change and before[section].get(key) != now[section][key]
-    ]
 
 
 class Checkpoints(keras.callbacks.Callback):

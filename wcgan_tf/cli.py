@@ -8,6 +8,7 @@ import runpy
 import shlex
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from wcgan_tf import config as config_module
+from wcgan_tf import errors
 from wcgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -92,10 +94,10 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             define_flags()
             extra = FLAGS(argv)[1:]
             config_module.validate(FLAGS.config)
+            if extra:
+                raise UserError(f"{extra[0]!r} is not understood; arguments look like --name=value (see --help)")
         except Exception as error:  # ml_collections raises many kinds for what is always a mistyped argument
-            sys.exit(_line(error))
-        if extra:
-            sys.exit(f"error: {extra[0]!r} is not understood; arguments look like --name=value (see --help)")
+            sys.exit(show_line(str(error) or type(error).__name__, errors.WRONG_INPUT))
         return argv[:1]
 
     def guarded(_):
@@ -103,23 +105,35 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             logging.set_verbosity(logging.WARNING)
         try:
             code = main()
-        except UserError as error:
-            sys.exit(_line(error))
-        except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
-            sys.exit(
-                f"error: {error.filename or 'a file'}: {error.strerror or error}; mend that, or name another folder"
-            )
         except KeyboardInterrupt:
             sys.exit(130)
         except Exception as error:
-            if "No space left on device" in str(error):  # as TensorFlow says it
-                sys.exit("error: no space is left on the device; free some, and the same command goes on")
-            if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
-                sys.exit(f"error: TensorFlow says: {str(error).splitlines()[0][:300]}")
-            raise
-        _end(code or 0)
+            sys.exit(show(error))
+        _end(code or errors.DONE)
 
     app.run(guarded, flags_parser=parse)
+
+
+def show(error: Exception) -> int:
+    """Print an error, as one line where that is enough to mend it; returns the exit code that goes with it."""
+    if isinstance(error, UserError):
+        return show_line(str(error), errors.WRONG_INPUT)
+    if isinstance(error, OSError):  # a full disk, a folder that may not be written, a file where a folder should be
+        file, problem = error.filename or "a file", error.strerror or error
+        return show_line(f"{file}: {problem}; mend that, or name another folder", errors.FAILED)
+    if "No space left on device" in str(error):  # as TensorFlow says it
+        return show_line("no space is left on the device; free some, and the same command goes on", errors.FAILED)
+    if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
+        return show_line(f"TensorFlow says: {str(error).splitlines()[0][:300]}", errors.FAILED)
+    traceback.print_exception(error)
+    return errors.FAILED
+
+
+def show_line(text: str, code: int) -> int:
+    """Print an error as one line; returns the exit code that goes with it."""
+    with contextlib.suppress(OSError):  # nobody reads
+        print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
+    return code
 
 
 def _end(code: int) -> None:
@@ -207,8 +221,3 @@ def _check_config_file(path: str) -> None:
         raise UserError(f"{path} has no function get_config; begin with a copy of one under configs/") from None
     except (Exception, SystemExit) as error:  # whatever the user's own file raises
         raise UserError(f"in {path}: {type(error).__name__}: {error}") from None
-
-
-def _line(error: Exception) -> str:
-    """An error as one line, without its traceback."""
-    return "error: " + (" ".join(str(error).split()) or type(error).__name__)

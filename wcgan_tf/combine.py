@@ -30,7 +30,7 @@ def main() -> None:
     with cli.quiet_imports():
         import tensorflow as tf
 
-        from wcgan_tf import checkpoint, conditional, datasets, export
+        from wcgan_tf import claims, conditional, datasets, export
 
     run, output = RunPaths(cli.workdir()), ModelPaths(cli.model_folder())
     train = cli.command("train", f"--workdir={run.folder}", "--label=")
@@ -43,7 +43,7 @@ def main() -> None:
     settings = {label: files.read_json(paths.config, train + str(label), SETTINGS) for label, paths in trained.items()}
     first = settings[min(settings)]
     for label, own in settings.items():
-        if differing := checkpoint.differences(first, own):
+        if differing := claims.differences(first, own):
             raise UserError(
                 f"label {label} was trained otherwise than label {min(settings)}: {', '.join(differing)}; "
                 "train them in work directories of their own"

@@ -67,15 +67,24 @@ def prepared_names(paths: DatasetPaths, hint: str) -> list[str]:
     return names
 
 
-def parse_label(text: str, dataset, hint: str) -> int:
-    """A label's index from what a user typed: an index, which needs no look at the data, or a name.
+def count(dataset, split: str, label: int) -> int:
+    """How many images of a label there are, from its record alone; 0 where it is not prepared."""
+    paths = DatasetPaths.of(dataset)
+    if not paths.info.exists() and sources.kind(dataset) in BUILT_IN:
+        return len(_from_source(dataset, split, label).images)
+    record = paths.record(split, label)
+    return files.read_json(record, "", RECORD_KEYS)["count"] if record.exists() else 0
+
+
+def parse_label(text: str, dataset, hint: str) -> list[int]:
+    """The labels that a user typed for one process: an index, which needs no look at the data, or a list of labels.
 
     Raises:
         UserError: where there is no such label; the nearest name is suggested.
     """
     if not text:
         raise UserError("the label is empty; type --label=3 (or, under Slurm, look where SLURM_PROCID is expanded)")
-    return int(text) if re.fullmatch(INDEX, text) else _index(text, label_names(dataset, hint))
+    return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, label_names(dataset, hint))
 
 
 def parse_labels(text: str, names: list[str]) -> list[int]:
@@ -106,6 +115,17 @@ def parse_labels(text: str, names: list[str]) -> list[int]:
                 raise UserError(f"there is no label {part!r}; the labels are 0 to {len(names) - 1}")
             chosen |= set(range(first, last + 1))
     return sorted(chosen)
+
+
+def format_labels(labels: list[int]) -> str:
+    """A list that `parse_labels` reads, as short as can be: [0, 1, 2, 5] -> "0-2,5"."""
+    ranges: list[list[int]] = []
+    for label in sorted(labels):
+        if ranges and label == ranges[-1][1] + 1:
+            ranges[-1][1] = label
+        else:
+            ranges.append([label, label])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> None:

@@ -20,6 +20,6 @@ def normal(shape, seed):
     return tf.math.ndtri(uniform(shape, seed))
 
 
-def below(limit: int, shape, seed):
-    """int32 of `shape`, uniform in 0..limit - 1."""
+def below(limit, shape, seed):
+    """int32 of `shape`, uniform in 0..limit - 1, for an int32 `limit`."""
     return tf.random.stateless_uniform(shape, seed, 0, limit, tf.int32, alg="philox")

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from wcgan_tf import augment, draws, losses
@@ -41,6 +42,7 @@ class LabelGAN(keras.Model):
         latent_size: z.
         flip: mirror half of the images, real and fake, left to right.
         label: its index; all randomness comes from (settings.seed, label, step).
+        room: for so many images, where `become` will bring more than there are now.
 
     `fit` takes a dataset of as many elements as there are steps to take; the elements themselves are not used.
     """
@@ -56,15 +58,19 @@ class LabelGAN(keras.Model):
         latent_size: int,
         flip: bool,
         label: int,
+        room: int = 0,
     ):
         super().__init__(name="label_gan")
         self.generator, self.critic, self.average = generator, critic, average
-        self.images = tf.constant(images)
+        # Variables, not constants: the compiled step is the same for every label.
+        padding = np.zeros([max(0, room - len(images)), *images.shape[1:]], np.uint8)
+        self.images = tf.Variable(np.concatenate([images, padding]), trainable=False, name="images")
+        self.count = tf.Variable(len(images), trainable=False, name="count")
+        self.label = tf.Variable(label, trainable=False, name="label")
         self.objective = objective
         self.settings = settings
         self.latent_size = latent_size
         self.flip = flip
-        self.label = label
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
         self.means = {name: keras.metrics.Mean(name) for name in objective.logged}
@@ -78,6 +84,16 @@ class LabelGAN(keras.Model):
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         generator_optimizer.build(self.generator.trainable_variables)
         critic_optimizer.build(self.critic.trainable_variables)
+
+    def become(self, other: "LabelGAN") -> None:
+        """Take over everything from another, but the compiled step.  Both have the same settings and the same room."""
+        for variable, value in zip(self._all_variables(), other._all_variables(), strict=True):
+            variable.assign(value)
+
+    def _all_variables(self) -> list:
+        networks = [self.generator, self.critic, self.average, self.generator_optimizer, self.critic_optimizer]
+        own = [self.step, self.seconds, self.images, self.count, self.label]
+        return own + [variable for network in networks for variable in network.variables]
 
     def progress(self):
         """The share of the budget that is spent, float32 scalar in 0..1: of steps or of seconds, the larger."""
@@ -109,10 +125,10 @@ class LabelGAN(keras.Model):
     def _draw(self) -> Draws:
         """From (seed, label, step) alone: the same on every device, after any resume."""
         turns, batch = self.settings.critic_steps, self.settings.batch_size
-        seed = tf.random.fold_in([self.settings.seed, self.label], self.step, alg="philox")
+        seed = tf.random.fold_in([self.settings.seed, self.label.value()], self.step, alg="philox")
         seeds = tf.unstack(tf.random.split(seed, 4, alg="philox"))
         return Draws(
-            indices=draws.below(self.images.shape[0], [turns, batch], seeds[0]),
+            indices=draws.below(self.count, [turns, batch], seeds[0]),
             latents=draws.normal([turns + 1, batch, self.latent_size], seeds[1]),
             mixes=draws.uniform([turns, batch, 1, 1, 1], seeds[2]),
             augments=draws.uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3]),

@@ -1,89 +1,208 @@
-"""Train all labels on this machine: a process per label, as many at a time as there are cores, each on its own.
+"""Train all labels on this machine: a process per label, as many at a time as there are GPUs, or else cores.
 
     python -m wcgan_tf.launch
     python -m wcgan_tf.launch --config configs/cifar10.py --labels cat,dog --jobs 2
+    python -m wcgan_tf.launch --config configs/cifar10.py --failed
 
-The processes exchange nothing; a label that fails leaves the others running.  Started again, all go on.
+The processes exchange nothing.  One that dies is tried again twice from its checkpoint and leaves the others running.
+Ctrl-C, SIGTERM or SIGHUP stops all with their checkpoints written.  Started again, all go on, and what is done stays.
+Exit code 0: all are done; 75: stopped; 1: some are not done, and the last lines of their logs are shown.
 """
 
+import collections
 import os
-import queue
 import signal
-import subprocess
+import statistics
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable
+from pathlib import Path
 
+import rich.console
+import rich.live
+import rich.text
 from absl import flags
 
-from wcgan_tf import cli, datasets
-from wcgan_tf.errors import UserError
+from wcgan_tf import claims, cli, datasets, errors, heartbeat, tables, workers
+from wcgan_tf.heartbeat import LabelState
+from wcgan_tf.lines import Lines
+from wcgan_tf.paths import RunPaths
+
+TURN_SECONDS = 0.1
+LOOK_SECONDS = 1.0  # how often the live table is drawn
+LINE_SECONDS = 30.0  # how often there is a line where there is no terminal
+LOG_LINES, LOG_BYTES = 5, 4096
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all where not given.")
-    flags.DEFINE_integer("jobs", None, "Processes at a time; one per core where not given.", lower_bound=1)
+    flags.DEFINE_integer("jobs", None, "Processes at a time; one per GPU, or else per core.", lower_bound=1)
+    flags.DEFINE_bool("missing", False, "Of these labels, only those that are neither done nor running.")
+    flags.DEFINE_bool("failed", False, "Of these labels, only those that failed, diverged or went stale.")
 
 
 def main() -> int:
-    config, hint = cli.FLAGS.config, cli.command("prepare")
-    labels = datasets.parse_labels(cli.FLAGS.labels, datasets.label_names(config.dataset, hint))
-    cores = sorted(os.sched_getaffinity(0))
-    jobs = min(cli.FLAGS.jobs or len(cores), len(labels))
-    shares: queue.Queue[set[int]] = queue.Queue()
-    for job in range(jobs):
-        shares.put(set(cores[job::jobs]) or set(cores))
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends us as Ctrl-C does
-    running: set[subprocess.Popen] = set()
-    pool = ThreadPoolExecutor(jobs, initializer=lambda: os.sched_setaffinity(0, shares.get()))
-    training = {pool.submit(_train, label, running): label for label in labels}
-    failed: list[int] = []
-    try:
-        for count, done in enumerate(as_completed(training), start=1):
-            if done.result() != 0:
-                failed.append(training[done])
-            print(f"{count} of {len(labels)} labels have ended", flush=True)
-    except KeyboardInterrupt:
-        _stop(training, running)
-        print("stopped; the same command goes on from here")
-        return 130
-    if failed:
-        again = cli.command("launch", *cli.folders(), f"--labels={','.join(map(str, sorted(failed)))}")
-        raise UserError(f"{len(failed)} of {len(labels)} labels did not finish (see above); to try again, run: {again}")
-    print(f"trained {len(labels)} labels in {cli.workdir()}")
-    return 0
+    config, run = cli.FLAGS.config, RunPaths(cli.workdir())
+    names = datasets.label_names(config.dataset, cli.command("prepare"))
+    labels = datasets.parse_labels(cli.FLAGS.labels, names)
+    for wanted, states in ((cli.FLAGS.missing, heartbeat.MISSING), (cli.FLAGS.failed, heartbeat.FAILED)):
+        if wanted:
+            labels = [label for label in labels if heartbeat.read(run.label(label).status).state in states]
+    for label in labels:
+        claims.refuse_others(run.label(label), config.to_dict())
+    if not labels:
+        print(f"nothing to do in {run.folder}")
+        return errors.DONE
+    gpus = [] if config.train.device == "cpu" else workers.visible_gpus()
+    places = workers.places(cli.FLAGS.jobs, gpus)[: len(labels)]
+    return Launch(labels, names, places, run).run()
 
 
-def _train(label: int, running: set[subprocess.Popen]) -> int:
-    """Run one label's process, which is pinned to the cores of this thread, and pass on what it prints."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "wcgan_tf.train"),
-            *(*cli.config_arguments(), f"--workdir={cli.workdir()}", f"--label={label}"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    running.add(process)
-    for line in process.stdout or ():
-        print(line, end="", flush=True)
-    running.discard(process)
-    return process.wait()
+class Launch(workers.Watcher):
+    """Trains labels, and shows how far they are."""
+
+    def __init__(self, labels: list[int], names: list[str], places: list[workers.Place], run: RunPaths):
+        self._labels, self._names, self._places, self._run = labels, names, places, run
+        self._out = Lines()
+        self._terminal = self._out.console.is_terminal
+        self._workers = workers.Workers(labels, places, _command, run, self)
+        self._stops = 0  # signals that came
+
+    def run(self) -> int:
+        """Train all labels, or until a signal comes; returns the exit code."""
+        for number in STOP_SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self._on_signal)
+        self._print(f"training {_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time")
+        if self._terminal:
+            live = rich.live.Live(console=self._out.console, auto_refresh=False)
+            with self._out.above(live):
+                self._train(lambda: live.update(self._picture(), refresh=True), LOOK_SECONDS)
+        else:
+            self._train(lambda: self._print(self._line()), LINE_SECONDS)
+        return self._end()
+
+    def _print(self, text: str) -> None:
+        """A line, above the live table where there is one."""
+        if self._terminal:
+            self._out.console.print(text, markup=False)
+        else:
+            self._out.say(text)
+
+    def _on_signal(self, number, frame) -> None:
+        self._stops += 1
+
+    def _train(self, show: Callable[[], None], every_seconds: float) -> None:
+        """Keep the workers at work until none is left, and show how far they are."""
+        answered, shown = 0, time.monotonic()
+        self._workers.turn()
+        while self._workers.running:
+            time.sleep(TURN_SECONDS)
+            if self._stops > answered:
+                answered = self._stops
+                self._stop(kill=answered > 1)
+            self._workers.turn()
+            if time.monotonic() - shown >= every_seconds:
+                shown = time.monotonic()
+                show()
+        show()
+
+    def _stop(self, kill: bool) -> None:
+        self._workers.stop(kill)
+        if not kill:
+            count = _labels(len(self._workers.running))
+            self._print(f"stopping: {count} write their checkpoints (Ctrl-C again ends them without)")
+
+    def said(self, label: int, text: str) -> None:
+        """A line about a label."""
+        name = self._names[label]
+        self._print(f"label {label}" + (f" ({name})" if name != str(label) else "") + f": {text}")
+
+    def started(self, label: int, place: workers.Place) -> None:
+        if not self._terminal:
+            self.said(label, f"started on {place}")
+
+    def ended(self, label: int, code: int) -> None:
+        paths = self._run.label(label)
+        state = heartbeat.read(paths.status)
+        if code in (errors.DONE, errors.STOPPED):
+            word = "done" if code == errors.DONE else "stopped"
+            self.said(label, f"{word} after {state.step} steps and {tables.duration(state.seconds)}")
+        else:
+            self.said(label, f"{workers.ended_by(code)}; the last lines of {paths.log}:")
+            for line in _last_lines(paths.log):
+                self._print(f"    {line}")
+
+    def _state(self, label: int) -> LabelState:
+        """How a label at work is; of its file only what this process wrote."""
+        worker = self._workers.running[label]
+        state = heartbeat.read(self._run.label(label).status)
+        return state if state.updated >= worker.started else LabelState("starting", device=str(worker.place))
+
+    def _line(self) -> str:
+        """How far all are: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""
+        running = [self._state(label) for label in self._workers.running]
+        ended = collections.Counter(workers.WORDS.get(code, "failed") for code in self._workers.ended.values())
+        counts = {"running": len(running), **ended, "waiting": self._workers.waiting}
+        parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        left = self._seconds_left(running)
+        return f"{self._run.folder}: {parts}" + (f"; about {tables.duration(left)} left" if left else "")
+
+    def _seconds_left(self, running: list[LabelState]) -> float | None:
+        """Until all are done, if the labels that wait take as long as those that run; None where that is not known."""
+        known = [state for state in running if state.progress > 0.0]
+        if not known:
+            return None
+        each = statistics.median(state.seconds / state.progress for state in known)
+        left = sum(state.seconds_left() or 0.0 for state in known) + each * (
+            self._workers.waiting + len(running) - len(known)
+        )
+        return left / len(self._places)
+
+    def _picture(self) -> rich.console.Group:
+        """The labels at work as a table, and how far all are."""
+        room = max(1, self._out.console.height - 3)
+        rows = [(label, self._names[label], self._state(label)) for label in sorted(self._workers.running)[:room]]
+        line = rich.text.Text(self._line())
+        return rich.console.Group(tables.table(rows), line) if rows else rich.console.Group(line)
+
+    def _end(self) -> int:
+        """Say how it all ended; returns the exit code."""
+        unfinished = [label for label in self._labels if self._workers.ended.get(label) != errors.DONE]
+        folder = self._run.folder
+        if self._stops and unfinished:
+            self._print("stopped; the same command goes on from here")
+        elif not unfinished:
+            self._print(f"trained {_labels(len(self._labels))} in {folder}")
+        self._out.finish()
+        if not unfinished:
+            return errors.DONE
+        if self._stops:
+            return errors.STOPPED
+        again = cli.command("launch", *cli.folders(), f"--labels={datasets.format_labels(unfinished)}")
+        text = (
+            f"{len(unfinished)} of {_labels(len(self._labels))} did not finish (see above); to try again, run: {again}"
+        )
+        return cli.show_line(text, errors.FAILED)
 
 
-def _stop(training: dict[Future, int], running: set[subprocess.Popen]) -> None:
-    """Start nothing more, ask what runs to stop, and wait until each has written its checkpoint."""
-    for future in training:
-        future.cancel()
-    while not all(future.done() for future in training):
-        for process in list(running):
-            process.terminate()
-        time.sleep(0.5)
+def _command(label: int) -> list[str]:
+    """The process that trains a label."""
+    arguments = [*cli.config_arguments(), f"--workdir={cli.workdir()}", f"--label={label}"]
+    return [sys.executable, "-m", "wcgan_tf.train", *arguments]
+
+
+def _labels(count: int) -> str:
+    return f"{count} label" + ("" if count == 1 else "s")
+
+
+def _last_lines(log: Path) -> list[str]:
+    """The end of a log."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
+        return file.read().decode(errors="replace").splitlines()[-LOG_LINES:]
 
 
 if __name__ == "__main__":

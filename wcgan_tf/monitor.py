@@ -3,24 +3,19 @@
 import contextlib
 import json
 import math
-import os
-import platform
 import time
 
 import keras
 import rich.progress
 import tensorflow as tf
 
-from wcgan_tf import draws, files
-from wcgan_tf.errors import UserError
+from wcgan_tf import draws, files, heartbeat
 from wcgan_tf.images import tile, to_uint8
-from wcgan_tf.lines import Lines
-from wcgan_tf.paths import LabelPaths
 from wcgan_tf.signals import StopRequests
+from wcgan_tf.work import Work
 
 SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
 GRID_SHARE = 0.1  # a picture, and a line where there is no terminal, with every tenth of the budget
-STATUS_SECONDS = 10.0
 FLUSH_SECONDS = 10
 GRID_SIDE = 8
 LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and that should take less than 10 s
@@ -59,37 +54,29 @@ class Budget(keras.callbacks.Callback):
 
 
 class Recorder(keras.callbacks.Callback):
-    """Writes metrics.jsonl, status.json and TensorBoard's files, all in the label's own folder."""
+    """Writes metrics.jsonl and TensorBoard's files, and what status.json says, all in the label's own folder."""
 
-    def __init__(self, gan, paths: LabelPaths, label: int, name: str, device: str, threads: int):
+    def __init__(self, gan, work: Work, device: str, threads: int):
         super().__init__()
-        self._gan, self._paths = gan, paths
-        self.host = platform.node()
-        self._status = {
-            "label": label,
-            "name": name,
-            "host": self.host,
-            "pid": os.getpid(),
-            "device": device,
-            "threads": threads,
-        }
-        shape, seed = [GRID_SIDE**2, gan.latent_size], [gan.settings.seed, label]
+        self._gan, self._paths, self._heartbeat = gan, work.paths, work.heartbeat
+        self.place = f"{heartbeat.host()} {device}"
+        shape, seed = [GRID_SIDE**2, gan.latent_size], [gan.settings.seed, work.data.label]
         self._latents = draws.normal(shape, seed)
         self._clock = Clock(gan)
         self._scalars = Marks(gan, SCALAR_SHARE, SCALAR_SECONDS)
         self._grids = Marks(gan, GRID_SHARE)
-        self._beats = Marks(gan, 1.0, STATUS_SECONDS)
         self._writer = tf.summary.create_noop_writer()
-        self._note()
+        self._note(device=device, threads=threads)
 
-    def _note(self) -> None:
-        """Keep as plain numbers what status.json says: it may be written while TensorFlow compiles."""
-        self._step, self._seconds = int(self._gan.step), round(float(self._gan.seconds), 3)
+    def _note(self, **more) -> None:
+        """Tell the heartbeat how far it is."""
+        gan = self._gan
+        self._step, self._seconds = int(gan.step), round(float(gan.seconds), 3)
+        self._heartbeat.note(step=self._step, seconds=self._seconds, progress=round(float(gan.progress()), 4), **more)
 
     def on_train_begin(self, logs=None):
         _keep_rows_until(self._paths.metrics, int(self._gan.step))
         self._writer = tf.summary.create_file_writer(str(self._paths.tensorboard), flush_millis=1000 * FLUSH_SECONDS)
-        self.write_status("running")
 
     def on_train_batch_end(self, batch, logs=None):
         self._clock.tick()
@@ -100,29 +87,16 @@ class Recorder(keras.callbacks.Callback):
             self._gan.reset_metrics()
         if self._grids.passed() or last:
             self._write_grid()
-        if self._beats.passed():
-            self.write_status("running")
 
     def on_train_end(self, logs=None):
         self._writer.close()
-
-    def was_done(self) -> bool:
-        """Whether status.json says that an earlier run got the label done."""
-        try:
-            return files.read_json(self._paths.status, "", ("state",))["state"] == "done"
-        except UserError:
-            return False
-
-    def write_status(self, state: str) -> None:
-        """Say in status.json how the label is: "running", "done", "stopped" or "diverged"."""
-        now = {"state": state, "step": self._step, "seconds": self._seconds}
-        rate = {"images_per_second": self._clock.images_per_second}
-        files.write_json(self._paths.status, {**self._status, **now, **rate, "updated": time.time()})
 
     def _write_scalars(self, logs):
         step, seconds = self._step, self._seconds
         scalars = {**{name: float(value) for name, value in logs.items()}, **self._clock.rate()}
         row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
+        watched = {name: row[name] for name in ("wasserstein_estimate", "images_per_second") if name in row}
+        self._note(**watched)
         with self._paths.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
@@ -138,27 +112,16 @@ class Recorder(keras.callbacks.Callback):
 class Progress(keras.callbacks.Callback):
     """A bar on a terminal; elsewhere a line with every tenth of the budget."""
 
-    def __init__(self, gan, label: int, name: str):
+    def __init__(self, gan, work: Work, compiles: bool):
         super().__init__()
-        self._gan = gan
-        self._title = f"label {label}" + (f" ({name})" if name != str(label) else "")
-        self._out = Lines()
+        self._gan, self._out, self._title = gan, work.out, work.title
+        self._say, self._compiles = work.say, compiles
         self._bar: rich.progress.Progress | None = None
         self._task = rich.progress.TaskID(0)
         self._clock = Clock(gan)
         self._lines = Marks(gan, GRID_SHARE)
         self._executions = self._first_step = 0
         self._began = self._last = 0.0
-
-    def say(self, text: str) -> None:
-        """One line about this label."""
-        self._out.say(f"{self._title}: {text}")
-
-    def finish(self) -> None:
-        """Let go of the terminal, and wait a moment for lines that are not out yet."""
-        if self._bar:
-            self._bar.stop()
-        self._out.finish()
 
     @contextlib.contextmanager
     def shown(self):
@@ -174,14 +137,15 @@ class Progress(keras.callbacks.Callback):
             rich.progress.TimeRemainingColumn(),
             rich.progress.TextColumn("{task.fields[text]}", markup=False),
         )
-        self._out.finish()  # a line that is still on its way would end in the middle of the bar
-        with rich.progress.Progress(*columns, console=console) as self._bar:
-            self._task = self._bar.add_task(self._title, total=1.0, text="")
+        self._bar = rich.progress.Progress(*columns, console=console)
+        self._task = self._bar.add_task(self._title, total=1.0, text="")
+        with self._out.above(self._bar):
             yield
 
     def on_train_begin(self, logs=None):
         self._first_step, self._began = int(self._gan.step), time.monotonic()
-        self.say("tracing and compiling the step" if self._gan.jit_compile else "tracing the step")
+        if self._compiles:
+            self._say("tracing and compiling the step" if self._gan.jit_compile else "tracing the step")
 
     def on_train_batch_end(self, batch, logs=None):
         self._clock.tick()
@@ -192,15 +156,15 @@ class Progress(keras.callbacks.Callback):
             self._bar.update(self._task, completed=float(self._gan.progress()), text=text)
         elif self._lines.passed() or self.model.stop_training:
             rate = self._clock.rate().get("images_per_second")
-            self.say(text + (f", {rate:.0f} images/s" if rate else ""))
+            self._say(text + (f", {rate:.0f} images/s" if rate else ""))
 
     def _say_times(self) -> None:
         """What the first execution took, and where executions are too long to answer a signal in time."""
         now = time.monotonic()
         if self._executions == 0:
-            self.say(f"first {int(self._gan.step) - self._first_step} steps after {now - self._began:.1f} s")
+            self._say(f"first {int(self._gan.step) - self._first_step} steps after {now - self._began:.1f} s")
         elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS:
-            self.say(
+            self._say(
                 f"one execution takes {now - self._last:.0f} s, and a signal waits for its end; "
                 "type --config.train.steps_per_execution=1 to shorten it"
             )
@@ -214,7 +178,6 @@ class Clock:
         self._gan = gan
         self._per_step = gan.settings.critic_steps * gan.settings.batch_size
         self._mark: tuple[int, float] | None = None
-        self.images_per_second: float | None = None
 
     def tick(self) -> None:
         """Call once after each execution."""
@@ -226,9 +189,9 @@ class Clock:
         step, seconds = int(self._gan.step), float(self._gan.seconds)
         if self._mark is None or seconds <= self._mark[1]:
             return {}
-        self.images_per_second = round((step - self._mark[0]) * self._per_step / (seconds - self._mark[1]), 1)
+        images_per_second = round((step - self._mark[0]) * self._per_step / (seconds - self._mark[1]), 1)
         self._mark = (step, seconds)
-        return {"images_per_second": self.images_per_second}
+        return {"images_per_second": images_per_second}
 
 
 class Marks:
@@ -248,6 +211,11 @@ class Marks:
 
     def _now(self):
         return float(self._gan.progress()), float(self._gan.seconds)
+
+
+def now() -> str:
+    """The time of day, with its date."""
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _keep_rows_until(metrics, step: int) -> None:

@@ -57,6 +57,10 @@ class LabelPaths:
         return self.folder / "metrics.jsonl"
 
     @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
@@ -81,6 +85,11 @@ class RunPaths:
 
     def label(self, label: int) -> LabelPaths:
         return LabelPaths(self.folder / "labels" / f"{label:0{LABEL_DIGITS}d}")
+
+    def labels(self) -> list[int]:
+        """The labels that have a folder."""
+        folders = (self.folder / "labels").glob("[0-9]" * LABEL_DIGITS)
+        return sorted(int(folder.name) for folder in folders)
 
     @property
     def scores(self) -> Path:

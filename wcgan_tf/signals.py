@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGUSR1: end now while there is nothing to lose, else at the next good moment."""
+"""SIGINT, SIGTERM, SIGUSR1, SIGHUP: end now while there is nothing to lose, else at the next good moment."""
 
 import contextlib
 import os
@@ -6,9 +6,10 @@ import signal
 import threading
 from collections.abc import Callable
 
-WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+from wcgan_tf.errors import STOPPED
+
+WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 FAREWELL_SECONDS = 5.0
-EXIT_CODE = 75  # EX_TEMPFAIL: start it again
 
 
 class StopRequests:
@@ -29,11 +30,12 @@ class StopRequests:
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in WANTED:
-            signal.signal(number, lambda *_: None)  # with a handler, the number is written to the pipe
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: goes on without us
+                signal.signal(number, lambda *_: None)  # with a handler, the number is written to the pipe
         threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
 
     def ends_at_once(self, farewell: Callable[[], None]) -> None:
-        """From now on there is nothing to lose: a signal calls `farewell` and ends the process with EXIT_CODE."""
+        """From now on there is nothing to lose: a signal calls `farewell` and ends the process with STOPPED."""
         with self._lock:
             self._farewell = farewell
             self._end_if_asked()
@@ -55,7 +57,7 @@ class StopRequests:
             farewell = threading.Thread(target=self._say_farewell, args=(self._farewell,), daemon=True)
             farewell.start()
             farewell.join(FAREWELL_SECONDS)  # a full pipe, a hanging disk: ending comes first
-            os._exit(EXIT_CODE)
+            os._exit(STOPPED)
 
     @staticmethod
     def _say_farewell(farewell: Callable[[], None]) -> None:

@@ -2,41 +2,114 @@
 
     python -m wcgan_tf.train --label 3
     python -m wcgan_tf.train --config configs/cifar10.py --label cat
+    python -m wcgan_tf.train --config configs/cifar10.py --label 0-4,cat       # one after another, compiled once
     srun bash -c 'python -m wcgan_tf.train --config configs/cifar10.py --label $SLURM_PROCID'
+    srun python -m wcgan_tf.train --config configs/cifar10.py --label auto     # the labels of this process's rank
 
-Started again, it goes on from its last checkpoint.  Ctrl-C, SIGTERM or SIGUSR1: within 10 s it writes one and ends with
-exit code 75.  Exit code 1: wrong input, or a number was no longer finite; see status.json in the label's folder.
+Started again, it goes on from its last checkpoint.  Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP: within 10 s it writes one and
+ends with exit code 75.  Other exit codes: 0 done; 1 failed, and another try may help; 2 wrong input; 3 a number was no
+longer finite.  See log.txt and status.json in the label's folder.
 """
 
-import tempfile
+import re
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from wcgan_tf import cli, datasets, signals
+from wcgan_tf import cli, datasets, errors, ranks, signals
+from wcgan_tf.errors import UserError
+from wcgan_tf.lines import Lines
 from wcgan_tf.paths import RunPaths
+from wcgan_tf.work import at_work
 
-EXIT_CODES = {"done": 0, "stopped": signals.EXIT_CODE, "diverged": 1}
+if TYPE_CHECKING:
+    from wcgan_tf.training import Trainer
+
+EXIT_CODES = {"done": errors.DONE, "stopped": errors.STOPPED, "diverged": errors.DIVERGED}
+WORST_FIRST = (errors.STOPPED, errors.FAILED, errors.DIVERGED, errors.WRONG_INPUT, errors.DONE)
+SHARE = r"([0-9]{1,9})/([0-9]{1,9})"
 
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
-    flags.DEFINE_string("label", "", "The label: an index such as 3, or a name such as cat.")
+    flags.DEFINE_string(
+        "label",
+        "",
+        "The label: an index such as 3, or a name such as cat; several in turn: 0-9,cat; every tenth from 3 on: 3/10; "
+        "or auto: those of this process's rank, which Slurm, Open MPI or Kubernetes tell.",
+    )
+    flags.DEFINE_string("labels", "", "With --label=auto or 3/10: share these, such as 0-9,cat; all where not given.")
 
 
 def main() -> int:
     stop = signals.StopRequests()
     stop.listen()
     stop.ends_at_once(lambda: print("stopped before it began", flush=True))  # nothing is written yet
-    config, hint = cli.FLAGS.config, cli.command("prepare")
-    label = datasets.parse_label(cli.FLAGS.label, config.dataset, hint)
-    data = datasets.label_images(config.dataset, "train", label, hint)
-    paths = RunPaths(cli.workdir()).label(label)
-    tempfile.tempdir = str(paths.temporary)  # before TensorFlow asks where it is, and Python tries to write to /tmp
-    # Only now, when all is there: TensorFlow takes seconds to import.  Keras imports the two for a plot and a wrapper.
-    with cli.quiet_imports(without=("matplotlib", "sklearn")):
-        from wcgan_tf import training
-    stop.ends_in_good_order()
-    return EXIT_CODES[training.train_label(config, data, paths, stop)]
+    out = Lines()
+    try:
+        return _train_all(_labels(out), stop, out)
+    finally:
+        out.finish()
+
+
+def _train_all(labels: list[int], stop: signals.StopRequests, out: Lines) -> int:
+    """Train one label after another; returns the exit code of the one that fared worst."""
+    trainer = _Trainer(labels)
+    codes = [errors.DONE]
+    for label in labels:
+        if stop.received:
+            codes.append(errors.STOPPED)
+            break
+        try:
+            codes.append(trainer.train(label, stop, out))
+        except Exception as error:
+            if len(labels) == 1:
+                raise
+            codes.append(cli.show(error))  # the other labels are not to blame
+    return min(codes, key=WORST_FIRST.index)
+
+
+def _labels(out: Lines) -> list[int]:
+    """The labels that the flags and the rank give to this process."""
+    text, dataset, hint = cli.FLAGS.label.strip(), cli.FLAGS.config.dataset, cli.command("prepare")
+    given = re.fullmatch(SHARE, text)
+    if text != "auto" and not given:
+        if cli.FLAGS.labels:
+            raise UserError("--labels goes with --label=auto; without, type --label=0-9,cat")
+        return datasets.parse_label(text, dataset, hint)
+    all_labels = datasets.parse_labels(cli.FLAGS.labels, datasets.label_names(dataset, hint))
+    share = ranks.Share(int(given[1]), int(given[2]), "--label") if given else ranks.from_environment()
+    labels = share.of(all_labels)
+    if not given:
+        of = f" of {share.count}" if share.count else ""
+        mine = datasets.format_labels(labels)
+        taken = f"label{'s' if len(labels) > 1 else ''} {mine}" if labels else f"none of the {len(all_labels)} labels"
+        out.say(f"--label=auto: {share.source} makes this rank {share.rank}{of}, which takes {taken}")
+    return labels
+
+
+class _Trainer:
+    """Trains label after label; imports TensorFlow when the first has something to do, for that takes seconds."""
+
+    def __init__(self, labels: list[int]):
+        self._labels = labels
+        self._trainer: Trainer | None = None
+
+    def train(self, label: int, stop: signals.StopRequests, out: Lines) -> int:
+        """Train a label; returns its exit code."""
+        config, hint = cli.FLAGS.config, cli.command("prepare")
+        data = datasets.label_images(config.dataset, "train", label, hint)
+        paths = RunPaths(cli.workdir()).label(label)
+        with at_work(config, data, paths, stop, out) as work:
+            if work is None:
+                return errors.DONE
+            if self._trainer is None:
+                room = max(datasets.count(config.dataset, "train", each) for each in self._labels)
+                # Keras imports the two for a plot and a wrapper.
+                with cli.quiet_imports(without=("matplotlib", "sklearn")):
+                    from wcgan_tf import training
+                self._trainer = training.Trainer(config, room)
+            return EXIT_CODES[self._trainer.train(work)]
 
 
 if __name__ == "__main__":

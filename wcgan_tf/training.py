@@ -1,9 +1,4 @@
-"""One label, from its images to its exported generator."""
-
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator
+"""One label, or several in turn, from their images to their exported generators."""
 
 import keras
 import tensorflow as tf
@@ -11,42 +6,51 @@ import tensorflow as tf
 from wcgan_tf import checkpoint, datasets, devices, draws, export, files, models, monitor
 from wcgan_tf.gan import LabelGAN
 from wcgan_tf.objectives import OBJECTIVES, Objective
-from wcgan_tf.paths import LabelPaths
-from wcgan_tf.signals import StopRequests
+from wcgan_tf.work import Work
 
 SEED_STRIDE = 100003  # a prime: initial weights differ between labels and between seeds
 
 
-def train_label(config, data: datasets.LabelImages, paths: LabelPaths, stop: StopRequests) -> str:
-    """Train one label until its budget is spent, or go on where it stopped; write only into its own folder.
+class Trainer:
+    """Trains labels one after another on this process's device; the step is traced and compiled for the first only.
 
     Args:
         config: all settings.
-        data: the label's training images.
-        paths: the label's folder.
-        stop: tells whether a signal came.
-
-    Returns:
-        "done"; "stopped" after a signal, with a checkpoint; or "diverged" after a number that is not finite, with the
-        last good checkpoint kept.
+        room: for so many images of a label.
     """
-    strategy = devices.own(config.train.device)
-    with files.only_one(paths.folder), _own_temporary_files(paths):
-        checkpoint.claim(paths, config, data)
-        for folder in (paths.checkpoints, paths.tensorboard):  # what cannot be written is said before it costs anything
+
+    def __init__(self, config, room: int):
+        self._config, self._room = config, room
+        self._strategy = devices.own(config.train.device)
+        self._gan: LabelGAN | None = None
+
+    def train(self, work: Work) -> str:
+        """Train a label until its budget is spent, or go on where it stopped; write only into its own folder.
+
+        Returns:
+            "done"; "stopped" after a signal, with a checkpoint; or "diverged" after a number that is not finite, with
+            the last good checkpoint kept.
+        """
+        for folder in (work.paths.checkpoints, work.paths.tensorboard):  # what cannot be written costs nothing yet
             folder.mkdir(exist_ok=True)
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
-        gan = build(config, data, strategy)
-        progress = monitor.Progress(gan, data.label, data.name)
-        try:
-            return _fit(gan, config, data, paths, devices.name(strategy), progress, stop)
-        finally:
-            progress.finish()
+        fresh = build(self._config, work.data, self._strategy, self._room)
+        first = self._gan is None
+        if self._gan is None:
+            self._gan = fresh
+        else:
+            self._gan.become(fresh)
+        progress = monitor.Progress(self._gan, work, compiles=first)
+        return _fit(self._gan, work, devices.name(self._strategy), progress)
 
 
-def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy) -> LabelGAN:
-    """The label's GAN as it is before the first step, compiled, its variables on the strategy's device."""
+def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy, room: int = 0) -> LabelGAN:
+    """The label's GAN as it is before the first step, compiled, its variables on the strategy's device.
+
+    Args:
+        room: for so many images, where another label may have more than this one.
+    """
     keras.utils.set_random_seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
     objective = OBJECTIVES[config.train.objective]
     _, side, _, channels = data.images.shape
@@ -64,6 +68,7 @@ def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy) 
             latent_size=config.model.latent_size,
             flip=config.dataset.flip,
             label=data.label,
+            room=room,
         )
         gan.compile(
             generator_optimizer=keras.optimizers.Adam(config.train.generator_learning_rate, *objective.adam_betas),
@@ -85,57 +90,33 @@ def _set_weights(objective: Objective, variables: list, label: int, config) -> N
             variable.assign(means[variable.name] + objective.weight_deviation * draws.normal(variable.shape, seed))
 
 
-def _fit(gan, config, data, paths: LabelPaths, device: str, progress: monitor.Progress, stop: StopRequests) -> str:
-    checkpoints = checkpoint.Checkpoints(gan, paths, config.train.checkpoint_seconds)
-    resumed = checkpoints.restore(progress.say)
-    recorder = monitor.Recorder(gan, paths, data.label, data.name, device, devices.cpu_threads())
-    budget = monitor.Budget(gan, stop)
-    if budget.spent():
+def _fit(gan: LabelGAN, work: Work, device: str, progress: monitor.Progress) -> str:
+    checkpoints = checkpoint.Checkpoints(gan, work.paths, work.config.train.checkpoint_seconds)
+    resumed = checkpoints.restore(work.say)
+    recorder = monitor.Recorder(gan, work, device, devices.cpu_threads())
+    budget = monitor.Budget(gan, work.stop)
+    if budget.spent():  # it was ended between its last checkpoint and its export
+        work.stop.ends_in_good_order()
         budget.state = "done"
-        progress.say("nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on")
-        if recorder.was_done() and paths.generator.exists():
-            return budget.state
     else:
         going_on = f", goes on from step {int(gan.step)}" if resumed else ""
-        progress.say(f"{len(data.images)} images, {recorder.host} {device}{going_on}")
-
-        def farewell():
-            recorder.write_status("stopped")
-            progress.say("stopped before it took a step; the same command goes on")
-            shutil.rmtree(paths.temporary, ignore_errors=True)
-            progress.finish()
-
-        stop.ends_at_once(farewell)
+        work.say(f"{len(work.data.images)} images, {recorder.place}, {monitor.now()}{going_on}")
         with progress.shown():
             gan.fit(_steps_left(gan), callbacks=[budget, recorder, progress, checkpoints], verbose=0, shuffle=False)
     if budget.state != "diverged":
         checkpoints.save()
-        export.export_generator(gan.average, config.model.latent_size, paths.generator)
-    recorder.write_status(budget.state)
+        export.export_generator(gan.average, work.config.model.latent_size, work.paths.generator)
+    work.heartbeat.end(budget.state)
     and_now = ", the same command goes on" if budget.state == "stopped" else ""
     spent = f"{int(gan.step)} steps and {float(gan.seconds):.0f} s"
-    progress.say(f"{budget.state} after {spent}{and_now}; see {paths.folder}")
+    work.say(f"{budget.state} after {spent}{and_now}; see {work.paths.folder}")
     return budget.state
 
 
-def _steps_left(gan) -> tf.data.Dataset:
+def _steps_left(gan: LabelGAN) -> tf.data.Dataset:
     """As many elements as there are steps left, so that `fit` ends on the step, in mid-execution if need be."""
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing to tune, and its thread takes seconds to end
     if gan.settings.max_steps:
         return tf.data.Dataset.range(int(gan.step), gan.settings.max_steps).with_options(options)
     return tf.data.Dataset.counter().with_options(options)
-
-
-@contextlib.contextmanager
-def _own_temporary_files(paths: LabelPaths) -> Iterator[None]:
-    """Keep what TensorFlow writes on its way in the label's folder, and clear away what a kill has left there."""
-    files.clear_leftovers(paths.folder)
-    shutil.rmtree(paths.temporary, ignore_errors=True)
-    paths.temporary.mkdir()
-    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-        shutil.rmtree(paths.temporary, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""status.json: written while a label is at work, and what it says about one that has gone silent."""
+
+import json
+import time
+
+import pytest
+
+from wcgan_tf import heartbeat
+from wcgan_tf.heartbeat import Heartbeat, LabelState
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+
+
+def test_a_label_without_a_file_or_with_a_damaged_one_is_pending(tmp_path):
+    file = tmp_path / "status.json"
+    assert heartbeat.read(file) == LabelState()
+    assert heartbeat.read(file).state == "pending"
+    for content in ("", "{", "[]", "{}", '{"state": "odd", "updated": 1}', '{"state": "done", "updated": "now"}'):
+        file.write_text(content)
+        assert heartbeat.read(file).state == "pending"
+
+
+def test_it_beats_while_it_lives_and_keeps_what_it_was_told(tmp_path, fast):
+    file = tmp_path / "status.json"
+    beat = Heartbeat(file, 3, "cat")
+    first = heartbeat.read(file)
+    assert (first.state, first.step) == ("running", 0)
+    beat.note(step=7, seconds=1.5, progress=0.25, wasserstein_estimate=-0.5)
+    deadline = time.monotonic() + 10
+    while heartbeat.read(file).updated < first.updated + 0.2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    now = heartbeat.read(file)
+    assert now.updated >= first.updated + 0.2
+    assert (now.step, now.seconds, now.progress, now.wasserstein_estimate) == (7, 1.5, 0.25, -0.5)
+    assert now.seconds_left() == 4.5
+    beat.end("failed", "it broke")
+    time.sleep(0.2)
+    last = heartbeat.read(file)
+    assert (last.state, last.error, last.step) == ("failed", "it broke", 7)
+    assert json.loads(file.read_text())["name"] == "cat"
+
+
+def test_a_new_start_keeps_the_steps_that_were_taken(tmp_path):
+    file = tmp_path / "status.json"
+    beat = Heartbeat(file, 3, "cat")
+    beat.note(step=70, seconds=9.0, progress=0.5)
+    beat.end("stopped")
+    Heartbeat(file, 3, "cat").end("failed", "no memory")
+    assert heartbeat.read(file)[:4] == ("failed", 70, 9.0, 0.5)
+
+
+@pytest.mark.parametrize(("state", "shown"), [("running", "stale"), ("done", "done"), ("failed", "failed")])
+def test_only_who_should_be_alive_goes_stale(tmp_path, state, shown):
+    file = tmp_path / "status.json"
+    for age, expected in ((heartbeat.STALE_SECONDS - 5, state), (heartbeat.STALE_SECONDS + 5, shown)):
+        file.write_text(json.dumps({"state": state, "updated": time.time() - age}))
+        assert heartbeat.read(file).state == expected

@@ -1,0 +1,221 @@
+"""Many labels on one machine: side by side, stopped, gone on with, and what is said about those that fail."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import run
+from PIL import Image
+
+from wcgan_tf import errors, heartbeat
+from wcgan_tf.paths import RunPaths
+
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
+STEPS = [*SMALL, "--config.train.max_steps=20"]
+
+
+def states(folder) -> dict[int, str]:
+    paths = RunPaths(folder / "runs/digits")
+    return {label: heartbeat.read(paths.label(label).status).state for label in paths.labels()}
+
+
+def wait_until(reached, process) -> None:
+    deadline = time.monotonic() + 90
+    while not reached() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert reached()
+
+
+def test_a_label_that_fails_leaves_the_others_and_shows_its_log(tmp_path):
+    run("prepare", folder=tmp_path)
+    file = tmp_path / "data/digits-8/train/00004.npy"
+    file.write_bytes(file.read_bytes()[:1000])
+    done = run("launch", "--labels=4,5", *STEPS, folder=tmp_path, check=False)
+    assert done.returncode == errors.FAILED
+    assert (
+        "label 4: ended with exit code 2; the last lines of runs/digits/labels/00004/log.txt:\n    error: "
+        in done.stdout
+    )
+    assert "damaged; delete data/digits-8/train/00004.json and run: python -m wcgan_tf.prepare" in done.stdout
+    assert "label 5: done after 20 steps" in done.stdout
+    assert "1 of 2 labels did not finish" in done.stderr
+    assert "--labels=4" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path):
+    arguments = ["--labels=4,5", *SMALL, "--config.train.max_steps=3000", "--config.train.checkpoint_seconds=1"]
+    command = [sys.executable, "-m", "wcgan_tf.launch", *arguments]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    status = tmp_path / "runs/digits/labels/00004/status.json"
+    checkpoints = tmp_path / "runs/digits/labels/00004/checkpoints"
+    wait_until(lambda: list(checkpoints.glob("*.index")), process)
+    os.kill(json.loads(status.read_text())["pid"], signal.SIGKILL)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert "label 4: killed by signal 9; attempt 2 of 3 goes on from its last checkpoint" in output
+    log = (tmp_path / "runs/digits/labels/00004/log.txt").read_text()
+    assert re.search(r"label 4: .*, goes on from step [1-9]", log)
+    assert states(tmp_path) == {4: "done", 5: "done"}
+    again = run("launch", *arguments, folder=tmp_path)
+    assert "trained 2 labels in runs/digits" in again.stdout
+    assert "tracing" not in (tmp_path / "runs/digits/labels/00004/log.txt").read_text()[len(log) :]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopping_the_launcher_saves_every_label(tmp_path, number):
+    arguments = ["--labels=1,2,3", "--jobs=2", "--config.model.width=4", "--config.train.max_seconds=300"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wcgan_tf.launch", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    rows = [tmp_path / f"runs/digits/labels/0000{label}/metrics.jsonl" for label in (1, 2)]
+    wait_until(lambda: all(path.exists() for path in rows), process)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # a terminal's Ctrl-C reaches the whole group
+    else:
+        process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == errors.STOPPED, output
+    assert "the same command goes on from here" in output
+    assert states(tmp_path) == {1: "stopped", 2: "stopped"}
+    for label in (1, 2):
+        status = json.loads((tmp_path / f"runs/digits/labels/0000{label}/status.json").read_text())
+        assert (tmp_path / f"runs/digits/labels/0000{label}/checkpoints/ckpt-{status['step']}.index").exists()
+        assert status["step"] > 0
+
+
+def test_missing_and_failed_labels_are_chosen_by_their_files(tmp_path):
+    run("launch", "--labels=2", *STEPS, folder=tmp_path)
+    for label, state in ((3, "failed"), (4, "diverged"), (5, "stopped"), (6, "running"), (7, "running")):
+        folder = RunPaths(tmp_path / "runs/digits").label(label).folder
+        folder.mkdir(parents=True)
+        updated = time.time() - (1000 if label == 7 else 0)
+        (folder / "status.json").write_text(json.dumps({"state": state, "updated": updated}))
+    assert run("status", "--list=failed", folder=tmp_path).stdout == "3-4,7\n"
+    assert run("status", "--list=missing", folder=tmp_path).stdout == "0-1,3-5,7-9\n"
+    done = run("launch", "--failed", "--labels=2-4", *STEPS, folder=tmp_path)
+    assert "trained 2 labels" in done.stdout
+    assert run("status", "--list=done", folder=tmp_path).stdout == "2-4\n"
+    assert run("launch", "--failed", "--labels=2-4", *STEPS, folder=tmp_path).stdout == "nothing to do in runs/digits\n"
+    assert run("launch", "--missing", "--labels=6", *STEPS, folder=tmp_path).stdout == "nothing to do in runs/digits\n"
+
+
+def test_a_work_directory_of_other_settings_is_refused_once(tmp_path):
+    run("launch", "--labels=2-4", *STEPS, folder=tmp_path)
+    done = run("launch", "--labels=2-4", *STEPS, "--config.model.latent_size=5", folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "holds a training with other settings: model.latent_size (64 there, 5 here)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path):
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "wcgan_tf.launch", "--labels=1,2", *SMALL, "--config.train.max_steps=1500"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "110", "LINES": "30"}
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=end, env=environment)
+    os.close(end)
+    shown = b""
+    try:
+        while part := os.read(terminal, 1000):
+            shown += part
+    except OSError:  # the end of a terminal
+        pass
+    assert process.wait(60) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert re.search(r"label +name +state +step +spent +left +W estimate +images/s +where", text)
+    assert re.search(r"1 +1 +running +[0-9]+ ", text)
+    assert "label 2: done after 1500 steps" in text
+    assert "trained 2 labels in runs/digits" in text
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
+
+
+def test_one_process_trains_several_labels_and_one_that_fails_leaves_the_others(tmp_path):
+    run("prepare", folder=tmp_path)
+    (tmp_path / "data/digits-8/train/00004.npy").write_bytes(b"no array")
+    done = run("train", "--label=3-5", *STEPS, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert states(tmp_path) == {3: "done", 5: "done"}
+    assert done.stderr.count("\n") == 1
+    assert "00004.npy is missing or damaged" in done.stderr
+    assert done.stdout.count("tracing the step") == 1
+    for label in (3, 5):
+        log = RunPaths(tmp_path / "runs/digits").label(label).log.read_text()
+        assert log == "".join(line for line in done.stdout.splitlines(True) if line.startswith(f"label {label}: "))
+
+
+def test_a_rank_says_which_labels_it_takes_and_trains_those(tmp_path, monkeypatch):
+    for name, value in (("PROCID", "1"), ("NTASKS", "4"), ("STEP_ID", "0")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    done = run("train", "--label=auto", "--labels=2-6", *STEPS, folder=tmp_path)
+    assert done.stdout.startswith("--label=auto: SLURM_PROCID makes this rank 1 of 4, which takes label 3\n")
+    assert states(tmp_path) == {3: "done"}
+    done = run("train", "--label=auto", "--labels=2", *STEPS, folder=tmp_path)
+    assert done.stdout == "--label=auto: SLURM_PROCID makes this rank 1 of 4, which takes none of the 1 labels\n"
+    run("train", "--label=3/5", *STEPS, folder=tmp_path)
+    assert states(tmp_path) == {3: "done", 8: "done"}
+
+
+def test_the_second_process_of_a_label_stops_with_one_line(tmp_path):
+    arguments = ["--label=3", "--config.model.width=4", "--config.train.max_seconds=300"]
+    command = [sys.executable, "-m", "wcgan_tf.train", *arguments]
+    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    paths = RunPaths(tmp_path / "runs/digits").label(3)
+    try:
+        wait_until(paths.metrics.exists, first)
+        log = paths.log.read_text()
+        second = run("train", *arguments, folder=tmp_path, check=False)
+        assert second.returncode == errors.WRONG_INPUT
+        assert second.stderr.startswith("error: runs/digits/labels/00003 is in use by another process")
+        assert second.stderr.count("\n") == 1
+        assert paths.log.read_text().startswith(log)
+        assert "in use" not in paths.log.read_text()
+        assert heartbeat.read(paths.status).state == "running"
+    finally:
+        first.kill()  # however it dies, the system lets go of its lock
+        first.wait()
+    assert run("train", "--label=3", *STEPS, folder=tmp_path).returncode == 0
+
+
+def test_status_shows_a_table_json_and_errors(tmp_path):
+    run("train", "--label=3", *STEPS, folder=tmp_path)
+    run("train", "--label=4", "--config.train.device=gpu", folder=tmp_path, check=False)
+    shown = run("status", folder=tmp_path).stdout
+    assert re.search(r"^3 +3 +done +20 ", shown, re.MULTILINE)
+    assert re.search(r"^9 +9 +pending *$", shown, re.MULTILINE)
+    assert "label 4: train.device is gpu, but TensorFlow sees none" in shown
+    assert shown.endswith("runs/digits: 10 labels: 8 pending, 1 failed, 1 done\n")
+    known = json.loads(run("status", "--json", folder=tmp_path).stdout)
+    assert known["counts"]["pending"] == 8
+    assert known["labels"][3]["state"] == "done"
+    assert (known["labels"][3]["step"], known["labels"][3]["progress"]) == (20, 1.0)
+    assert len(known["labels"]) == 10
+
+
+def test_status_finds_the_labels_of_the_run_not_of_the_default_settings(tmp_path):
+    for label in (0, 1):
+        folder = tmp_path / f"photos/train/kind [{label}]"
+        folder.mkdir(parents=True)
+        for number in range(5):
+            Image.new("RGB", (8, 8), (50 * number, 0, 0)).save(folder / f"{number}.png")
+    config = "from wcgan_tf.config import default_config\n\ndef get_config():\n    config = default_config()\n"
+    config += "    config.dataset.name, config.dataset.root = 'photos', 'photos'\n    return config\n"
+    (tmp_path / "photos.py").write_text(config)
+    before = run("status", "--config=photos.py", folder=tmp_path).stdout  # not even prepared
+    assert "kind [1]" in before
+    assert "2 labels: 2 pending" in before
+    run("prepare", "--config=photos.py", folder=tmp_path)
+    run("train", "--config=photos.py", "--label=1", *STEPS, folder=tmp_path)
+    after = run("status", "--workdir=runs/photos", folder=tmp_path).stdout
+    assert re.search(r"1 +kind \[1\] +done", after)
+    assert after.endswith("runs/photos: 2 labels: 1 pending, 1 done\n")

@@ -1,0 +1,82 @@
+"""Whose a label's folder is: the settings of what is trained there, and whether anything is left to do."""
+
+import re
+
+import ml_collections
+
+from wcgan_tf import files, heartbeat
+from wcgan_tf.datasets import LabelImages
+from wcgan_tf.errors import UserError
+from wcgan_tf.paths import LabelPaths
+
+# What a run may change when it goes on.  All else makes the model what it is.
+MAY_CHANGE = {
+    "dataset": {"root", "tfds_dir", "data_dir"},
+    "model": set(),
+    "train": {"max_steps", "max_seconds", "checkpoint_seconds", "steps_per_execution", "jit_compile", "device"},
+}
+
+
+def claim(paths: LabelPaths, config: ml_collections.ConfigDict, data: LabelImages) -> None:
+    """Write the settings into the label's folder, or refuse to go on where they are not those of what is there.
+
+    Raises:
+        UserError: naming the settings that differ.
+    """
+    settings = {**config.to_dict(), "images": {"shape": list(data.images.shape), "digest": data.digest}}
+    refuse_others(paths, settings)
+    files.write_json(paths.config, settings)
+
+
+def refuse_others(paths: LabelPaths, settings: dict) -> None:
+    """Refuse to go on where the label's folder holds a training with other settings.
+
+    Args:
+        settings: all of them; and where it has "images", the shape and digest of the training images.
+
+    Raises:
+        UserError: naming the settings that differ.
+    """
+    if not kept(paths):
+        return
+    try:
+        before = files.read_json(paths.config, "", (*settings, "images"))
+    except UserError:
+        raise UserError(
+            f"{paths.config}, which tells what {paths.checkpoints} was trained with, is missing or damaged; "
+            f"put it back, or delete {paths.folder} to train the label anew"
+        ) from None
+    differing = differences(before, settings)
+    if before["images"] != settings.get("images", before["images"]):
+        differing.append("other training images")
+    if differing:
+        raise UserError(
+            f"{paths.folder} holds a training with other settings: {', '.join(differing)}; "
+            "type another --workdir, or delete that folder"
+        )
+
+
+def finished(paths: LabelPaths, config: ml_collections.ConfigDict) -> bool:
+    """Whether the label is done, its generator is there, and no budget is left."""
+    state = heartbeat.read(paths.status)
+    train = config.train
+    steps_spent = train.max_steps and state.step >= train.max_steps
+    seconds_spent = train.max_seconds and state.seconds >= train.max_seconds
+    return state.state == "done" and paths.generator.is_dir() and bool(steps_spent or seconds_spent)
+
+
+def kept(paths: LabelPaths) -> list[str]:
+    """The label's checkpoints, the newest first; found by their files, whatever else there may be damaged."""
+    found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in paths.checkpoints.glob("*.index"))
+    steps = sorted((int(match[1]) for match in found if match), reverse=True)
+    return [str(paths.checkpoints / f"ckpt-{step}") for step in steps]
+
+
+def differences(before: dict, now: dict) -> list[str]:
+    """The settings that make a model what it is and are not the same in both, in words."""
+    return [
+        f"{section}.{key} ({before[section].get(key)} there, {now[section][key]} here)"
+        for section, may_change in MAY_CHANGE.items()
+        for key in now[section]
+        if key not in may_change and before[section].get(key) != now[section][key]
+    ]

@@ -1,0 +1,134 @@
+"""How a label is: status.json, written by the label's own process while it lives, read by whoever wants to know.
+
+No TensorFlow: a thousand labels are read in a moment.
+"""
+
+import contextlib
+import os
+import platform
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from wcgan_tf import files
+from wcgan_tf.errors import UserError
+
+BEAT_SECONDS = 10.0  # a living process writes at least so often, and while it trains
+SOONEST_SECONDS = 1.0  # at most so often
+STALE_SECONDS = 60.0  # after so long without a beat it is taken for dead
+
+STATES = ("pending", "running", "stale", "stopped", "diverged", "failed", "done")
+AT_WORK = {"running"}
+FAILED = {"stale", "diverged", "failed"}
+MISSING = {"pending", "stopped", *FAILED}
+
+
+class LabelState(NamedTuple):
+    """What is known of a label.
+
+    Attributes:
+        state: one of STATES.  "pending": it was never begun; "running": it lives; "stale": it was running, and has not
+            been heard of for a minute; "stopped": it was asked to stop, and goes on when started again.
+        step, seconds: of training, over all runs of the label.
+        progress: the share of its budget that is spent, 0..1.
+        images_per_second: real images in critic steps; None where not known yet.
+        wasserstein_estimate: the last one; None where not known, and for DC-GAN.
+        host, device: where it trains, such as node7 and GPU:0.
+        updated: when the file was written, in seconds since the epoch.
+        error: why it failed, in one line; empty where it did not.
+    """
+
+    state: str = "pending"
+    step: int = 0
+    seconds: float = 0.0
+    progress: float = 0.0
+    images_per_second: float | None = None
+    wasserstein_estimate: float | None = None
+    host: str = ""
+    device: str = ""
+    updated: float = 0.0
+    error: str = ""
+
+    def seconds_left(self) -> float | None:
+        """Of training, as far as can be told from what is behind it."""
+        return self.seconds * (1.0 - self.progress) / self.progress if self.progress > 0.0 else None
+
+
+def read(status: Path) -> LabelState:
+    """The state of the label whose status.json this is; "pending" where there is none, or none that can be read."""
+    try:
+        known = files.read_json(status, "", ("state", "updated"))
+        state = LabelState(**{name: _checked(name, known[name]) for name in LabelState._fields if name in known})
+    except (UserError, OSError, ValueError):
+        return LabelState()
+    if state.state in AT_WORK and time.time() - state.updated > STALE_SECONDS:
+        return state._replace(state="stale")
+    return state
+
+
+def _checked(name: str, value):
+    """A value of status.json, if it is of the kind that `LabelState` names."""
+    default = LabelState._field_defaults[name]
+    kinds = (
+        (int, float, type(None)) if default is None else (int, float) if isinstance(default, float) else type(default)
+    )
+    if not isinstance(value, kinds) or (name == "state" and value not in STATES):
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+class Heartbeat:
+    """Keeps a label's status.json true while this process is at work on it, from a thread of its own.
+
+    Args:
+        status: the file.
+        label, name: of the label.
+    """
+
+    def __init__(self, status: Path, label: int, name: str):
+        self._file, before = status, read(status)
+        self._values: dict = {
+            "label": label,
+            "name": name,
+            "state": "running",
+            "step": before.step,
+            "seconds": before.seconds,
+            "progress": before.progress,
+            "host": host(),
+            "pid": os.getpid(),
+            "job": os.environ.get("SLURM_JOB_ID", ""),
+        }
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._write()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def note(self, **values) -> None:
+        """Take down what is known now; it is written at once, or with the next beat where one was just before."""
+        with self._lock:
+            self._values.update(values)
+            if time.monotonic() - self._written >= SOONEST_SECONDS:
+                self._write()
+
+    def end(self, state: str, error: str = "") -> None:
+        """Write the last state: "done", "stopped", "diverged" or "failed"."""
+        self._ended.set()
+        with self._lock:
+            self._values.update(state=state, error=error)
+            self._write()
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        files.write_json(self._file, {**self._values, "updated": time.time()})
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            with self._lock, contextlib.suppress(OSError):  # a full disk is said by whoever writes what matters
+                if not self._ended.is_set():
+                    self._write()
+
+
+def host() -> str:
+    """The name of this machine: of the node, as Slurm calls it, or its own."""
+    return os.environ.get("SLURMD_NODENAME") or platform.node()

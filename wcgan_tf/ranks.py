@@ -1,0 +1,73 @@
+"""Which share of the labels this process takes, from the rank that a scheduler gave it.  No TensorFlow."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wcgan_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class Share:
+    """A rank among `count` processes, and the variables that say so; `count` is None where nobody knows it."""
+
+    rank: int
+    count: int | None
+    source: str
+
+    def of(self, labels: list[int]) -> list[int]:
+        """Rank r of n takes the r-th of the labels, the (r+n)-th and so on; without n, the r-th alone.
+
+        Raises:
+            UserError: where there is no such label, or no such rank.
+        """
+        if self.count is None:
+            if self.rank >= len(labels):
+                raise UserError(f"{self.source} is {self.rank}, and the labels are 0 to {len(labels) - 1}")
+            return [labels[self.rank]]
+        if self.rank >= self.count:
+            raise UserError(f"{self.source} is {self.rank} of {self.count}; the first rank is 0")
+        return labels[self.rank :: self.count]
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
+    """The share that the scheduler's variables name.
+
+    In this order: SLURM_ARRAY_TASK_ID, SLURM_PROCID, OMPI_COMM_WORLD_RANK, JOB_COMPLETION_INDEX.  The elements of a
+    Slurm array share the labels where they are 0, 1, 2, ...; those of another array, such as 3,7, take the labels of
+    their own numbers.  Where an element has several tasks, each is a rank.
+
+    Raises:
+        UserError: where there is none of them.
+    """
+
+    def number(name: str) -> int | None:
+        text = environment.get(name, "")
+        if text and not text.isdecimal():
+            raise UserError(f"{name} is {text!r}, which is no number; unset it, or type --label=3")
+        return int(text) if text else None
+
+    task, tasks = number("SLURM_PROCID"), number("SLURM_NTASKS") or 1
+    if task is not None and tasks > 1 and not environment.get("SLURM_STEP_ID"):
+        raise UserError(
+            f"this is one process, not one of Slurm's {tasks} tasks; start it with: srun python -m wcgan_tf"
+        )
+    element, elements = number("SLURM_ARRAY_TASK_ID"), number("SLURM_ARRAY_TASK_COUNT")
+    if element is not None:
+        whole = number("SLURM_ARRAY_TASK_MIN") == 0 and number("SLURM_ARRAY_TASK_MAX") == (elements or 0) - 1
+        if not whole or elements is None:
+            return Share(element, None, "SLURM_ARRAY_TASK_ID")
+        if tasks == 1 or task is None:
+            return Share(element, elements, "SLURM_ARRAY_TASK_ID")
+        return Share(element * tasks + task, elements * tasks, "SLURM_ARRAY_TASK_ID, SLURM_PROCID")
+    for name, count in (
+        ("SLURM_PROCID", "SLURM_NTASKS"),
+        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        ("JOB_COMPLETION_INDEX", ""),
+    ):
+        if (rank := number(name)) is not None:
+            return Share(rank, number(count), name)
+    raise UserError(
+        "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, SLURM_PROCID, OMPI_COMM_WORLD_RANK and "
+        "JOB_COMPLETION_INDEX is set; type --label=3, or --label=3/10 for every tenth label from 3 on"
+    )

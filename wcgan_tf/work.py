@@ -1,0 +1,96 @@
+"""A label that this process is at work on: its folder is ours, and whoever looks at it sees how it is."""
+
+import contextlib
+import shutil
+import tempfile
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ml_collections
+
+from wcgan_tf import claims, files, lines
+from wcgan_tf.datasets import LabelImages
+from wcgan_tf.errors import UserError
+from wcgan_tf.heartbeat import Heartbeat
+from wcgan_tf.paths import LabelPaths
+from wcgan_tf.signals import StopRequests
+
+
+@dataclass(frozen=True)
+class Work:
+    """One label, all that is needed to train it, and the ways to tell how it goes."""
+
+    config: ml_collections.ConfigDict
+    data: LabelImages
+    paths: LabelPaths
+    stop: StopRequests
+    heartbeat: Heartbeat
+    out: lines.Lines
+
+    @property
+    def title(self) -> str:
+        return title(self.data)
+
+    def say(self, text: str) -> None:
+        """One line about this label, also into its log."""
+        self.out.say(f"{self.title}: {text}", self.paths.log)
+
+
+def title(data: LabelImages) -> str:
+    """What a label is called in a line: `label 3 (cat)`."""
+    return f"label {data.label}" + (f" ({data.name})" if data.name != str(data.label) else "")
+
+
+@contextlib.contextmanager
+def at_work(
+    config: ml_collections.ConfigDict, data: LabelImages, paths: LabelPaths, stop: StopRequests, out: lines.Lines
+) -> Iterator[Work | None]:
+    """Hold a label's folder for this process; None where nothing is left to do.
+
+    An error inside the block is written down as the label's end.  A signal ends the process at once, until the block
+    says otherwise.
+
+    Raises:
+        UserError: where another process holds the folder, or it belongs to a training with other settings.
+    """
+    with files.only_one(paths.folder), _own_temporary_files(paths):
+        claims.claim(paths, config, data)
+        if claims.finished(paths, config):
+            spent = "nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on"
+            out.say(f"{title(data)}: done before, and {spent}", paths.log)
+            yield None
+            return
+        heartbeat = Heartbeat(paths.status, data.label, data.name)
+        work = Work(config, data, paths, stop, heartbeat, out)
+
+        def farewell():
+            heartbeat.end("stopped")
+            work.say("stopped before it took a step; the same command goes on")
+            shutil.rmtree(paths.temporary, ignore_errors=True)
+            out.finish()
+
+        stop.ends_at_once(farewell)
+        try:
+            yield work
+        except Exception as error:
+            with contextlib.suppress(OSError):  # a full disk
+                heartbeat.end("failed", " ".join(str(error).split())[:500] or type(error).__name__)
+            lines.append(paths.log, f"error: {error}" if isinstance(error, UserError) else traceback.format_exc())
+            raise
+        finally:
+            stop.ends_in_good_order()
+
+
+@contextlib.contextmanager
+def _own_temporary_files(paths: LabelPaths) -> Iterator[None]:
+    """Keep what TensorFlow writes on its way in the label's folder, and clear away what a kill has left there."""
+    files.clear_leftovers(paths.folder)
+    shutil.rmtree(paths.temporary, ignore_errors=True)
+    paths.temporary.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)  # before TensorFlow asks where it is
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(paths.temporary, ignore_errors=True)
