@@ -10,6 +10,7 @@ of several repeats, on one core, as the launcher pins them.
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -67,8 +68,8 @@ cli.run(main, train.define_flags)
 """
 
 
-def prepared(folder: Path, arguments: list[str]) -> None:
-    """Write noise as label 0 of the data set that the settings name."""
+def prepared(folder: Path, arguments: list[str], labels: int, count: int = IMAGES) -> None:
+    """Write noise as so many labels of the data set that the settings name, `count` images of each."""
     code = "from wcgan_tf import cli, train; cli.run(lambda: print(cli.FLAGS.config.to_json()), train.define_flags)"
     config = json.loads(
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True).stdout
@@ -76,15 +77,20 @@ def prepared(folder: Path, arguments: list[str]) -> None:
     side, channels = config["dataset"]["resolution"], 1 if config["dataset"]["name"] in ("digits", "mnist") else 3
     target = folder / f"{config['dataset']['name']}-{side}" / "train"
     target.mkdir(parents=True)
-    images = np.random.default_rng(0).integers(0, 256, [IMAGES, side, side, channels], np.uint8)
+    names = [f"noise {label}" for label in range(labels)]
+    info = {"name": config["dataset"]["name"], "resolution": side, "channels": channels, "labels": names}
+    (target.parent / "dataset.json").write_text(json.dumps(info))
+    images = np.random.default_rng(0).integers(0, 256, [count, side, side, channels], np.uint8)
     np.save(target / "00000.npy", images)
     digest = "import numpy, sys; from wcgan_tf import files; print(files.digest(numpy.load(sys.argv[1])))"
     found = subprocess.run(
         [sys.executable, "-c", digest, target / "00000.npy"], check=True, capture_output=True, text=True
     )
-    counts = {"count": IMAGES, "resized": 0, "unreadable": 0}
-    record = {"label": 0, "name": "noise", **counts, "digest": found.stdout.strip()}
-    (target / "00000.json").write_text(json.dumps(record))
+    counts = {"count": count, "resized": 0, "unreadable": 0, "digest": found.stdout.strip()}
+    for label, name in enumerate(names):
+        if label:
+            shutil.copy(target / "00000.npy", target / f"{label:05}.npy")
+        (target / f"{label:05}.json").write_text(json.dumps({"label": label, "name": name, **counts}))
 
 
 def whole(arguments: list[str], workdir: str) -> tuple[float, float]:
@@ -98,6 +104,19 @@ def whole(arguments: list[str], workdir: str) -> tuple[float, float]:
     return first, usage.ru_maxrss * 1024
 
 
+def further(arguments: list[str], workdir: str) -> float:
+    """Train two labels in one process: seconds from the end of the first until the second's first steps are done."""
+    command = [sys.executable, "-u", "-m", "wcgan_tf.train", *arguments, "--label=0,1", f"--workdir={workdir}"]
+    times = {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            for event in ("label 0 (noise 0): done", "label 1 (noise 1): first"):
+                if line.startswith(event):
+                    times[event] = time.time()
+    done, first = times.values()
+    return first - done
+
+
 def main() -> None:
     arguments = sys.argv[1:]
     repeats = 3
@@ -108,19 +127,22 @@ def main() -> None:
         arguments = [f"--config={DEFAULT_CONFIG}", *arguments]
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        prepared(Path(folder), arguments)
+        prepared(Path(folder), arguments, labels=2)
+        short = [*arguments, f"--config.dataset.data_dir={folder}", "--config.train.max_seconds=3"]
         arguments = [*arguments, f"--config.dataset.data_dir={folder}", "--config.train.max_seconds=10"]
-        parts, firsts, memories = [], [], []
+        parts, firsts, memories, furthers = [], [], [], []
         for repeat in range(repeats):
             command = [sys.executable, "-c", PARTS, str(time.time()), *arguments]
             parts.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
             first, memory = whole(arguments, f"{folder}/run{repeat}")
             firsts.append(first)
             memories.append(memory)
+            furthers.append(further(short, f"{folder}/two{repeat}"))
     print(f"{' '.join(arguments[:1])}, one core, median of {repeats}")
     for name in parts[0]:
         print(f"  {statistics.median(part[name] for part in parts):6.2f} s  {name}")
     print(f"  {statistics.median(firsts):6.2f} s  python -m wcgan_tf.train, to the end of its first execution")
+    print(f"  {statistics.median(furthers):6.2f} s  a further label in the same process, up to there")
     print(f"  {statistics.median(memories) / 2**30:6.2f} GiB  its peak memory, training, grids and export included")
 
 

@@ -14,16 +14,25 @@ set -euo pipefail
 folder=${WCGAN_CLUSTER:-/tmp/wcgan_cluster}
 conf=$folder/slurm.conf
 nodes=(n1 n2 n3 n4)
-first_port=17000
 
 fail() {
     echo "error: $*" >&2
     exit 1
 }
 
+# The first of five ports on which nobody listens.
+free_port() {
+    local port
+    for port in {17000..17990..10}; do
+        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
 write_conf() {
-    local host
+    local host first_port
     host=$(hostname -s)
+    first_port=$(free_port)
     cat >"$conf" <<CONF
 ClusterName=local
 SlurmctldHost=$host(127.0.0.1)

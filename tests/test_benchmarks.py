@@ -17,4 +17,4 @@ def test_the_benchmark_of_a_label_process_fills_its_table():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == 8 * ["s"] + ["GiB"]
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == 9 * ["s"] + ["GiB"]

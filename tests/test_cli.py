@@ -1,7 +1,10 @@
 """Wrong input: one line, an exit code that is not 0, no traceback, nothing written."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import run
@@ -146,3 +149,16 @@ def test_help_shows_how_to_use_it(tmp_path, program):
     done = run(program, "--help", folder=tmp_path, check=False)
     assert f"python -m wcgan_tf.{program}" in done.stdout
     assert "--config:" in done.stdout
+
+
+def test_without_slurm_submit_says_what_to_type_instead(tmp_path):
+    (tmp_path / "bin").mkdir()
+    for program in ("bash", "dirname"):
+        (tmp_path / "bin" / program).symlink_to(shutil.which(program))
+    submit = Path(__file__).parent.parent / "slurm/submit.sh"
+    environment = {**os.environ, "PATH": str(tmp_path / "bin")}
+    done = subprocess.run(["bash", submit], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: there is no Slurm here (no sbatch); on one machine type: python -m wcgan_tf.launch\n"
+    )

@@ -145,8 +145,9 @@ def test_one_process_trains_several_labels_and_one_that_fails_leaves_the_others(
     (tmp_path / "data/digits-8/train/00004.npy").write_bytes(b"no array")
     done = run("train", "--label=3-5", *STEPS, folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
-    assert states(tmp_path) == {3: "done", 5: "done"}
+    assert states(tmp_path) == {3: "done", 4: "failed", 5: "done"}
     assert done.stderr.count("\n") == 1
+    assert RunPaths(tmp_path / "runs/digits").label(4).log.read_text() == done.stderr
     assert "00004.npy is missing or damaged" in done.stderr
     assert done.stdout.count("tracing the step") == 1
     for label in (3, 5):

@@ -36,7 +36,7 @@ def label_images(dataset, split: str, label: int, hint: str) -> LabelImages:
     paths = DatasetPaths.of(dataset)
     if not paths.info.exists() and sources.kind(dataset) in BUILT_IN:
         return _from_source(dataset, split, label)
-    if not paths.record(split, label).exists():
+    if not prepared(dataset, split, label):
         raise UserError(f"no images of label {label} in {paths.folder}; {_what_to_do(paths, label, hint)}")
     record = files.read_json(paths.record(split, label), hint, RECORD_KEYS)
     try:
@@ -49,6 +49,11 @@ def label_images(dataset, split: str, label: int, hint: str) -> LabelImages:
             f"{paths.images(split, label)} is missing or damaged; delete {paths.record(split, label)} and run: {hint}"
         )
     return LabelImages(images, label, record["name"], record["digest"])
+
+
+def prepared(dataset, split: str, label: int) -> bool:
+    """Whether `prepare` has sorted this label's images, and says so."""
+    return DatasetPaths.of(dataset).record(split, label).exists()
 
 
 def label_names(dataset, hint: str) -> list[str]:

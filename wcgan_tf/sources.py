@@ -99,24 +99,9 @@ def folder(dataset) -> Source:
 
 def tensorflow_datasets(dataset) -> Source:
     """An image classification set of TensorFlow Datasets; downloaded where it is not prepared under `tfds_dir`."""
-    import tensorflow  # noqa: F401  TFDS imports it anyway, and better here than in mid-progress
     import tensorflow_datasets as tfds
 
-    try:
-        builder = tfds.builder(dataset.name, data_dir=dataset.tfds_dir or None)
-    except tfds.core.registered.DatasetNotFoundError:
-        near = difflib.get_close_matches(dataset.name, ["digits", *tfds.list_builders()], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(
-            f"dataset.name {dataset.name!r} is no data set of TensorFlow Datasets{hint}; "
-            "a folder of images is named by --config.dataset.root"
-        ) from None
-    except ValueError as error:  # an unknown config or version of a known set
-        raise UserError(f"dataset.name {dataset.name!r}: {' '.join(str(error).split())[:200]}") from None
-    features = dict(builder.info.features or {})
-    wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
-    if not all(isinstance(features.get(name), kind) for name, kind in wanted.items()):
-        raise UserError(f"dataset.name {dataset.name!r} has no images with one label each; choose another")
+    builder = _builder(dataset)
     if not builder.is_prepared():
         _download(builder, dataset)
     splits = builder.info.splits
@@ -138,9 +123,8 @@ def tensorflow_datasets(dataset) -> Source:
 
     total = splits["train"].num_examples
     counts = {"train": total, "test": splits[test].num_examples} if test else _share_counts(total)
-    channels = 1 if features["image"].shape[-1] == 1 else 3
-    names = [_printable(name) for name in features["label"].names]
-    return Source(builder.info.full_name, names, channels, counts, examples)
+    channels = 1 if builder.info.features["image"].shape[-1] == 1 else 3
+    return Source(builder.info.full_name, _names(builder), channels, counts, examples)
 
 
 SOURCES = {"digits": digits, "folder": folder, "tfds": tensorflow_datasets}
@@ -160,6 +144,15 @@ def source(dataset) -> Source:
         UserError: where there is no such data.
     """
     return SOURCES[kind(dataset)](dataset)
+
+
+def label_names(dataset) -> list[str]:
+    """The names of a source's labels, without a look at its images; nothing is downloaded.
+
+    Raises:
+        UserError: where there is no such data.
+    """
+    return _names(_builder(dataset)) if kind(dataset) == "tfds" else source(dataset).label_names
 
 
 def _share(examples: Iterable, split: str) -> Iterator:
@@ -219,6 +212,37 @@ def _readable(root: Path, folders: list[str]) -> list[str]:
 def _printable(name: str) -> str:
     """A name that can be shown on one line of a terminal, whatever is in it."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def _builder(dataset):
+    """The builder of an image classification set of TensorFlow Datasets; nothing is downloaded.
+
+    Raises:
+        UserError: where it is not one.
+    """
+    import tensorflow  # noqa: F401  TFDS imports it anyway, and better here than in mid-progress
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(dataset.name, data_dir=dataset.tfds_dir or None)
+    except tfds.core.registered.DatasetNotFoundError:
+        near = difflib.get_close_matches(dataset.name, ["digits", *tfds.list_builders()], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(
+            f"dataset.name {dataset.name!r} is no data set of TensorFlow Datasets{hint}; "
+            "a folder of images is named by --config.dataset.root"
+        ) from None
+    except ValueError as error:  # an unknown config or version of a known set
+        raise UserError(f"dataset.name {dataset.name!r}: {' '.join(str(error).split())[:200]}") from None
+    features = dict(builder.info.features or {})
+    wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
+    if not all(isinstance(features.get(name), kind) for name, kind in wanted.items()):
+        raise UserError(f"dataset.name {dataset.name!r} has no images with one label each; choose another")
+    return builder
+
+
+def _names(builder) -> list[str]:
+    return [_printable(name) for name in builder.info.features["label"].names]
 
 
 def _download(builder, dataset) -> None:

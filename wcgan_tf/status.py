@@ -18,8 +18,7 @@ import rich.console
 from absl import flags
 
 from wcgan_tf import cli, datasets, files, heartbeat, sources, tables
-from wcgan_tf.errors import UserError
-from wcgan_tf.paths import RunPaths
+from wcgan_tf.paths import DatasetPaths, RunPaths
 
 GROUPS = {
     "all": set(heartbeat.STATES),
@@ -31,6 +30,7 @@ GROUPS = {
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
+    flags.DEFINE_string("labels", "", "Of these labels, such as 0-9,12,cat; of all where not given.")
     flags.DEFINE_bool("json", False, "Print everything that is known as JSON.")
     flags.DEFINE_enum(
         "list",
@@ -44,14 +44,15 @@ def define_flags() -> None:
 def main() -> None:
     run = RunPaths(cli.workdir())
     names = _names(run)
-    states = {label: heartbeat.read(run.label(label).status) for label in range(len(names))}
+    labels = datasets.parse_labels(cli.FLAGS.labels, names)
+    states = {label: heartbeat.read(run.label(label).status) for label in labels}
     if cli.FLAGS.list:
         chosen = [label for label, state in states.items() if state.state in GROUPS[cli.FLAGS.list]]
         print(datasets.format_labels(chosen))
     elif cli.FLAGS.json:
-        labels = [{"label": label, "name": names[label], **state._asdict()} for label, state in states.items()]
+        known = [{"label": label, "name": names[label], **state._asdict()} for label, state in states.items()]
         counts = {name: sum(state.state == name for state in states.values()) for name in heartbeat.STATES}
-        json.dump({"workdir": str(run.folder), "counts": counts, "labels": labels}, sys.stdout, indent=1)
+        json.dump({"workdir": str(run.folder), "counts": counts, "labels": known}, sys.stdout, indent=1)
         print()
     else:
         console = rich.console.Console(highlight=False, soft_wrap=True)
@@ -65,15 +66,14 @@ def main() -> None:
 def _names(run: RunPaths) -> list[str]:
     """The names of all labels: of the data set that --config names, else of the one that the run was trained on."""
     dataset = cli.FLAGS.config.dataset
-    if cli.FLAGS["config"].using_default_value and (trained := run.labels()):
-        settings = files.read_json(run.label(trained[0]).config, cli.command("train", "--label=0"), ("dataset",))
+    begun = (path for label in run.labels() if (path := run.label(label).config).exists())
+    if cli.FLAGS["config"].using_default_value and (first := next(begun, None)):
+        settings = files.read_json(first, cli.command("train", "--label=0"), ("dataset",))
         dataset = ml_collections.ConfigDict(settings["dataset"])
-    try:
+    if DatasetPaths.of(dataset).info.exists():
         return datasets.label_names(dataset, cli.command("prepare"))
-    except UserError:
-        if sources.kind(dataset) != "folder":
-            raise
-        return sources.source(dataset).label_names
+    with cli.quiet_imports():
+        return sources.label_names(dataset)
 
 
 if __name__ == "__main__":

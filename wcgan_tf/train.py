@@ -20,7 +20,7 @@ from wcgan_tf import cli, datasets, errors, ranks, signals
 from wcgan_tf.errors import UserError
 from wcgan_tf.lines import Lines
 from wcgan_tf.paths import RunPaths
-from wcgan_tf.work import at_work
+from wcgan_tf.work import at_work, fails_before_it_began
 
 if TYPE_CHECKING:
     from wcgan_tf.training import Trainer
@@ -98,8 +98,13 @@ class _Trainer:
     def train(self, label: int, stop: signals.StopRequests, out: Lines) -> int:
         """Train a label; returns its exit code."""
         config, hint = cli.FLAGS.config, cli.command("prepare")
-        data = datasets.label_images(config.dataset, "train", label, hint)
         paths = RunPaths(cli.workdir()).label(label)
+        try:
+            data = datasets.label_images(config.dataset, "train", label, hint)
+        except UserError as error:
+            if datasets.prepared(config.dataset, "train", label):  # else there may be no such label
+                fails_before_it_began(paths, label, error)
+            raise
         with at_work(config, data, paths, stop, out) as work:
             if work is None:
                 return errors.DONE

@@ -12,7 +12,7 @@ import ml_collections
 from wcgan_tf import claims, files, lines
 from wcgan_tf.datasets import LabelImages
 from wcgan_tf.errors import UserError
-from wcgan_tf.heartbeat import Heartbeat
+from wcgan_tf.heartbeat import Heartbeat, read
 from wcgan_tf.paths import LabelPaths
 from wcgan_tf.signals import StopRequests
 
@@ -74,12 +74,24 @@ def at_work(
         try:
             yield work
         except Exception as error:
-            with contextlib.suppress(OSError):  # a full disk
-                heartbeat.end("failed", " ".join(str(error).split())[:500] or type(error).__name__)
-            lines.append(paths.log, f"error: {error}" if isinstance(error, UserError) else traceback.format_exc())
+            _write_down(error, heartbeat, paths)
             raise
         finally:
             stop.ends_in_good_order()
+
+
+def fails_before_it_began(paths: LabelPaths, label: int, error: UserError) -> None:
+    """Write down why a label cannot even begin, unless it has been trained before."""
+    if read(paths.status).state in ("pending", "failed"):
+        paths.folder.mkdir(parents=True, exist_ok=True)
+        _write_down(error, Heartbeat(paths.status, label, str(label)), paths)
+
+
+def _write_down(error: Exception, heartbeat: Heartbeat, paths: LabelPaths) -> None:
+    """The label's end, where whoever looks at it will look."""
+    with contextlib.suppress(OSError):  # a full disk
+        heartbeat.end("failed", " ".join(str(error).split())[:500] or type(error).__name__)
+    lines.append(paths.log, f"error: {error}" if isinstance(error, UserError) else traceback.format_exc())
 
 
 @contextlib.contextmanager

@@ -1,0 +1,67 @@
+"""What a label process asks of the file system, by the number of labels that there are: it should not grow with them.
+
+    python benchmarks/system_calls.py            # digits' sizes; needs strace
+
+For 10, 100 and 1,000 labels: a data set of so many labels, and a run in which all labels but one have a folder
+already.  Then one label is trained for 20 steps under strace, and the calls that name, read or write a file are
+counted: all of them, and those whose path lies in the data set or in the run.
+"""
+
+import collections
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from label_process import prepared
+
+COUNTS = (10, 100, 1000)
+LABEL = 3
+CALLS = "%file,read,pread64,readv,write,pwrite64,writev,getdents64,fsync,fdatasync,flock"
+SETTINGS = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
+
+
+def count(folder: Path, labels: int) -> dict[str, int]:
+    """Train one of so many labels; returns how many calls there were, of each kind."""
+    prepared(folder / "data", [], labels, count=100)
+    run = folder / "run"
+    for label in range(labels):
+        if label != LABEL:
+            (run / f"labels/{label:05}").mkdir(parents=True)
+            (run / f"labels/{label:05}/status.json").write_text('{"state": "done", "updated": 0}')
+    trace = folder / "trace.txt"
+    arguments = [f"--label={LABEL}", f"--workdir={run}", f"--config.dataset.data_dir={folder / 'data'}", *SETTINGS]
+    command = ["strace", "-f", "-y", "-e", f"trace={CALLS}", "-o", trace, sys.executable, "-m", "wcgan_tf.train"]
+    subprocess.run([*command, *arguments], check=True, stdout=subprocess.DEVNULL)
+    calls = re.findall(r"^\d+ +(\w+)\((.*)$", trace.read_text(errors="replace"), re.MULTILINE)
+    found = collections.Counter({"all": len(calls)})
+    own = [(name, rest) for name, rest in calls if str(folder) in rest and str(trace) not in rest]
+    found["in the data set and the run"] = len(own)
+    for name, rest in own:
+        kind = "reading" if "read" in name else "writing" if "write" in name or "sync" in name else "opening, looking"
+        found[kind] += 1
+        found["of other labels"] += bool(re.search(rf"/(?!{LABEL:05})\d{{5}}\b", rest))
+        found["listing a folder"] += name == "getdents64"
+    found["bytes read"] = sum(
+        int(match[1]) for name, rest in own if "read" in name and (match := re.search(r"= (\d+)$", rest))
+    )
+    found["files left behind"] = sum(path.is_file() for path in (run / f"labels/{LABEL:05}").rglob("*"))
+    return found
+
+
+def main() -> None:
+    if not shutil.which("strace"):
+        sys.exit("error: there is no strace; type: apt-get install strace")
+    columns = []
+    for labels in COUNTS:
+        with tempfile.TemporaryDirectory() as folder:
+            columns.append(count(Path(folder), labels))
+    print(f"{'labels':28}" + "".join(f"{labels:>10}" for labels in COUNTS))
+    for kind in dict.fromkeys(kind for column in columns for kind in column):
+        print(f"{kind:28}" + "".join(f"{column[kind]:>10}" for column in columns))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Prepare, train and evaluate a data set: three Slurm jobs, each of which waits for the one before.
+#
+#   slurm/submit.sh --config configs/cifar10.py                               # one job, a task per label
+#   slurm/submit.sh --config configs/cifar10.py -- --gpus-per-task=1 --time=4:00:00
+#   slurm/submit.sh --config configs/cifar100.py --tasks 20                   # each task trains five labels in turn
+#   slurm/submit.sh --config configs/cifar100.py --array --at-once 20 -- --gpus=1
+#   slurm/submit.sh --config configs/cifar10.py --missing                     # later: what is neither done nor running
+#   slurm/submit.sh --config configs/cifar10.py --failed                      # or what failed, diverged or went stale
+#
+#   --config, --config.x=y, --workdir, --model    as for the programs
+#   --labels 0-9,cat    these labels; --missing and --failed choose among them
+#   --array             an array element per label, each requeued alone; else one job with a task per label
+#   --tasks N           so many tasks, or elements, that share the labels
+#   --at-once N         at most so many elements run at a time
+#   after --            options of sbatch for the training job; for all three set SBATCH_ACCOUNT, SBATCH_PARTITION, ...
+#
+# The trained labels are evaluated whatever became of the others. Whatever failed, this is safe to repeat.
+set -euo pipefail
+
+fail() {
+    echo "error: $*" >&2
+    exit 2
+}
+
+# How many labels there are in a list such as 0-4,7.
+count() {
+    local part total=0
+    for part in ${1//,/ }; do
+        total=$((total + ${part#*-} - ${part%-*} + 1))
+    done
+    echo "$total"
+}
+
+folder=$(dirname "$0")
+group=all labels="" tasks="" at_once="" array=false
+config=() workdir=() model=() options=()
+while (($#)); do
+    case $1 in
+    *=*) ;;
+    --labels | --tasks | --at-once | --workdir | --model | --config | --config.*) # its value may be the next argument
+        (($# > 1)) || fail "$1 wants a value; see the first lines of $0"
+        set -- "$1=$2" "${@:3}"
+        ;;
+    esac
+    case $1 in
+    --labels=*) labels=${1#*=} ;;
+    --tasks=*) tasks=${1#*=} ;;
+    --at-once=*) at_once=${1#*=} ;;
+    --config=* | --config.*=*) config+=("$1") ;;
+    --workdir=*) workdir=("$1") ;;
+    --model=*) model=("$1") ;;
+    --array) array=true ;;
+    --missing | --failed) group=${1#--} ;;
+    --)
+        options=("${@:2}")
+        break
+        ;;
+    *) fail "$1 is not understood; see the first lines of $0 (options of sbatch come after --)" ;;
+    esac
+    shift
+done
+for number in "$tasks" "$at_once"; do
+    [[ $number =~ ^([1-9][0-9]{0,8})?$ ]] || fail "--tasks and --at-once are numbers from 1 on, not '$number'"
+done
+[[ -z $at_once ]] || $array || fail "--at-once goes with --array"
+command -v sbatch >/dev/null || fail "there is no Slurm here (no sbatch); on one machine type: python -m wcgan_tf.launch"
+
+chosen=$(python -m wcgan_tf.status "${config[@]}" "${workdir[@]}" --labels="$labels" --list="$group")
+[[ -n $chosen ]] || { echo "nothing to do: no label is $group" && exit 0; }
+total=$(count "$chosen")
+ranks=${tasks:-$total}
+((ranks <= total)) || ranks=$total
+some=(--labels="$chosen")
+[[ $group$labels != all ]] || some=()
+
+if $array; then
+    most=$(scontrol show config | sed -n 's/^MaxArraySize *= *//p')
+    ((ranks <= most)) || ranks=$most
+    script=train_array.sbatch shape=(--array="0-$((ranks - 1))${at_once:+%$at_once}")
+else
+    script=train.sbatch shape=(--ntasks="$ranks")
+fi
+
+after() {
+    echo "--dependency=$1 --kill-on-invalid-dep=yes"
+}
+
+submit() {
+    sbatch --parsable "$@" | cut -d";" -f1
+}
+
+# Half a chain is none.
+undo() {
+    scancel "$prepare_job" ${train_job:+"$train_job"}
+    fail "sbatch refused; nothing is submitted"
+}
+
+prepare_job=$(submit "$folder/prepare.sbatch" "${config[@]}") || fail "sbatch refused; nothing is submitted"
+# shellcheck disable=SC2046
+train_job=$(submit $(after "afterok:$prepare_job") "${shape[@]}" "${options[@]}" \
+    "$folder/$script" "${config[@]}" "${workdir[@]}" "${some[@]}") ||
+    undo
+# shellcheck disable=SC2046
+evaluate_job=$(submit $(after "afterany:$train_job") \
+    "$folder/evaluate.sbatch" "${config[@]}" "${workdir[@]}" "${model[@]}") || undo
+
+echo "prepare: job $prepare_job; train: job $train_job, $ranks $($array && echo elements || echo tasks) for" \
+    "$total labels; evaluate: job $evaluate_job"
+status=(python -m wcgan_tf.status "${config[@]}" "${workdir[@]}")
+echo "to see how far it is: squeue --me; ${status[*]}"

@@ -1,0 +1,292 @@
+"""On a real Slurm of four virtual nodes: who takes which label, and what becomes of jobs that are stopped.
+
+They run where `sudo slurm/local_cluster.sh start` has started that cluster; `.ci/run` does.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import run
+
+from wcgan_tf import heartbeat
+from wcgan_tf.paths import RunPaths
+
+SCRIPTS = Path(__file__).parent.parent / "slurm"
+CLUSTER = SCRIPTS / "local_cluster.sh"
+FOLDER = Path(os.environ.get("WCGAN_CLUSTER") or "/tmp/wcgan_cluster")
+
+
+def missing() -> str:
+    """Why these tests cannot run; empty where they can."""
+    if not (FOLDER / "slurm.conf").exists():
+        return f"there is no cluster in {FOLDER}; type: sudo slurm/local_cluster.sh start"
+    return "" if os.geteuid() == 0 else "the cluster runs jobs of root only"
+
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.xdist_group("slurm"),  # its nodes are few: one of these tests at a time
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+]
+
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
+SHORT = [*SMALL, "--config.train.max_steps=20"]
+LONG = [*SMALL, "--config.train.max_steps=4000", "--config.train.checkpoint_seconds=1"]
+
+
+def environment() -> dict[str, str]:
+    """As after `eval "$(slurm/local_cluster.sh environment)"`, with our own Python first."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "SLURM_CONF": str(FOLDER / "slurm.conf"), "SLURM_MPI_TYPE": "none"}
+
+
+def call(*command: str | Path, folder: Path = FOLDER, check: bool = True) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def submit(folder: Path, *arguments: str) -> str:
+    """Submit a job; returns its number."""
+    return call("sbatch", "--parsable", *arguments, folder=folder).strip()
+
+
+def wait_until(reached, what: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"{what} takes more than {seconds} s"
+        time.sleep(0.2)
+
+
+def wait_for(job: str) -> None:
+    """Until no part of a job is queued or at work."""
+    wait_until(lambda: not call("squeue", "--noheader", f"--jobs={job}", check=False).strip(), f"job {job}", 240)
+
+
+def details(job: str) -> dict[str, str]:
+    """What Slurm knows of a job, or of an element such as 7_2."""
+    return dict(re.findall(r"(\S+?)=(\S*)", call("scontrol", "--oneliner", "show", "job", job)))
+
+
+def states(folder: Path) -> dict[int, str]:
+    paths = RunPaths(folder / "runs/digits")
+    return {label: heartbeat.read(paths.label(label).status).state for label in paths.labels()}
+
+
+def log(folder: Path, label: int) -> str:
+    path = RunPaths(folder / "runs/digits").label(label).log
+    return path.read_text() if path.exists() else ""
+
+
+def trains(folder: Path, label: int) -> bool:
+    """Whether a label has a checkpoint and goes on."""
+    paths = RunPaths(folder / "runs/digits").label(label)
+    return any(paths.checkpoints.glob("ckpt-*.index")) and heartbeat.read(paths.status).state == "running"
+
+
+def assert_trained_once(folder: Path, labels) -> None:
+    assert states(folder) == dict.fromkeys(labels, "done")
+    for label in labels:
+        assert len(re.findall(r" images, n[1-4] CPU:0", log(folder, label))) == 1
+        assert log(folder, label).count("done after 20 steps") == 1
+
+
+def assert_nothing_was_lost(text: str) -> None:
+    """Every stop named the step from which the label then went on."""
+    stops = re.findall(r"stopped after ([0-9]+) steps", text)
+    assert stops
+    assert re.findall(r"goes on from step ([0-9]+)", text) == stops
+
+
+def test_a_task_takes_every_so_manieth_label(tmp_path):
+    job = submit(tmp_path, "--ntasks=4", "--nodes=2", str(SCRIPTS / "train.sbatch"), *SHORT)
+    wait_for(job)
+    assert details(job)["JobState"] == "COMPLETED"
+    assert_trained_once(tmp_path, range(10))
+    lines = (tmp_path / f"slurm-{job}.log").read_text()
+    done = re.findall(r"^([0-3]): label ([0-9]): done", lines, re.MULTILINE)
+    assert sorted((int(label), int(task)) for task, label in done) == [(label, label % 4) for label in range(10)]
+
+
+def test_an_element_takes_every_so_manieth_label(tmp_path):
+    job = submit(tmp_path, "--array=0-3", str(SCRIPTS / "train_array.sbatch"), *SHORT, "--labels=1-6")
+    wait_for(job)
+    assert_trained_once(tmp_path, range(1, 7))
+    for element, labels in enumerate(("1,5", "2,6", "3", "4")):
+        text = (tmp_path / f"slurm-{job}_{element}.log").read_text()
+        assert f"SLURM_ARRAY_TASK_ID makes this rank {element} of 4, which takes label" in text
+        assert ",".join(re.findall(r"label ([0-9]): done", text)) == labels
+
+
+def test_an_array_with_gaps_takes_the_labels_of_its_own_numbers(tmp_path):
+    job = submit(tmp_path, "--array=3,7", str(SCRIPTS / "train_array.sbatch"), *SHORT)
+    wait_for(job)
+    assert_trained_once(tmp_path, (3, 7))
+
+
+def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
+    """With two GPUs on each node, no two tasks of a node take the same, whatever their ranks."""
+    program = "import os; from wcgan_tf.devices import cpu_threads, gpu_index; "
+    program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], gpu_index(2), cpu_threads())"
+    shape = ["--nodes=3", "--ntasks=6", "--ntasks-per-node=2", "--cpus-per-task=1"]
+    rows = [row.split() for row in call("srun", *shape, sys.executable, "-c", program, folder=tmp_path).splitlines()]
+    assert sorted(int(rank) for rank, *_ in rows) == list(range(6))
+    assert len({(node, gpu) for _, node, gpu, _ in rows}) == 6
+    assert len({node for _, node, *_ in rows}) == 3
+    assert {threads for *_, threads in rows} == {"1"}
+
+
+def test_a_job_at_its_time_limit_is_requeued_and_goes_on(tmp_path):
+    arguments = ["--config.model.width=4", "--config.train.max_seconds=30", "--labels=2,5"]
+    shape = ["--ntasks=2", "--time=1", "--signal=USR1@40"]
+    job = submit(tmp_path, *shape, str(SCRIPTS / "train.sbatch"), *arguments)
+    wait_for(job)
+    assert details(job)["JobState"] == "COMPLETED"
+    assert int(details(job)["Restarts"]) >= 1
+    assert states(tmp_path) == {2: "done", 5: "done"}
+    for label in (2, 5):
+        assert_nothing_was_lost(log(tmp_path, label))
+    text = (tmp_path / f"slurm-{job}.log").read_text()
+    assert f"stopped before their end; job {job} goes on when it is started again" in text
+
+
+def test_a_requeued_element_goes_on_and_leaves_the_other_alone(tmp_path):
+    job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *LONG, "--labels=2,5")
+    wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
+    call("scontrol", "requeue", f"{job}_1")
+    wait_for(job)
+    assert states(tmp_path) == {2: "done", 5: "done"}
+    assert_nothing_was_lost(log(tmp_path, 5))
+    assert "stopped" not in log(tmp_path, 2)
+    assert details(f"{job}_1")["Restarts"] == "1"
+    assert details(f"{job}_0")["Restarts"] == "0"
+
+
+def test_a_cancelled_job_saves_and_stays_away(tmp_path):
+    job = submit(tmp_path, "--ntasks=2", str(SCRIPTS / "train.sbatch"), *LONG, "--labels=2,5")
+    wait_until(lambda: trains(tmp_path, 2) and trains(tmp_path, 5), "the first checkpoint")
+    call("scancel", job)
+    wait_for(job)
+    assert details(job)["JobState"] == "CANCELLED"
+    assert details(job)["Restarts"] == "0"
+    assert states(tmp_path) == {2: "stopped", 5: "stopped"}
+    for label in (2, 5):
+        step = heartbeat.read(RunPaths(tmp_path / "runs/digits").label(label).status).step
+        assert (tmp_path / f"runs/digits/labels/0000{label}/checkpoints/ckpt-{step}.index").exists()
+
+
+def test_a_label_of_a_node_that_died_goes_on_elsewhere(tmp_path):
+    job = submit(
+        tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *LONG, "--labels=2,5", "--workdir=runs/digits"
+    )
+    status = tmp_path / "runs/digits/labels/00005/status.json"
+    wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
+    node = json.loads(status.read_text())["host"]
+    try:
+        kill_node(node)
+        wait_until(lambda: details(f"{job}_1")["Restarts"] == "1", "noticing that a node died")
+        wait_for(job)
+    finally:
+        call(CLUSTER, "node", node)
+        idle = ["sinfo", "--noheader", f"--nodes={node}", "--format=%t"]
+        wait_until(lambda: call(*idle).strip() == "idle", "the node's return")
+    assert states(tmp_path)[5] == "done"
+    assert re.search(r"goes on from step [1-9]", log(tmp_path, 5))
+
+
+def target(link: Path) -> str:
+    """Where a link leads; empty where it is gone meanwhile."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
+
+
+def kill_node(node: str) -> None:
+    """End a node's slurmd and all that it started, as a power failure would."""
+    daemons, tasks = [], []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            opened = {target(link) for link in (folder / "fd").iterdir()}
+            started = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if str(FOLDER / f"log/{node}.log") in opened:
+            daemons.append(int(folder.name))
+        elif {f"SLURMD_NODENAME={node}".encode(), f"SLURM_CONF={FOLDER}/slurm.conf".encode()} <= set(started):
+            tasks.append(int(folder.name))
+    assert daemons
+    assert tasks
+    for process in daemons + tasks:  # a slurmstepd would tell that its task was killed
+        os.kill(process, signal.SIGKILL)
+
+
+def test_a_failing_label_leaves_the_others_and_is_taken_up_again(tmp_path):
+    run("prepare", folder=tmp_path)
+    file = tmp_path / "data/digits-8/train/00004.npy"
+    content = file.read_bytes()
+    file.write_bytes(content[:1000])
+    job = submit(tmp_path, "--ntasks=5", str(SCRIPTS / "train.sbatch"), *SHORT)
+    wait_for(job)
+    assert details(job)["JobState"] == "FAILED"
+    assert states(tmp_path) == {label: "failed" if label == 4 else "done" for label in range(10)}
+    file.write_bytes(content)
+    said = call(SCRIPTS / "submit.sh", "--failed", *SHORT, folder=tmp_path)
+    assert "1 tasks for 1 labels" in said
+    for job in re.findall(r"job ([0-9]+)", said):
+        wait_for(job)
+        assert details(job)["JobState"] == "COMPLETED"
+    assert_trained_once(tmp_path, range(10))
+    scores = json.loads((tmp_path / "runs/digits/scores.json").read_text())
+    assert len(scores["labels"]) == 10
+    assert (tmp_path / "runs/digits/grid.png").exists()
+    assert call(SCRIPTS / "submit.sh", "--missing", folder=tmp_path) == "nothing to do: no label is missing\n"
+
+
+def test_the_array_of_submit_shares_the_labels(tmp_path):
+    said = call(
+        SCRIPTS / "submit.sh", "--array", "--tasks", "3", "--at-once", "2", *SHORT, "--", "--time=5", folder=tmp_path
+    )
+    assert "3 elements for 10 labels" in said
+    _, train, evaluate = re.findall(r"job ([0-9]+)", said)
+    wait_for(evaluate)
+    assert_trained_once(tmp_path, range(10))
+    assert details(f"{train}_0")["TimeLimit"] == "00:05:00"
+    assert details(evaluate)["JobState"] == "COMPLETED"
+
+
+WRONG = [
+    (["--labels=14"], "error: there is no label '14'; the labels are 0 to 9\n"),
+    (["--tasks", "0"], "error: --tasks and --at-once are numbers from 1 on, not '0'\n"),
+    (["--at-once=3"], "error: --at-once goes with --array\n"),
+    (["--workdir"], "error: --workdir wants a value; see the first lines of "),
+    (["--time=5"], "error: --time=5 is not understood; see the first lines of "),
+    (["--config=nowhere.py"], "error: there is no config file 'nowhere.py'; the ones at hand are under configs/\n"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=[" ".join(arguments) for arguments, _ in WRONG])
+def test_wrong_input_of_submit_is_one_line(tmp_path, arguments, words):
+    command = [SCRIPTS / "submit.sh", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(words)
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_chain_that_slurm_refuses_leaves_no_job(tmp_path):
+    command = [SCRIPTS / "submit.sh", "--array", "--", "--nonsense"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: sbatch refused; nothing is submitted\n")
+    wait_until(lambda: not call("squeue", "--noheader", "--me"), "cancelling")
