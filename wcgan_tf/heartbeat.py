@@ -15,7 +15,7 @@ from wcgan_tf import files
 from wcgan_tf.errors import UserError
 
 BEAT_SECONDS = 10.0  # a living process writes at least so often, and while it trains
-SOONEST_SECONDS = 1.0  # at most so often
+SOONEST_SECONDS, SOONEST_SHARE = 1.0, 0.1  # at most so often, and the less often the longer it has lived
 STALE_SECONDS = 60.0  # after so long without a beat it is taken for dead
 
 STATES = ("pending", "running", "stale", "stopped", "diverged", "failed", "done")
@@ -101,14 +101,16 @@ class Heartbeat:
         }
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        self._began = time.monotonic()
         self._write()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def note(self, **values) -> None:
-        """Take down what is known now; it is written at once, or with the next beat where one was just before."""
+        """Take down what is known now; it is written at once, or with the next beat where one was not long before."""
         with self._lock:
             self._values.update(values)
-            if time.monotonic() - self._written >= SOONEST_SECONDS:
+            soonest = max(SOONEST_SECONDS, SOONEST_SHARE * (self._written - self._began))
+            if time.monotonic() - self._written >= soonest:
                 self._write()
 
     def end(self, state: str, error: str = "") -> None:

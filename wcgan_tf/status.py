@@ -20,6 +20,7 @@ from absl import flags
 from wcgan_tf import cli, datasets, files, heartbeat, sources, tables
 from wcgan_tf.paths import DatasetPaths, RunPaths
 
+WIDE = 1000
 GROUPS = {
     "all": set(heartbeat.STATES),
     "missing": heartbeat.MISSING,
@@ -55,7 +56,8 @@ def main() -> None:
         json.dump({"workdir": str(run.folder), "counts": counts, "labels": known}, sys.stdout, indent=1)
         print()
     else:
-        console = rich.console.Console(highlight=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else WIDE  # a file has no width
+        console = rich.console.Console(highlight=False, soft_wrap=True, width=width)
         console.print(tables.table((label, names[label], state) for label, state in states.items()))
         for label, state in states.items():
             if state.error:
