@@ -76,3 +76,12 @@ def test_a_digest_knows_values_shape_and_type():
     others = [array.reshape(2, 3), array.astype(np.int8), array[::-1]]
     assert len({files.digest(other) for other in [array, *others]}) == 4
     assert files.digest(array) == files.digest(array.copy())
+
+
+def test_what_a_kill_left_is_cleared_away_and_nothing_else(tmp_path):
+    (tmp_path / ".generator.ab12").mkdir()
+    (tmp_path / ".generator.ab12/part").write_text("half")
+    (tmp_path / ".status.json.ab12").write_text("half")
+    (tmp_path / "status.json").write_text("whole")
+    files.clear_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]

@@ -23,17 +23,12 @@ CLUSTER = SCRIPTS / "local_cluster.sh"
 FOLDER = Path(os.environ.get("WCGAN_CLUSTER") or "/tmp/wcgan_cluster")
 
 
-def missing() -> str:
-    """Why these tests cannot run; empty where they can."""
-    if not (FOLDER / "slurm.conf").exists():
-        return f"there is no cluster in {FOLDER}; type: sudo slurm/local_cluster.sh start"
-    return "" if os.geteuid() == 0 else "the cluster runs jobs of root only"
-
+WHY_NOT = f"there is no cluster in {FOLDER}; type: sudo slurm/local_cluster.sh start"
 
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.xdist_group("slurm"),  # its nodes are few: one of these tests at a time
-    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.skipif(not (FOLDER / "slurm.conf").exists(), reason=WHY_NOT),
 ]
 
 SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
@@ -184,6 +179,7 @@ def test_a_cancelled_job_saves_and_stays_away(tmp_path):
         assert (tmp_path / f"runs/digits/labels/0000{label}/checkpoints/ckpt-{step}.index").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="killing a node takes root")
 def test_a_label_of_a_node_that_died_goes_on_elsewhere(tmp_path):
     job = submit(
         tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *LONG, "--labels=2,5", "--workdir=runs/digits"
