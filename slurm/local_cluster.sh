@@ -71,7 +71,7 @@ start_munge() {
     chmod 711 "$folder/munge"
     munged --socket="$folder/munge/socket" --key-file="$folder/munge/key" --pid-file="$folder/munge/pid" \
         --seed-file="$folder/munge/seed" --log-file="$folder/munge/log" ||
-        fail "munged did not start; see $folder/munge/log"
+        fail "munged did not start; see $folder/munge/log (every user must be able to enter the folder above $folder)"
 }
 
 start_node() {
@@ -117,7 +117,7 @@ end_by() {
         kill -0 "$pid" 2>/dev/null || return 0
         sleep 0.1
     done
-    kill -KILL "$pid"
+    kill -KILL "$pid" 2>/dev/null || true
 }
 
 stop() {

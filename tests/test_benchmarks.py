@@ -1,5 +1,6 @@
 """The benchmarks still run; what they measure is nobody's business here."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,3 +19,21 @@ def test_the_benchmark_of_a_label_process_fills_its_table():
     )
     assert done.returncode == 0, done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == 9 * ["s"] + ["GiB"]
+
+
+def test_weak_scaling_reads_the_runs_of_any_number_of_tasks(tmp_path):
+    """Two labels at 90 images/s on average, one at 100; the first row of each, in which it got going, is left out."""
+    for run, speeds in (("one", [100.0]), ("two", [80.0, 100.0])):
+        for label, speed in enumerate(speeds):
+            folder = tmp_path / f"{run}/labels/{label:05}"
+            folder.mkdir(parents=True)
+            rows = [{"step": 10, "images_per_second": 1.0}, {"step": 20}]
+            rows += [{"step": 30 + step, "images_per_second": speed} for step in range(3)]
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plot = tmp_path / "plot.png"
+    command = [sys.executable, PROJECT / "benchmarks/weak_scaling.py", tmp_path / "one", tmp_path / "two"]
+    done = subprocess.run([*command, "--plot", plot], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[1:3]]
+    assert rows == [["1", "100", "100", "100", "100", "1.000"], ["2", "90", "80", "100", "180", "0.900"]]
+    assert plot.read_bytes().startswith(b"\x89PNG")
