@@ -1,6 +1,9 @@
 """status.json: written while a label is at work, and what it says about one that has gone silent."""
 
 import json
+import math
+import os
+import subprocess
 import time
 
 import pytest
@@ -18,9 +21,14 @@ def test_a_label_without_a_file_or_with_a_damaged_one_is_pending(tmp_path):
     file = tmp_path / "status.json"
     assert heartbeat.read(file) == LabelState()
     assert heartbeat.read(file).state == "pending"
-    for content in ("", "{", "[]", "{}", '{"state": "odd", "updated": 1}', '{"state": "done", "updated": "now"}'):
+    odd = [{"state": "odd"}, {"updated": "now"}, {"updated": math.nan}, {"step": -1}, {"step": 1.5}, {"step": True}]
+    odd += [{"seconds": math.inf}, {"progress": 1.5}, {"images_per_second": -1.0}, {"host": 3}, {"error": None}]
+    contents = [json.dumps({"state": "done", "updated": 1.0, **values}) for values in odd]
+    for content in ("", "{", "[]", "{}", "[" * 100_000, *contents):
         file.write_text(content)
-        assert heartbeat.read(file).state == "pending"
+        assert heartbeat.read(file) == LabelState(), content[:100]
+    file.write_text(json.dumps({"state": "failed", "updated": 1.0, "error": "\x1b[31mred"}))
+    assert heartbeat.read(file).error == "?[31mred"
 
 
 def test_it_beats_while_it_lives_and_keeps_what_it_was_told(tmp_path, fast):
@@ -55,6 +63,37 @@ def test_a_new_start_keeps_the_steps_that_were_taken(tmp_path):
 @pytest.mark.parametrize(("state", "shown"), [("running", "stale"), ("done", "done"), ("failed", "failed")])
 def test_only_who_should_be_alive_goes_stale(tmp_path, state, shown):
     file = tmp_path / "status.json"
-    for age, expected in ((heartbeat.STALE_SECONDS - 5, state), (heartbeat.STALE_SECONDS + 5, shown)):
+    for age, expected in ((55, state), (65, shown), (-55, state), (-65, shown)):  # by a clock that is wrong
         file.write_text(json.dumps({"state": state, "updated": time.time() - age}))
         assert heartbeat.read(file).state == expected
+
+
+def test_a_process_that_is_gone_from_this_machine_is_stale_at_once(tmp_path):
+    file = tmp_path / "status.json"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for host, pid, expected in (
+        (heartbeat.host(), ended.pid, "stale"),
+        ("another", ended.pid, "running"),
+        (heartbeat.host(), os.getpid(), "running"),
+        (heartbeat.host(), 1, "running"),  # another user's, it may be
+        (heartbeat.host(), 10**30, "stale"),
+    ):
+        file.write_text(json.dumps({"state": "running", "updated": time.time(), "host": host, "pid": pid}))
+        assert heartbeat.read(file).state == expected
+
+
+def test_a_file_that_cannot_be_written_does_not_end_a_training(tmp_path, fast, monkeypatch):
+    monkeypatch.setattr(heartbeat, "SOONEST_SECONDS", 0.0)
+    file = tmp_path / "status.json"
+    beat = Heartbeat(file, 3, "cat")
+    file.unlink()
+    file.mkdir()
+    (file / "something").touch()
+    for _ in range(10):
+        time.sleep(0.02)
+        beat.note(step=8)
+    (file / "something").unlink()
+    file.rmdir()
+    beat.end("done")
+    assert heartbeat.read(file)[:2] == ("done", 8)

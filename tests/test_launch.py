@@ -68,7 +68,7 @@ def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path):
     assert "tracing" not in (tmp_path / "runs/digits/labels/00004/log.txt").read_text()[len(log) :]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_stopping_the_launcher_saves_every_label(tmp_path, number):
     arguments = ["--labels=1,2,3", "--jobs=2", "--config.model.width=4", "--config.train.max_seconds=300"]
     process = subprocess.Popen(
@@ -94,6 +94,43 @@ def test_stopping_the_launcher_saves_every_label(tmp_path, number):
         assert status["step"] > 0
 
 
+def test_a_second_signal_ends_all_without_saving(tmp_path):
+    arguments = ["--labels=1,2", "--config.model.width=4", "--config.train.max_seconds=300"]
+    command = [sys.executable, "-m", "wcgan_tf.launch", *arguments, "--config.train.steps_per_execution=3000"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    rows = [tmp_path / f"runs/digits/labels/0000{label}/metrics.jsonl" for label in (1, 2)]
+    wait_until(lambda: all(path.exists() for path in rows), process)  # then it is in the middle of 3,000 steps
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == errors.STOPPED, output
+    assert "label 1: killed by signal 9; the same command goes on from its last checkpoint" in output
+    assert states(tmp_path) == {1: "stale", 2: "stale"}
+
+
+def test_labels_that_other_processes_train_are_left_to_them(tmp_path):
+    """As after `kill -9` of a launcher, whose labels go on."""
+    arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
+    command = [sys.executable, "-m", "wcgan_tf.launch", "--labels=1,2", *arguments]
+    launcher = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    paths = [RunPaths(tmp_path / "runs/digits").label(label) for label in (1, 2)]
+    try:
+        wait_until(lambda: all(path.metrics.exists() for path in paths), launcher)
+        launcher.kill()
+        launcher.wait()
+        done = run("launch", "--labels=1,2", *arguments, folder=tmp_path, check=False)
+        pid = heartbeat.read(paths[0].status).pid
+        assert f"label 1: another process is training it: {pid} on {heartbeat.host()}\n" in done.stdout
+        assert done.returncode == errors.FAILED
+        assert "2 of 2 labels did not finish" in done.stderr
+        assert states(tmp_path) == {1: "running", 2: "running"}
+    finally:
+        for path in paths:
+            os.kill(heartbeat.read(path.status).pid, signal.SIGTERM)
+    wait_until(lambda: states(tmp_path) == {1: "stopped", 2: "stopped"}, subprocess.Popen(["sleep", "60"]))
+
+
 def test_missing_and_failed_labels_are_chosen_by_their_files(tmp_path):
     run("launch", "--labels=2", *STEPS, folder=tmp_path)
     for label, state in ((3, "failed"), (4, "diverged"), (5, "stopped"), (6, "running"), (7, "running")):
@@ -106,8 +143,10 @@ def test_missing_and_failed_labels_are_chosen_by_their_files(tmp_path):
     done = run("launch", "--failed", "--labels=2-4", *STEPS, folder=tmp_path)
     assert "trained 2 labels" in done.stdout
     assert run("status", "--list=done", folder=tmp_path).stdout == "2-4\n"
-    assert run("launch", "--failed", "--labels=2-4", *STEPS, folder=tmp_path).stdout == "nothing to do in runs/digits\n"
-    assert run("launch", "--missing", "--labels=6", *STEPS, folder=tmp_path).stdout == "nothing to do in runs/digits\n"
+    nothing = run("launch", "--failed", "--labels=2-4", *STEPS, folder=tmp_path).stdout
+    assert nothing == "nothing to do in runs/digits: 3 labels: 3 done\n"
+    nothing = run("launch", "--missing", "--labels=6", *STEPS, folder=tmp_path).stdout
+    assert nothing == "nothing to do in runs/digits: 1 label: 1 running\n"
 
 
 def test_a_work_directory_of_other_settings_is_refused_once(tmp_path):
@@ -138,6 +177,22 @@ def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path):
     assert "label 2: done after 1500 steps" in text
     assert "trained 2 labels in runs/digits" in text
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
+
+
+def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path):
+    arguments = ["--labels=1,2", "--config.model.width=4", "--config.train.max_seconds=300"]
+    pid, terminal = pty.fork()  # the launcher leads a session of its own, as under a shell or ssh
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.environ["TERM"] = "xterm"
+        os.execv(sys.executable, [sys.executable, "-m", "wcgan_tf.launch", *arguments])
+    shown, deadline = b"", time.monotonic() + 90
+    while shown.count(b"running") < 2 and time.monotonic() < deadline:
+        shown += os.read(terminal, 1000)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == errors.STOPPED
+    assert states(tmp_path) == {1: "stopped", 2: "stopped"}
 
 
 def test_one_process_trains_several_labels_and_one_that_fails_leaves_the_others(tmp_path):

@@ -57,9 +57,32 @@ STEP = {"SLURM_STEP_ID": "0"}
         ),
         ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4"}, Share(1, 4, "OMPI_COMM_WORLD_RANK")),
         ({"JOB_COMPLETION_INDEX": "5"}, Share(5, None, "JOB_COMPLETION_INDEX")),
-        (
-            {"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "OMPI_COMM_WORLD_RANK": "0", **STEP},
-            Share(1, 2, "SLURM_PROCID"),
+        (  # mpirun inside a job: Slurm's rank is that of the daemon which started it
+            {
+                "OMPI_COMM_WORLD_RANK": "3",
+                "OMPI_COMM_WORLD_SIZE": "4",
+                "SLURM_PROCID": "1",
+                "SLURM_NTASKS": "2",
+                **STEP,
+            },
+            Share(3, 4, "OMPI_COMM_WORLD_RANK"),
+        ),
+        (  # mpirun in the batch script itself
+            {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"},
+            Share(3, 4, "OMPI_COMM_WORLD_RANK"),
+        ),
+        (  # and in an element of an array
+            {
+                "SLURM_ARRAY_TASK_ID": "1",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MAX": "1",
+                "OMPI_COMM_WORLD_RANK": "2",
+                "OMPI_COMM_WORLD_SIZE": "4",
+                "SLURM_PROCID": "0",
+                "SLURM_NTASKS": "4",
+                **ARRAY,
+            },
+            Share(6, 8, "SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK"),
         ),
     ],
 )

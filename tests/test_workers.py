@@ -1,6 +1,7 @@
 """Processes side by side: each in its place, tried again when they die, asked to stop."""
 
 import os
+import signal
 import sys
 import time
 
@@ -93,6 +94,17 @@ def test_the_second_attempt_may_succeed(tmp_path):
     assert crew.ended == {4: 0}
 
 
+def test_a_label_that_cannot_be_started_leaves_the_others(tmp_path):
+    paths = RunPaths(tmp_path)
+    paths.label(3).folder.parent.mkdir()
+    paths.label(3).folder.write_text("a file")
+    paths.label(4).log.mkdir(parents=True)
+    crew, notes = run(tmp_path, "print('here')", [3, 4, 5], [place()])
+    assert crew.ended == {3: errors.FAILED, 4: errors.FAILED, 5: 0}
+    assert (3, f"cannot be started: {paths.label(3).folder}: File exists") in notes.lines
+    assert (4, f"cannot be started: {paths.label(4).log}: Is a directory") in notes.lines
+
+
 ASKED = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
@@ -110,7 +122,7 @@ def test_a_stop_ends_those_that_run_and_starts_no_more(tmp_path, kill):
             crew.stop(kill)
 
     crew, _ = run(tmp_path, ASKED, [0, 1, 2], [place(), place()], until=stop)
-    assert crew.ended == {0: errors.STOPPED, 1: errors.STOPPED}
+    assert crew.ended == dict.fromkeys((0, 1), -signal.SIGKILL if kill else errors.STOPPED)
     assert not RunPaths(tmp_path).label(2).folder.exists()
 
 

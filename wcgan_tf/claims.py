@@ -40,7 +40,7 @@ def refuse_others(paths: LabelPaths, settings: dict) -> None:
     if not kept(paths):
         return
     try:
-        before = files.read_json(paths.config, "", (*settings, "images"))
+        before = trained_with(paths)
     except UserError:
         raise UserError(
             f"{paths.config}, which tells what {paths.checkpoints} was trained with, is missing or damaged; "
@@ -54,6 +54,19 @@ def refuse_others(paths: LabelPaths, settings: dict) -> None:
             f"{paths.folder} holds a training with other settings: {', '.join(differing)}; "
             "type another --workdir, or delete that folder"
         )
+
+
+def trained_with(paths: LabelPaths) -> dict:
+    """The settings of what was begun in the label's folder, as `claim` wrote them.
+
+    Raises:
+        UserError: where they are missing or damaged.
+    """
+    sections = (*MAY_CHANGE, "images")
+    settings = files.read_json(paths.config, "", sections)
+    if not all(isinstance(settings[section], dict) for section in sections):
+        raise UserError(f"{paths.config} is damaged")
+    return settings
 
 
 def finished(paths: LabelPaths, config: ml_collections.ConfigDict) -> bool:

@@ -21,6 +21,7 @@ from wcgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 FLUSH_SECONDS = 2.0
+LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # until someone mends it
 
 
 def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
@@ -118,9 +119,12 @@ def show(error: Exception) -> int:
     """Print an error, as one line where that is enough to mend it; returns the exit code that goes with it."""
     if isinstance(error, UserError):
         return show_line(str(error), errors.WRONG_INPUT)
+    if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
+        return errors.FAILED
     if isinstance(error, OSError):  # a full disk, a folder that may not be written, a file where a folder should be
         file, problem = error.filename or "a file", error.strerror or error
-        return show_line(f"{file}: {problem}; mend that, or name another folder", errors.FAILED)
+        code = errors.WRONG_INPUT if isinstance(error, LASTING) else errors.FAILED
+        return show_line(f"{file}: {problem}; mend that, or name another folder", code)
     if "No space left on device" in str(error):  # as TensorFlow says it
         return show_line("no space is left on the device; free some, and the same command goes on", errors.FAILED)
     if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):

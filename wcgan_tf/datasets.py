@@ -67,7 +67,7 @@ def label_names(dataset, hint: str) -> list[str]:
 def prepared_names(paths: DatasetPaths, hint: str) -> list[str]:
     """The names of all labels of a data set that is prepared, or begun to be."""
     names = files.read_json(paths.info, hint, ("labels",))["labels"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"{paths.info} is damaged; delete {paths.folder} and run: {hint}")
     return names
 

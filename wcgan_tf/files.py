@@ -92,7 +92,7 @@ def read_json(path: Path, hint: str, keys: tuple[str, ...]) -> dict:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"there is no {path}; run: {hint}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not set(keys) <= value.keys():
         raise UserError(f"{path} is damaged; delete it and run: {hint}")

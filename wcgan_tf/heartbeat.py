@@ -4,6 +4,7 @@ No TensorFlow: a thousand labels are read in a moment.
 """
 
 import contextlib
+import math
 import os
 import platform
 import threading
@@ -19,9 +20,13 @@ SOONEST_SECONDS, SOONEST_SHARE = 1.0, 0.1  # at most so often, and the less ofte
 STALE_SECONDS = 60.0  # after so long without a beat it is taken for dead
 
 STATES = ("pending", "running", "stale", "stopped", "diverged", "failed", "done")
-AT_WORK = {"running"}
 FAILED = {"stale", "diverged", "failed"}
-MISSING = {"pending", "stopped", *FAILED}
+GROUPS = {  # what a user may ask for
+    "all": set(STATES),
+    "missing": {"pending", "stopped", *FAILED},
+    **{state: {state} for state in STATES},
+    "failed": FAILED,
+}
 
 
 class LabelState(NamedTuple):
@@ -29,12 +34,14 @@ class LabelState(NamedTuple):
 
     Attributes:
         state: one of STATES.  "pending": it was never begun; "running": it lives; "stale": it was running, and has not
-            been heard of for a minute; "stopped": it was asked to stop, and goes on when started again.
+            been heard of for a minute, or its process on this machine is gone; "stopped": it was asked to stop, and
+            goes on when started again.  In the table of `launch` also "starting".
         step, seconds: of training, over all runs of the label.
         progress: the share of its budget that is spent, 0..1.
         images_per_second: real images in critic steps; None where not known yet.
         wasserstein_estimate: the last one; None where not known, and for DC-GAN.
         host, device: where it trains, such as node7 and GPU:0.
+        pid: of its process on that host; 0 where not known.
         updated: when the file was written, in seconds since the epoch.
         error: why it failed, in one line; empty where it did not.
     """
@@ -47,6 +54,7 @@ class LabelState(NamedTuple):
     wasserstein_estimate: float | None = None
     host: str = ""
     device: str = ""
+    pid: int = 0
     updated: float = 0.0
     error: str = ""
 
@@ -62,20 +70,38 @@ def read(status: Path) -> LabelState:
         state = LabelState(**{name: _checked(name, known[name]) for name in LabelState._fields if name in known})
     except (UserError, OSError, ValueError):
         return LabelState()
-    if state.state in AT_WORK and time.time() - state.updated > STALE_SECONDS:
+    heard = abs(time.time() - state.updated) <= STALE_SECONDS  # by a clock that is wrong it may be in the future
+    if state.state == "running" and (not heard or (state.host == host() and _gone(state.pid))):
         return state._replace(state="stale")
     return state
 
 
 def _checked(name: str, value):
-    """A value of status.json, if it is of the kind that `LabelState` names."""
+    """A value of status.json, if it is one that `LabelState` may have."""
     default = LabelState._field_defaults[name]
-    kinds = (
-        (int, float, type(None)) if default is None else (int, float) if isinstance(default, float) else type(default)
-    )
-    if not isinstance(value, kinds) or (name == "state" and value not in STATES):
+    if isinstance(default, str):
+        good = isinstance(value, str) and (name != "state" or value in STATES)
+        value = "".join(letter if letter.isprintable() else "?" for letter in str(value))  # it goes to a terminal
+    elif value is None:
+        good = default is None
+    else:
+        kinds = int if type(default) is int else (int, float)
+        good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+        good = good and (value >= 0 or name == "wasserstein_estimate") and (value <= 1 or name != "progress")
+    if not good:
         raise ValueError(f"{name} is {value!r}")
     return value
+
+
+def _gone(pid: int) -> bool:
+    """Whether there is no such process on this machine."""
+    try:
+        os.kill(pid or os.getpid(), 0)  # asks, and does nothing to it
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
 
 
 class Heartbeat:
@@ -102,12 +128,12 @@ class Heartbeat:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._began = time.monotonic()
-        self._write()
+        self._write()  # an error here is the user's to mend; later ones do not end a training that goes well
         threading.Thread(target=self._beat, daemon=True).start()
 
     def note(self, **values) -> None:
         """Take down what is known now; it is written at once, or with the next beat where one was not long before."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._values.update(values)
             soonest = max(SOONEST_SECONDS, SOONEST_SHARE * (self._written - self._began))
             if time.monotonic() - self._written >= soonest:
@@ -116,7 +142,7 @@ class Heartbeat:
     def end(self, state: str, error: str = "") -> None:
         """Write the last state: "done", "stopped", "diverged" or "failed"."""
         self._ended.set()
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._values.update(state=state, error=error)
             self._write()
 
@@ -126,7 +152,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
-            with self._lock, contextlib.suppress(OSError):  # a full disk is said by whoever writes what matters
+            with self._lock, contextlib.suppress(OSError):
                 if not self._ended.is_set():
                     self._write()
 

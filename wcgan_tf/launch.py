@@ -5,13 +5,13 @@
     python -m wcgan_tf.launch --config configs/cifar10.py --failed
 
 The processes exchange nothing.  One that dies is tried again twice from its checkpoint and leaves the others running.
-Ctrl-C, SIGTERM or SIGHUP stops all with their checkpoints written.  Started again, all go on, and what is done stays.
-Exit code 0: all are done; 75: stopped; 1: some are not done, and the last lines of their logs are shown.
+Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP stops all with their checkpoints written.  Started again, all go on, and what is done
+stays.  Exit code 0: all are done; 75: stopped; 1: some are not done, and the last lines of their logs are shown.
 """
 
 import collections
+import contextlib
 import os
-import signal
 import statistics
 import sys
 import time
@@ -23,7 +23,7 @@ import rich.live
 import rich.text
 from absl import flags
 
-from wcgan_tf import claims, cli, datasets, errors, heartbeat, tables, workers
+from wcgan_tf import claims, cli, datasets, errors, heartbeat, signals, tables, workers
 from wcgan_tf.heartbeat import LabelState
 from wcgan_tf.lines import Lines
 from wcgan_tf.paths import RunPaths
@@ -32,7 +32,7 @@ TURN_SECONDS = 0.1
 LOOK_SECONDS = 1.0  # how often the live table is drawn
 LINE_SECONDS = 30.0  # how often there is a line where there is no terminal
 LOG_LINES, LOG_BYTES = 5, 4096
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WORDS = {errors.DONE: "done", errors.STOPPED: "stopped", errors.DIVERGED: "diverged"}
 
 
 def define_flags() -> None:
@@ -47,49 +47,65 @@ def main() -> int:
     config, run = cli.FLAGS.config, RunPaths(cli.workdir())
     names = datasets.label_names(config.dataset, cli.command("prepare"))
     labels = datasets.parse_labels(cli.FLAGS.labels, names)
-    for wanted, states in ((cli.FLAGS.missing, heartbeat.MISSING), (cli.FLAGS.failed, heartbeat.FAILED)):
-        if wanted:
-            labels = [label for label in labels if heartbeat.read(run.label(label).status).state in states]
+    states = {label: heartbeat.read(run.label(label).status) for label in labels}
+    for group in ("missing", "failed"):
+        if cli.FLAGS[group].value:
+            labels = [label for label in labels if states[label].state in heartbeat.GROUPS[group]]
     for label in labels:
         claims.refuse_others(run.label(label), config.to_dict())
     if not labels:
-        print(f"nothing to do in {run.folder}")
+        print(f"nothing to do in {run.folder}: {tables.summary(states.values())}")
         return errors.DONE
     gpus = [] if config.train.device == "cpu" else workers.visible_gpus()
     places = workers.places(cli.FLAGS.jobs, gpus)[: len(labels)]
-    return Launch(labels, names, places, run).run()
+    held = {label: states[label] for label in labels if states[label].state == "running"}
+    return Launch(labels, names, places, run, held).run()
 
 
 class Launch(workers.Watcher):
-    """Trains labels, and shows how far they are."""
+    """Trains labels, and shows how far they are.
 
-    def __init__(self, labels: list[int], names: list[str], places: list[workers.Place], run: RunPaths):
-        self._labels, self._names, self._places, self._run = labels, names, places, run
+    Args:
+        labels, names: which to train, and the names of all there are.
+        places: of the processes.
+        run: their folders.
+        held: of these labels, those that other processes are training; they are left to them.
+    """
+
+    def __init__(
+        self,
+        labels: list[int],
+        names: list[str],
+        places: list[workers.Place],
+        run: RunPaths,
+        held: dict[int, LabelState],
+    ):
+        self._labels, self._names, self._places, self._run, self._held = labels, names, places, run, held
         self._out = Lines()
-        self._terminal = self._out.console.is_terminal
-        self._workers = workers.Workers(labels, places, _command, run, self)
+        free = [label for label in labels if label not in held]
+        self._workers = workers.Workers(free, places, _command, run, self)
         self._stops = 0  # signals that came
 
     def run(self) -> int:
         """Train all labels, or until a signal comes; returns the exit code."""
-        for number in STOP_SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                signal.signal(number, self._on_signal)
-        self._print(f"training {_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time")
-        if self._terminal:
-            live = rich.live.Live(console=self._out.console, auto_refresh=False)
-            with self._out.above(live):
-                self._train(lambda: live.update(self._picture(), refresh=True), LOOK_SECONDS)
-        else:
-            self._train(lambda: self._print(self._line()), LINE_SECONDS)
+        signals.handle(self._on_signal)
+        self._out.say(f"training {_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time")
+        for label, state in self._held.items():
+            self.said(label, f"another process is training it: {state.pid} on {state.host}")
+        try:
+            if self._out.console.is_terminal:
+                live = rich.live.Live(console=self._out.console, auto_refresh=False)
+                with self._out.above(live):
+                    self._train(lambda: self._draw(live), LOOK_SECONDS)
+            else:
+                self._train(lambda: self._out.say(self._line()), LINE_SECONDS)
+        finally:
+            self._workers.stop()  # whatever went wrong here: they save
         return self._end()
 
-    def _print(self, text: str) -> None:
-        """A line, above the live table where there is one."""
-        if self._terminal:
-            self._out.console.print(text, markup=False)
-        else:
-            self._out.say(text)
+    def _draw(self, live: rich.live.Live) -> None:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            live.update(self._picture(), refresh=True)
 
     def _on_signal(self, number, frame) -> None:
         self._stops += 1
@@ -113,38 +129,45 @@ class Launch(workers.Watcher):
         self._workers.stop(kill)
         if not kill:
             count = _labels(len(self._workers.running))
-            self._print(f"stopping: {count} write their checkpoints (Ctrl-C again ends them without)")
+            self._out.say(f"stopping: {count} write their checkpoints (Ctrl-C again ends them without)")
 
     def said(self, label: int, text: str) -> None:
         """A line about a label."""
         name = self._names[label]
-        self._print(f"label {label}" + (f" ({name})" if name != str(label) else "") + f": {text}")
+        self._out.say(f"label {label}" + (f" ({name})" if name != str(label) else "") + f": {text}")
 
     def started(self, label: int, place: workers.Place) -> None:
-        if not self._terminal:
+        if not self._out.console.is_terminal:
             self.said(label, f"started on {place}")
 
     def ended(self, label: int, code: int) -> None:
         paths = self._run.label(label)
         state = heartbeat.read(paths.status)
         if code in (errors.DONE, errors.STOPPED):
-            word = "done" if code == errors.DONE else "stopped"
-            self.said(label, f"{word} after {state.step} steps and {tables.duration(state.seconds)}")
+            self.said(label, f"{WORDS[code]} after {state.step} steps and {tables.duration(state.seconds)}")
+        elif self._stopped(code):
+            self.said(label, f"{workers.ended_by(code)}; the same command goes on from its last checkpoint")
         else:
             self.said(label, f"{workers.ended_by(code)}; the last lines of {paths.log}:")
             for line in _last_lines(paths.log):
-                self._print(f"    {line}")
+                self._out.say(f"    {line}")
+
+    def _stopped(self, code: int) -> bool:
+        """Whether a label ended because it was asked to: also one that was killed, or that could not answer yet."""
+        return code == errors.STOPPED or (code < 0 and self._workers.stopping)
 
     def _state(self, label: int) -> LabelState:
         """How a label at work is; of its file only what this process wrote."""
         worker = self._workers.running[label]
         state = heartbeat.read(self._run.label(label).status)
-        return state if state.updated >= worker.started else LabelState("starting", device=str(worker.place))
+        return state if state.pid == worker.process.pid else LabelState("starting", device=str(worker.place))
 
     def _line(self) -> str:
         """How far all are: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""
         running = [self._state(label) for label in self._workers.running]
-        ended = collections.Counter(workers.WORDS.get(code, "failed") for code in self._workers.ended.values())
+        ended = collections.Counter(
+            "stopped" if self._stopped(code) else WORDS.get(code, "failed") for code in self._workers.ended.values()
+        )
         counts = {"running": len(running), **ended, "waiting": self._workers.waiting}
         parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         left = self._seconds_left(running)
@@ -173,9 +196,9 @@ class Launch(workers.Watcher):
         unfinished = [label for label in self._labels if self._workers.ended.get(label) != errors.DONE]
         folder = self._run.folder
         if self._stops and unfinished:
-            self._print("stopped; the same command goes on from here")
+            self._out.say("stopped; the same command goes on from here")
         elif not unfinished:
-            self._print(f"trained {_labels(len(self._labels))} in {folder}")
+            self._out.say(f"trained {_labels(len(self._labels))} in {folder}")
         self._out.finish()
         if not unfinished:
             return errors.DONE
@@ -199,10 +222,11 @@ def _labels(count: int) -> str:
 
 
 def _last_lines(log: Path) -> list[str]:
-    """The end of a log."""
-    with log.open("rb") as file:
+    """The end of a log, as far as it can be read."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
         return file.read().decode(errors="replace").splitlines()[-LOG_LINES:]
+    return []
 
 
 if __name__ == "__main__":

@@ -37,16 +37,20 @@ class Lines:
         """Draw a bar or a table on the terminal inside this block, below all lines."""
         self.finish()  # a line that is still on its way would end in the middle of it
         self._moving = moving
+        with contextlib.suppress(OSError):  # as for lines: a terminal that was closed stops nothing
+            moving.start()
         try:
-            with moving:
-                yield
+            yield
         finally:
             self._moving = None
+            with contextlib.suppress(OSError):
+                moving.stop()
 
     def finish(self) -> None:
         """Give the terminal back, and wait a moment for the lines that are not out yet."""
         if self._moving:
-            self._moving.stop()
+            with contextlib.suppress(OSError):
+                self._moving.stop()
         out = threading.Event()
         self._waiting.put(out)
         out.wait(LAST_WORDS_SECONDS)

@@ -33,9 +33,10 @@ class Share:
 def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     """The share that the scheduler's variables name.
 
-    In this order: SLURM_ARRAY_TASK_ID, SLURM_PROCID, OMPI_COMM_WORLD_RANK, JOB_COMPLETION_INDEX.  The elements of a
-    Slurm array share the labels where they are 0, 1, 2, ...; those of another array, such as 3,7, take the labels of
-    their own numbers.  Where an element has several tasks, each is a rank.
+    In this order: SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID, JOB_COMPLETION_INDEX; mpirun's processes may
+    have Slurm's variables too, of the task that started them.  The elements of a Slurm array share the labels where
+    they are 0, 1, 2, ...; those of another array, such as 3,7, take the labels of their own numbers.  Where an element
+    has several tasks, or processes of mpirun, each is a rank.
 
     Raises:
         UserError: where there is none of them.
@@ -47,10 +48,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
             raise UserError(f"{name} is {text!r}, which is no number; unset it, or type --label=3")
         return int(text) if text else None
 
-    task, tasks = number("SLURM_PROCID"), number("SLURM_NTASKS") or 1
-    if task is not None and tasks > 1 and not environment.get("SLURM_STEP_ID"):
+    source, total = "SLURM_PROCID", "SLURM_NTASKS"
+    if environment.get("OMPI_COMM_WORLD_RANK"):
+        source, total = "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"
+    task, tasks = number(source), number(total) or 1
+    if source == "SLURM_PROCID" and task is not None and tasks > 1 and not environment.get("SLURM_STEP_ID"):
         raise UserError(
-            f"this is one process, not one of Slurm's {tasks} tasks; start it with: srun python -m wcgan_tf"
+            f"this is one process, not one of Slurm's {tasks} tasks; "
+            "start it with: srun python -m wcgan_tf.train --label auto"
         )
     element, elements = number("SLURM_ARRAY_TASK_ID"), number("SLURM_ARRAY_TASK_COUNT")
     if element is not None:
@@ -59,15 +64,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
             return Share(element, None, "SLURM_ARRAY_TASK_ID")
         if tasks == 1 or task is None:
             return Share(element, elements, "SLURM_ARRAY_TASK_ID")
-        return Share(element * tasks + task, elements * tasks, "SLURM_ARRAY_TASK_ID, SLURM_PROCID")
-    for name, count in (
-        ("SLURM_PROCID", "SLURM_NTASKS"),
-        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
-        ("JOB_COMPLETION_INDEX", ""),
-    ):
-        if (rank := number(name)) is not None:
-            return Share(rank, number(count), name)
+        return Share(element * tasks + task, elements * tasks, f"SLURM_ARRAY_TASK_ID, {source}")
+    if task is not None:
+        return Share(task, number(total), source)
+    if (index := number("JOB_COMPLETION_INDEX")) is not None:
+        return Share(index, None, "JOB_COMPLETION_INDEX")
     raise UserError(
-        "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, SLURM_PROCID, OMPI_COMM_WORLD_RANK and "
+        "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID and "
         "JOB_COMPLETION_INDEX is set; type --label=3, or --label=3/10 for every tenth label from 3 on"
     )

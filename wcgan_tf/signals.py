@@ -12,6 +12,13 @@ WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 FAREWELL_SECONDS = 5.0
 
 
+def handle(handler: Callable) -> None:
+    """Give the signals that ask to stop to a handler, from the main thread; not SIGHUP where nohup ignores it."""
+    for number in WANTED:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 class StopRequests:
     """Whether this process was asked to stop.
 
@@ -29,9 +36,7 @@ class StopRequests:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in WANTED:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: goes on without us
-                signal.signal(number, lambda *_: None)  # with a handler, the number is written to the pipe
+        handle(lambda *_: None)  # with a handler, the number is written to the pipe
         threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
 
     def ends_at_once(self, farewell: Callable[[], None]) -> None:

@@ -17,16 +17,11 @@ import ml_collections
 import rich.console
 from absl import flags
 
-from wcgan_tf import cli, datasets, files, heartbeat, sources, tables
-from wcgan_tf.paths import DatasetPaths, RunPaths
+from wcgan_tf import claims, cli, config, datasets, heartbeat, sources, tables
+from wcgan_tf.errors import UserError
+from wcgan_tf.paths import DatasetPaths, LabelPaths, RunPaths
 
 WIDE = 1000
-GROUPS = {
-    "all": set(heartbeat.STATES),
-    "missing": heartbeat.MISSING,
-    **{state: {state} for state in heartbeat.STATES},
-    "failed": heartbeat.FAILED,
-}
 
 
 def define_flags() -> None:
@@ -36,7 +31,7 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "list",
         None,
-        list(GROUPS),
+        list(heartbeat.GROUPS),
         "Print only the labels in this state, such as 0-4,7. missing: neither done nor running; failed: also diverged "
         "and stale.",
     )
@@ -48,7 +43,7 @@ def main() -> None:
     labels = datasets.parse_labels(cli.FLAGS.labels, names)
     states = {label: heartbeat.read(run.label(label).status) for label in labels}
     if cli.FLAGS.list:
-        chosen = [label for label, state in states.items() if state.state in GROUPS[cli.FLAGS.list]]
+        chosen = [label for label, state in states.items() if state.state in heartbeat.GROUPS[cli.FLAGS.list]]
         print(datasets.format_labels(chosen))
     elif cli.FLAGS.json:
         known = [{"label": label, "name": names[label], **state._asdict()} for label, state in states.items()]
@@ -68,14 +63,24 @@ def main() -> None:
 def _names(run: RunPaths) -> list[str]:
     """The names of all labels: of the data set that --config names, else of the one that the run was trained on."""
     dataset = cli.FLAGS.config.dataset
-    begun = (path for label in run.labels() if (path := run.label(label).config).exists())
+    begun = (paths for label in run.labels() if (paths := run.label(label)).config.exists())
     if cli.FLAGS["config"].using_default_value and (first := next(begun, None)):
-        settings = files.read_json(first, cli.command("train", "--label=0"), ("dataset",))
-        dataset = ml_collections.ConfigDict(settings["dataset"])
+        dataset = _trained_on(first)
     if DatasetPaths.of(dataset).info.exists():
         return datasets.label_names(dataset, cli.command("prepare"))
     with cli.quiet_imports():
         return sources.label_names(dataset)
+
+
+def _trained_on(paths: LabelPaths) -> ml_collections.ConfigDict:
+    """The settings `config.dataset` of the label in this folder."""
+    settings = config.default_config()
+    try:
+        settings.dataset.update(claims.trained_with(paths)["dataset"])
+        config.validate(settings)
+    except (UserError, TypeError, KeyError, AttributeError):
+        raise UserError(f"{paths.config} is damaged; type the run's own --config") from None
+    return settings.dataset
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def at_work(
 
 
 def fails_before_it_began(paths: LabelPaths, label: int, error: UserError) -> None:
-    """Write down why a label cannot even begin, unless it has been trained before."""
+    """Write down why a label cannot even begin, where nothing better is known of it."""
     if read(paths.status).state in ("pending", "failed"):
         paths.folder.mkdir(parents=True, exist_ok=True)
         _write_down(error, Heartbeat(paths.status, label, str(label)), paths)
@@ -89,8 +89,7 @@ def fails_before_it_began(paths: LabelPaths, label: int, error: UserError) -> No
 
 def _write_down(error: Exception, heartbeat: Heartbeat, paths: LabelPaths) -> None:
     """The label's end, where whoever looks at it will look."""
-    with contextlib.suppress(OSError):  # a full disk
-        heartbeat.end("failed", " ".join(str(error).split())[:500] or type(error).__name__)
+    heartbeat.end("failed", " ".join(str(error).split())[:500] or type(error).__name__)
     lines.append(paths.log, f"error: {error}" if isinstance(error, UserError) else traceback.format_exc())
 
 

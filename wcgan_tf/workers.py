@@ -4,7 +4,6 @@ import collections
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,7 +13,6 @@ from wcgan_tf.paths import RunPaths
 
 ATTEMPTS = 3  # a label that dies is tried again twice
 FINAL = {errors.DONE, errors.WRONG_INPUT, errors.DIVERGED, errors.STOPPED}  # another try would end the same way
-WORDS = {errors.DONE: "done", errors.STOPPED: "stopped", errors.DIVERGED: "diverged"}
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
@@ -36,12 +34,13 @@ def places(jobs: int | None, gpus: list[str]) -> list[Place]:
     """
     cores = _cores()
     jobs = jobs or len(gpus) or len(cores)
-    return [
-        Place(
-            frozenset().union(*(cores[job::jobs] or [cores[job % len(cores)]])), gpus[job % len(gpus)] if gpus else None
-        )
-        for job in range(jobs)
-    ]
+    return [Place(_share(cores, job, jobs), gpus[job % len(gpus)] if gpus else None) for job in range(jobs)]
+
+
+def _share(cores: list[frozenset[int]], job: int, jobs: int) -> frozenset[int]:
+    """The CPUs of every `jobs`-th core from `job` on; of one core, which others have too, where there are too few."""
+    own = cores[job::jobs] or [cores[job % len(cores)]]
+    return frozenset().union(*own)
 
 
 def _cores() -> list[frozenset[int]]:
@@ -66,12 +65,11 @@ def visible_gpus() -> list[str]:
 
 
 class Worker(NamedTuple):
-    """A process at work on a label; `again` is how often the label was tried before, `started` in seconds of time()."""
+    """A process at work on a label, and how often the label was tried before."""
 
     process: subprocess.Popen
     place: Place
     again: int
-    started: float
 
 
 class Watcher(Protocol):
@@ -100,6 +98,7 @@ class Workers:
     Attributes:
         running: the workers at work, by label.
         ended: the exit codes of labels that have ended; below 0 the number of the signal that killed it.
+        stopping: whether `stop` was called.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class Workers:
         self._free = list(reversed(places))
         self._command, self._run = command, run
         self._watcher = watcher
-        self._stopping = False
+        self.stopping = False
         self.running: dict[int, Worker] = {}
         self.ended: dict[int, int] = {}
 
@@ -132,19 +131,23 @@ class Workers:
                 self._take_down(label, code, worker.again)
         while self._waiting and self._free:
             label, again = self._waiting.popleft()
-            self.running[label] = self._start(label, self._free.pop(), again)
+            place = self._free.pop()
+            try:
+                self.running[label] = self._start(label, place, again)
+            except OSError as error:
+                self._free.append(place)
+                self.ended[label] = errors.FAILED
+                self._watcher.said(label, f"cannot be started: {error.filename or 'its process'}: {error.strerror}")
 
     def stop(self, kill: bool = False) -> None:
         """Start nothing more, and ask all to stop, or end them without asking."""
-        self._stopping = True
+        self.stopping = True
         self._waiting.clear()
         for worker in self.running.values():
             worker.process.kill() if kill else worker.process.terminate()
 
     def _take_down(self, label: int, code: int, again: int) -> None:
-        if self._stopping and code < 0:  # before it could answer, or because it was not asked
-            code = errors.STOPPED
-        if code in FINAL or again + 1 == ATTEMPTS or self._stopping:
+        if code in FINAL or again + 1 == ATTEMPTS or self.stopping:
             self.ended[label] = code
             self._watcher.ended(label, code)
         else:
@@ -154,7 +157,7 @@ class Workers:
 
     def _start(self, label: int, place: Place, again: int) -> Worker:
         """A process that writes into the label's log, pinned to its place."""
-        log, began = self._run.label(label).log, time.time()
+        log = self._run.label(label).log
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         if place.gpu is not None:
@@ -169,7 +172,7 @@ class Workers:
         finally:
             os.sched_setaffinity(0, mine)
         self._watcher.started(label, place)
-        return Worker(process, place, again, began)
+        return Worker(process, place, again)
 
 
 def ended_by(code: int) -> str:
