@@ -32,6 +32,10 @@ count() {
     echo "$total"
 }
 
+several() {
+    echo "$1 $2$([[ $1 == 1 ]] || echo s)"
+}
+
 folder=$(dirname "$0")
 group=all labels="" tasks="" at_once="" array=false
 config=() workdir=() model=() options=()
@@ -47,7 +51,7 @@ while (($#)); do
     --labels=*) labels=${1#*=} ;;
     --tasks=*) tasks=${1#*=} ;;
     --at-once=*) at_once=${1#*=} ;;
-    --config=* | --config.*=*) config+=("$1") ;;
+    --config=* | --config.*=* | --noconfig.*) config+=("$1") ;;
     --workdir=*) workdir=("$1") ;;
     --model=*) model=("$1") ;;
     --array) array=true ;;
@@ -105,7 +109,8 @@ train_job=$(submit $(after "afterok:$prepare_job") "${shape[@]}" "${options[@]}"
 evaluate_job=$(submit $(after "afterany:$train_job") \
     "$folder/evaluate.sbatch" "${config[@]}" "${workdir[@]}" "${model[@]}") || undo
 
-echo "prepare: job $prepare_job; train: job $train_job, $ranks $($array && echo elements || echo tasks) for" \
-    "$total labels; evaluate: job $evaluate_job"
+if $array; then kind=element; else kind=task; fi
+echo "prepare: job $prepare_job; train: job $train_job, $(several "$ranks" "$kind") for $(several "$total" label);" \
+    "evaluate: job $evaluate_job"
 status=(python -m wcgan_tf.status "${config[@]}" "${workdir[@]}")
-echo "to see how far it is: squeue --me; ${status[*]}"
+echo "to see how far it is: squeue --me; $(printf '%q ' "${status[@]}")"

@@ -104,7 +104,7 @@ def test_wrong_input_of_the_launcher_is_one_line(tmp_path, arguments, words):
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):
     (tmp_path / "run").write_text("")
     done = run("train", "--label=3", "--workdir=run", folder=tmp_path, check=False)
-    assert done.returncode == errors.FAILED
+    assert done.returncode == errors.WRONG_INPUT
     assert done.stderr.startswith("error: run/labels/00003: Not a directory")
     assert done.stderr.count("\n") == 1
 

@@ -36,7 +36,7 @@ def test_prepared_images_are_those_of_the_source(tmp_path):
     assert file.read_bytes() == content
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "null", '{"labels": [1]}', '{"labels": 3}', "half"])
+@pytest.mark.parametrize("content", ["{}", "[]", "null", '{"labels": []}', '{"labels": [1]}', '{"labels": 3}', "half"])
 def test_a_damaged_dataset_json_is_named(config, tmp_path, content):
     (tmp_path / "data/digits-8").mkdir(parents=True)
     (tmp_path / "data/digits-8/dataset.json").write_text(content)

@@ -258,6 +258,33 @@ def test_status_shows_a_table_json_and_errors(tmp_path):
     assert len(known["labels"]) == 10
 
 
+DAMAGED = ["{", "[]", '{"dataset": 3, "model": [], "train": {}, "images": {}}', '{"dataset": {"name": "../.."}}']
+DAMAGED += ['{"dataset": {"nmae": "x"}, "model": {}, "train": {}, "images": {}}']
+DAMAGED += ['{"dataset": {"name": "../x"}, "model": {}, "train": {}, "images": {}}']
+DAMAGED += ['{"dataset": {"resolution": "8"}, "model": {}, "train": {}, "images": {}}']
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_damaged_settings_of_a_label_are_one_line(tmp_path, content):
+    paths = RunPaths(tmp_path / "runs/digits").label(3)
+    paths.checkpoints.mkdir(parents=True)
+    (paths.checkpoints / "ckpt-7.index").touch()
+    paths.config.write_text(content)
+    for program, words in (
+        ("status", r"config.json is damaged; type the run's own --config"),
+        ("launch", r"runs/digits/labels/00003(/config.json, which .* missing or damaged; .*| .* other settings: .*)"),
+    ):
+        done = run(program, "--labels=3", folder=tmp_path, check=False)
+        assert done.returncode == errors.WRONG_INPUT
+        assert re.fullmatch(rf"error: .*{words}\n", done.stderr)
+
+
+def test_status_says_nothing_to_a_reader_who_has_left(tmp_path):
+    command = f"{sys.executable} -m wcgan_tf.status --json | head -1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
 def test_status_finds_the_labels_of_the_run_not_of_the_default_settings(tmp_path):
     for label in (0, 1):
         folder = tmp_path / f"photos/train/kind [{label}]"

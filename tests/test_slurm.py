@@ -166,6 +166,31 @@ def test_a_requeued_element_goes_on_and_leaves_the_other_alone(tmp_path):
     assert details(f"{job}_0")["Restarts"] == "0"
 
 
+def test_a_preempted_job_saves_and_goes_on_after_the_urgent_one(tmp_path):
+    job = submit(tmp_path, "--ntasks=2", "--nodes=1", str(SCRIPTS / "train.sbatch"), *LONG, "--labels=2,5")
+    wait_until(lambda: trains(tmp_path, 2) and trains(tmp_path, 5), "the first checkpoint")
+    urgent = submit(tmp_path, "--partition=urgent", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 5")
+    wait_for(urgent)
+    assert details(urgent)["JobState"] == "COMPLETED"
+    wait_for(job)
+    assert details(job)["JobState"] == "COMPLETED"
+    assert details(job)["Restarts"] == "1"
+    assert states(tmp_path) == {2: "done", 5: "done"}
+    for label in (2, 5):
+        assert_nothing_was_lost(log(tmp_path, label))
+
+
+def test_a_job_of_tasks_is_no_array(tmp_path):
+    job = submit(tmp_path, "--ntasks=1", "--array=0", str(SCRIPTS / "train.sbatch"), *SHORT)
+    wait_for(job)
+    assert details(f"{job}_0")["ExitCode"] == "2:0"
+    assert (
+        "submit slurm/train_array.sbatch instead"
+        in (tmp_path / f"slurm-{details(f'{job}_0')['JobId']}.log").read_text()
+    )
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_cancelled_job_saves_and_stays_away(tmp_path):
     job = submit(tmp_path, "--ntasks=2", str(SCRIPTS / "train.sbatch"), *LONG, "--labels=2,5")
     wait_until(lambda: trains(tmp_path, 2) and trains(tmp_path, 5), "the first checkpoint")
@@ -237,7 +262,7 @@ def test_a_failing_label_leaves_the_others_and_is_taken_up_again(tmp_path):
     assert states(tmp_path) == {label: "failed" if label == 4 else "done" for label in range(10)}
     file.write_bytes(content)
     said = call(SCRIPTS / "submit.sh", "--failed", *SHORT, folder=tmp_path)
-    assert "1 tasks for 1 labels" in said
+    assert "1 task for 1 label;" in said
     for job in re.findall(r"job ([0-9]+)", said):
         wait_for(job)
         assert details(job)["JobState"] == "COMPLETED"
