@@ -57,7 +57,8 @@ def main() -> None:
         for label, state in states.items():
             if state.error:
                 console.print(f"label {label}: {state.error}; see {run.label(label).log}", markup=False)
-        console.print(f"{run.folder}: {tables.summary(states.values())}", markup=False)
+        yet = "" if run.folder.is_dir() else "; there is no such folder yet"
+        console.print(f"{run.folder}: {tables.summary(states.values())}{yet}", markup=False)
 
 
 def _names(run: RunPaths) -> list[str]:
