@@ -186,9 +186,9 @@ def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path):
         os.chdir(tmp_path)
         os.environ["TERM"] = "xterm"
         os.execv(sys.executable, [sys.executable, "-m", "wcgan_tf.launch", *arguments])
-    shown, deadline = b"", time.monotonic() + 90
-    while shown.count(b"running") < 2 and time.monotonic() < deadline:
-        shown += os.read(terminal, 1000)
+    deadline = time.monotonic() + 90
+    while list(states(tmp_path).values()) != ["running", "running"] and time.monotonic() < deadline:
+        os.read(terminal, 1000)
     os.close(terminal)
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == errors.STOPPED
