@@ -144,9 +144,9 @@ def test_a_full_disk_is_one_line(tmp_path, size):
     assert "No space left on device" in done.stderr or "no space is left on the device" in done.stderr
 
 
-@pytest.mark.parametrize("program", ["prepare", "train", "launch", "status", "combine", "evaluate", "report"])
+@pytest.mark.parametrize("program", ["prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report"])
 def test_help_shows_how_to_use_it(tmp_path, program):
-    done = run(program, "--help", folder=tmp_path, check=False)
+    done = run(program, "--help", folder=tmp_path)
     assert f"python -m wcgan_tf.{program}" in done.stdout
     assert "--config:" in done.stdout
 

@@ -10,11 +10,17 @@ import tensorflow as tf
 
 from wcgan_tf import conditional, export, models
 from wcgan_tf.config import default_config
-from wcgan_tf.errors import UserError
 from wcgan_tf.images import to_uint8
 from wcgan_tf.paths import ModelPaths
 
 PRESENT = [0, 2, 5]
+NAMES = [f"name {label}" for label in range(6)]
+MANIFEST = {
+    "dataset": "digits",
+    "latent_size": 64,
+    "names": NAMES,
+    "labels": [{"label": label, "name": NAMES[label]} for label in PRESENT],
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +37,20 @@ def made(tmp_path_factory):
             variable.assign(tf.abs(noise) + 0.1 if "variance" in variable.path else variable + 0.3 * noise)
         export.export_generator(generator, settings.latent_size, folder / str(label))
         generators[label], weights[label] = generator, export.read_weights(folder / str(label), "")
-    module, signatures = conditional.build(settings, weights, num_labels=6, resolution=8, channels=1)
-    paths = ModelPaths(folder / "combined")
-    export.save(module, signatures, paths.saved_model)
-    labels = [{"label": label, "name": f"name {label}"} for label in PRESENT]
-    paths.manifest.write_text(json.dumps({"dataset": "digits", "latent_size": 64, "labels": labels}))
+    model = conditional.Conditional(settings, PRESENT, num_labels=6, resolution=8, channels=1)
+    for label in PRESENT:
+        model.put(label, weights[label])
+    model.save(MANIFEST, ModelPaths(folder / "combined").saved_model)
     return folder, generators
 
 
-@pytest.fixture
-def serve(made):
-    loaded = tf.saved_model.load(str(ModelPaths(made[0] / "combined").saved_model))
+@pytest.fixture(scope="module")
+def loaded(made):
+    return tf.saved_model.load(str(ModelPaths(made[0] / "combined").saved_model))
 
+
+@pytest.fixture
+def serve(loaded):
     def call(labels, latents):
         return loaded.signatures["serving_default"](labels=tf.constant(labels, tf.int32), latents=latents)["images"]
 
@@ -61,6 +69,33 @@ def test_each_image_is_its_own_generators(made, serve, labels):
     for row, label in enumerate(labels):
         expected = to_uint8(made[1][label](z[row : row + 1]))[0]
         assert np.abs(images[row].numpy().astype(int) - expected.numpy().astype(int)).max() <= 1
+
+
+def test_a_batch_of_one_label_is_exactly_its_generators(made, serve):
+    for label in PRESENT:
+        alone = tf.saved_model.load(str(made[0] / str(label))).signatures["serving_default"]
+        np.testing.assert_array_equal(serve([label] * 9, latents(9)), alone(latents=latents(9))["images"])
+
+
+def test_generated_image_i_depends_on_label_seed_and_i_alone(made, loaded):
+    def generate(labels, seed):
+        seed = tf.constant(seed, tf.int64)
+        return loaded.signatures["generate"](labels=tf.constant(labels, tf.int32), seed=seed)["images"].numpy()
+
+    mixed = generate([5, 0, 2, 2, 0], 7)
+    assert mixed.shape == (5, 8, 8, 1)
+    assert mixed.dtype == np.uint8
+    assert np.abs(generate([5, 5, 2, 0], 7)[[0, 2]].astype(int) - mixed[[0, 2]].astype(int)).max() <= 1
+    assert not np.array_equal(generate([5, 0, 2, 2, 0], 8), mixed)
+    alone = tf.saved_model.load(str(made[0] / "5")).signatures["generate"]
+    np.testing.assert_array_equal(
+        generate([5] * 6, 7), alone(num=tf.constant(6), seed=tf.constant(7, tf.int64))["images"]
+    )
+    assert generate([], 7).shape == (0, 8, 8, 1)
+
+
+def test_the_model_tells_what_it_is(loaded):
+    assert json.loads(loaded.signatures["manifest"]()["json"].numpy()) == MANIFEST
 
 
 def test_an_exported_generator_is_the_generator(made):
@@ -85,7 +120,7 @@ def test_an_exported_generator_draws_image_i_from_seed_and_i_alone(made):
 
 
 def test_latents_are_normally_distributed():
-    latents = export.latents_of(tf.range(4000, dtype=tf.int64), tf.constant(1, tf.int64), 16).numpy()
+    latents = export.latents_of(0, 4000, tf.constant(1, tf.int64), 16).numpy()
     assert latents.mean() == pytest.approx(0, abs=0.02)
     assert latents.std() == pytest.approx(1, abs=0.02)
     assert np.abs(np.corrcoef(latents.T) - np.eye(16)).max() < 0.1
@@ -96,7 +131,13 @@ def test_no_labels_make_no_images(serve):
 
 
 @pytest.mark.parametrize(
-    ("labels", "words"), [([0, 1], "no generator"), ([0, 6], "not in 0 to"), ([-1, 0], "not in 0 to"), ([0], "latents")]
+    ("labels", "words"),
+    [
+        ([0, 1], r"the model has no generator of label \[1\]"),
+        ([0, 6], r"labels are 0 to \d, not \[6\]"),
+        ([-1, 0], r"labels are 0 to \d, not \[-1\]"),
+        ([0], "there are 1 labels and 2 latents"),
+    ],
 )
 def test_what_it_cannot_draw_is_an_error(serve, labels, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
@@ -118,28 +159,3 @@ np.save("images.npy", images.numpy())
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), serve([2, 5, 0], z))
-
-
-def test_drawing_depends_on_seed_and_label(made):
-    model = conditional.load(made[0] / "combined", "")
-    assert model.labels == {label: f"name {label}" for label in PRESENT}
-    first = model.draw(2, 5, seed=0)
-    np.testing.assert_array_equal(first, model.draw(2, 5, seed=0))
-    assert not np.array_equal(first, model.draw(2, 5, seed=1))
-    assert not np.array_equal(first, model.draw(5, 5, seed=0))
-
-
-def test_drawing_in_batches_is_drawing_at_once(made, monkeypatch):
-    model = conditional.load(made[0] / "combined", "")
-    whole = model.draw(2, 10, seed=0)
-    monkeypatch.setattr(conditional.ConditionalModel, "BATCH_SIZE", 4)
-    np.testing.assert_array_equal(whole, model.draw(2, 10, seed=0))
-
-
-def test_a_folder_that_is_no_model_says_what_to_run(made, tmp_path):
-    with pytest.raises(UserError, match=r"there is no .*manifest.json; run: combine it"):
-        conditional.load(tmp_path, "combine it")
-    with pytest.raises(UserError, match=r"there is no generator in .* run: train it"):
-        export.read_weights(tmp_path / "nothing", "train it")
-    with pytest.raises(UserError, match="trained on digits, not on cifar10"):
-        conditional.load(made[0] / "combined", "").refuse_other("cifar10")

@@ -37,3 +37,27 @@ def test_the_ends_of_the_interval_are_never_reached(monkeypatch, integer):
     monkeypatch.setattr(tf.random, "stateless_uniform", lambda *_, **__: tf.constant([integer], tf.uint32))
     assert 0.0 < float(draws.uniform([1], [1, 2])[0]) < 1.0
     assert np.isfinite(draws.normal([1], [1, 2])).all()
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 64, 130])
+def test_a_row_depends_on_its_number_alone(size):
+    seed = tf.Variable([3, 4], dtype=tf.int64)
+
+    def rows(first, number):
+        return draws.normal_rows(first, number, size, seed)
+
+    whole = rows(0, 50).numpy()
+    assert whole.shape == (50, size)
+    assert len(np.unique(whole, axis=0)) == 50
+    np.testing.assert_array_equal(rows(17, 9), whole[17:26])
+    np.testing.assert_array_equal(rows(0, 0), whole[:0])
+    compiled = tf.function(lambda: rows(17, 9), autograph=False, jit_compile=True)()
+    np.testing.assert_allclose(compiled, whole[17:26], rtol=1e-5, atol=1e-6)
+    assert np.isfinite(rows(tf.constant(2**40, tf.int64), 2)).all()
+
+
+def test_rows_are_normally_distributed_and_have_nothing_to_do_with_each_other():
+    rows = draws.normal_rows(0, 5000, 20, [1, 2]).numpy()
+    assert stats.kstest(rows.ravel(), "norm").pvalue > 0.01
+    assert np.abs(np.corrcoef(rows.T) - np.eye(20)).max() < 0.08
+    assert np.abs(np.corrcoef(rows[:100]) - np.eye(100)).max() < 0.95

@@ -14,16 +14,18 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     draws                            random numbers that are the same on every device
     sources  objectives  augment     the tables of data sets and of objectives; what images go through in training
     models  devices  datasets        networks; which device is ours; one label's images
+    manifests                        what is known of a combined model
     heartbeat  ranks                 how a label is; which labels a rank takes
     claims  tables  workers          whose a label's folder is; how all labels are; processes that train them
     work                             a label that this process is at work on
     sorting                          a source's images, sorted by label
     gan                              the keras.Model with `train_step`
     checkpoint  monitor  export      go on where a run stopped; watch it; write its generator
-    training  conditional            one label from images to generator; all labels as one model
+    training  conditional  sampler   one label from images to generator; all labels as one model, made and asked
     tfgan  classifiers               TF-GAN's evaluation, made importable; images -> features and logits
-    metrics                          the table of scores
-    prepare train launch status combine evaluate report       the programs: they parse, and hand on
+    metrics  pictures                the table of scores; images with names beside them
+    outputs                          images as files
+    prepare train launch status combine sample evaluate report       the programs: they parse, and hand on
 
 Importing any of them does nothing.
 """

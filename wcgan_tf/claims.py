@@ -1,5 +1,6 @@
 """Whose a label's folder is: the settings of what is trained there, and whether anything is left to do."""
 
+import contextlib
 import re
 
 import ml_collections
@@ -39,13 +40,7 @@ def refuse_others(paths: LabelPaths, settings: dict) -> None:
     """
     if not kept(paths):
         return
-    try:
-        before = trained_with(paths)
-    except UserError:
-        raise UserError(
-            f"{paths.config}, which tells what {paths.checkpoints} was trained with, is missing or damaged; "
-            f"put it back, or delete {paths.folder} to train the label anew"
-        ) from None
+    before = trained_with(paths)
     differing = differences(before, settings)
     if before["images"] != settings.get("images", before["images"]):
         differing.append("other training images")
@@ -63,10 +58,14 @@ def trained_with(paths: LabelPaths) -> dict:
         UserError: where they are missing or damaged.
     """
     sections = (*MAY_CHANGE, "images")
-    settings = files.read_json(paths.config, "", sections)
-    if not all(isinstance(settings[section], dict) for section in sections):
-        raise UserError(f"{paths.config} is damaged")
-    return settings
+    with contextlib.suppress(UserError):
+        settings = files.read_json(paths.config, "", sections)
+        if all(isinstance(settings[section], dict) for section in sections):
+            return settings
+    raise UserError(
+        f"{paths.config}, which tells what is in {paths.folder}, is missing or damaged; "
+        "put it back, or delete that folder to train the label anew"
+    )
 
 
 def finished(paths: LabelPaths, config: ml_collections.ConfigDict) -> bool:
@@ -83,6 +82,14 @@ def kept(paths: LabelPaths) -> list[str]:
     found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in paths.checkpoints.glob("*.index"))
     steps = sorted((int(match[1]) for match in found if match), reverse=True)
     return [str(paths.checkpoints / f"ckpt-{step}") for step in steps]
+
+
+def model_settings(settings: dict) -> dict:
+    """Of all settings those that make a model what it is."""
+    return {
+        section: {key: value for key, value in settings[section].items() if key not in may_change}
+        for section, may_change in MAY_CHANGE.items()
+    }
 
 
 def differences(before: dict, now: dict) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import re
 import runpy
 import shlex
+import signal
 import sys
 import threading
 import traceback
@@ -97,11 +98,14 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             config_module.validate(FLAGS.config)
             if extra:
                 raise UserError(f"{extra[0]!r} is not understood; arguments look like --name=value (see --help)")
+        except SystemExit:  # only --help ends here, and absl would have it end with 1
+            sys.exit(errors.DONE)
         except Exception as error:  # ml_collections raises many kinds for what is always a mistyped argument
             sys.exit(show_line(str(error) or type(error).__name__, errors.WRONG_INPUT))
         return argv[:1]
 
     def guarded(_):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was begun is cleared away
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         try:

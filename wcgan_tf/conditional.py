@@ -1,137 +1,154 @@
-"""All labels as one model: `(labels, latents) -> images`, made of the labels' generators, saved, loaded, asked."""
+"""All labels as one model, made of the labels' generators: its weights, its graph, and how it is saved."""
 
+import json
+import math
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf import draws, files, models
-from wcgan_tf.errors import UserError
+from wcgan_tf import export, models
 from wcgan_tf.images import to_uint8
-from wcgan_tf.paths import ModelPaths
 
 NO_GENERATOR = -1
+ALIGNMENT = 64
 
 
-def build(model, weights: dict[int, list[np.ndarray]], num_labels: int, resolution: int, channels: int):
-    """The generators as one `tf.Module`, and its signatures.
+class Conditional:
+    """The generators of some labels as one.
 
     The weights are stacked, and one body serves every label: the graph does not grow with their number.  A label that
     is out of range, or has no generator, is an error and never a picture.
 
     Args:
         model: the settings `config.model`, the same for all.
-        weights: label -> the weights of its generator, as `export.read_weights` gives them.
-
-    Returns:
-        (module, signatures), the only one being `serving_default(labels: int32 [n], latents: float32 [n, z]) ->
-        {"images": uint8 [n, H, W, C]}`.
+        labels: those that have a generator; their weights are all 0 until `put` is called for each.
+        num_labels: how many labels there are, 0 to num_labels - 1.
+        resolution, channels: of the images.
     """
-    body = models.generator(model, resolution, channels)
-    labels_present = sorted(weights)
-    row_of_label = np.full(num_labels, NO_GENERATOR, np.int32)
-    row_of_label[labels_present] = np.arange(len(labels_present))
 
-    module = tf.Module()
-    module.row_of_label = tf.constant(row_of_label)
-    module.stacks = [
-        tf.Variable(np.stack(values), trainable=False)
-        for values in zip(*(weights[label] for label in labels_present), strict=True)
-    ]
-    trainable = [_position(variable, body.variables) for variable in body.trainable_variables]
-    others = [_position(variable, body.variables) for variable in body.non_trainable_variables]
-
-    def one_label(row, latents):
-        values = [stack[row] for stack in module.stacks]
-        images, _ = body.stateless_call([values[i] for i in trainable], [values[i] for i in others], latents)
-        return to_uint8(images)
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.int32, name="labels"),
-            tf.TensorSpec([None, model.latent_size], tf.float32, name="latents"),
+    def __init__(self, model, labels: list[int], num_labels: int, resolution: int, channels: int):
+        self._body = models.generator(model, resolution, channels)
+        self._image = [resolution, resolution, channels]
+        self._latent_size = model.latent_size
+        self._row = {label: row for row, label in enumerate(sorted(labels))}
+        row_of_label = np.full(num_labels, NO_GENERATOR, np.int32)
+        row_of_label[sorted(labels)] = np.arange(len(labels))
+        self._row_of_label = tf.constant(row_of_label)
+        self._arrays = [_aligned_zeros([len(labels), *variable.shape]) for variable in self._body.variables]
+        # The variables are the arrays, without a copy: the weights of a thousand labels are in memory once.
+        self._stacks = [
+            tf.Variable(tf.experimental.dlpack.from_dlpack(array.__dlpack__()), trainable=False)
+            for array in self._arrays
         ]
-    )
-    def serving_default(labels, latents):
-        rows = _rows(labels, latents, module.row_of_label)
-        present, _ = tf.unique(rows)
-        images = tf.zeros([tf.shape(latents)[0], resolution, resolution, channels], tf.uint8)
+
+    def put(self, label: int, weights: list[np.ndarray]) -> None:
+        """Set a label's weights, in the order of its generator's variables."""
+        for array, values in zip(self._arrays, weights, strict=True):
+            array[self._row[label]] = values
+
+    def take_over(self, saved_model: Path, labels: list[int], kept: list[int]) -> None:
+        """Set the weights of some labels from a model that is there; reads no graph, runs no code.
+
+        Args:
+            labels: all that the other model has.
+            kept: those of them that are wanted.
+        """
+        reader = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
+        row_there = {label: row for row, label in enumerate(sorted(labels))}
+        for place, array in enumerate(self._arrays):
+            values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
+            for label in kept:
+                array[self._row[label]] = values[row_there[label]]
+
+    def save(self, manifest: dict, target: Path) -> None:
+        """Write a SavedModel into a folder that is not there yet, with three signatures.
+
+        - `serving_default(labels: int32 [n], latents: float32 [n, z]) -> {"images": uint8 [n, H, W, C]}`
+        - `generate(labels: int32 [n], seed: int64 []) -> {"images": uint8 [n, H, W, C]}`: image i depends on labels[i],
+          seed and i alone; of one label, they are what `generate` of its own exported generator makes.
+        - `manifest() -> {"json": string []}`: what is known of the model and of each label.
+        """
+        labels = tf.TensorSpec([None], tf.int32, name="labels")
+        latents = tf.TensorSpec([None, self._latent_size], tf.float32, name="latents")
+        seed = tf.TensorSpec([], tf.int64, name="seed")
+        text = json.dumps(manifest, ensure_ascii=False)
+
+        @tf.function(input_signature=[labels, latents], autograph=False)
+        def serving_default(labels, latents):
+            return {"images": self._images(labels, latents)}
+
+        @tf.function(input_signature=[labels, seed], autograph=False)
+        def generate(labels, seed):
+            latents = export.latents_of(0, tf.size(labels), seed, self._latent_size)
+            return {"images": self._images(labels, latents)}
+
+        @tf.function(input_signature=[], autograph=False)
+        def about():
+            return {"json": tf.constant(text)}
+
+        module = tf.Module()
+        module.stacks = self._stacks
+        signatures = {"serving_default": serving_default, "generate": generate, "manifest": about}
+        tf.saved_model.save(module, str(target), signatures=signatures)
+
+    def _images(self, labels, latents):
+        """Sorted by label, a stretch of the batch after the other, and back in their order at the end.
+
+        The fastest of several forms (benchmarks/combined_forms.py).
+        """
+        rows = _rows(labels, latents, self._row_of_label)
+        order = tf.argsort(rows, stable=True)
+        latents = tf.gather(latents, order)
+        present, _, counts = tf.unique_with_counts(tf.gather(rows, order))
+        ends = tf.cumsum(counts)
+        images = tf.TensorArray(tf.uint8, tf.size(present), element_shape=[None, *self._image], infer_shape=False)
 
         def add(turn, images):
-            where = tf.where(rows == present[turn])
-            made = one_label(present[turn], tf.gather_nd(latents, where))
-            return turn + 1, tf.tensor_scatter_nd_update(images, where, made)
+            stretch = latents[ends[turn] - counts[turn] : ends[turn]]
+            return turn + 1, images.write(turn, self._one_label(present[turn], stretch))
 
         _, images = tf.while_loop(lambda turn, _: turn < tf.size(present), add, [0, images])
-        return {"images": images}
+        return tf.gather(images.concat(), tf.argsort(order))
 
-    module.serving_default = serving_default
-    return module, {"serving_default": serving_default}
-
-
-def load(folder: Path, hint: str) -> "ConditionalModel":
-    """A combined model from its folder, `saved_models/<name>/`.
-
-    Raises:
-        UserError: where there is none.
-    """
-    paths = ModelPaths(folder)
-    manifest = files.read_json(paths.manifest, hint, ("dataset", "latent_size", "labels"))
-    try:
-        loaded = tf.saved_model.load(str(paths.saved_model))
-    except (OSError, tf.errors.OpError):
-        raise UserError(f"there is no SavedModel in {paths.saved_model}; run: {hint}") from None
-    return ConditionalModel(loaded, manifest)
+    def _one_label(self, row, latents):
+        # tf.gather reads one row; stack[row] would copy the weights of all labels first.
+        own = {
+            id(variable): tf.gather(stack, row)
+            for variable, stack in zip(self._body.variables, self._stacks, strict=True)
+        }
+        trainable = [own[id(variable)] for variable in self._body.trainable_variables]
+        others = [own[id(variable)] for variable in self._body.non_trainable_variables]
+        images, _ = self._body.stateless_call(trainable, others, latents)
+        return to_uint8(images)
 
 
-class ConditionalModel:
-    """A loaded combined model.
-
-    Attributes:
-        manifest: what `combine` wrote beside it.
-        labels: the labels that it has a generator of, with their names.
-    """
-
-    BATCH_SIZE = 500
-
-    def __init__(self, loaded, manifest: dict):
-        self._serve = loaded.signatures["serving_default"]
-        self._loaded = loaded  # a signature does not keep its variables alive
-        self.manifest = manifest
-        self.labels: dict[int, str] = {label["label"]: label["name"] for label in manifest["labels"]}
-
-    def refuse_other(self, dataset: str) -> None:
-        """Raise a UserError where the model was trained on another data set than this one."""
-        if (own := self.manifest["dataset"]) != dataset:
-            raise UserError(f"the model was trained on {own}, not on {dataset}; type --config=configs/{own}.py")
-
-    def draw(self, label: int, number: int, seed: int) -> np.ndarray:
-        """Images of one label, uint8 [number, H, W, C], from latents that depend on (seed, label) alone."""
-        shape = [number, self.manifest["latent_size"]]
-        latents = draws.normal(shape, [seed, label])
-        batches = tf.split(latents, [len(part) for part in _batches(number, self.BATCH_SIZE)])
-        return np.concatenate(
-            [self._serve(labels=tf.fill([len(batch)], label), latents=batch)["images"].numpy() for batch in batches]
-        )
+def _aligned_zeros(shape: list[int]) -> np.ndarray:
+    """float32 zeros where TensorFlow can use them in place: it wants the first at a multiple of ALIGNMENT bytes."""
+    size = 4 * math.prod(shape)
+    room = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(np.float32).reshape(shape)
 
 
 def _rows(labels, latents, row_of_label):
     """Each label's row in the stacks, or an error from the model itself where a label has none."""
-    number, last = tf.shape(latents)[0], tf.size(row_of_label) - 1
+    number, width, last = tf.shape(latents)[0], latents.shape[1], tf.size(row_of_label) - 1
+    as_wide = tf.size(latents) == number * width  # of the shape alone TensorFlow would believe the signature
+    outside = (labels < 0) | (labels > last)
     checks = [
-        tf.debugging.Assert(tf.size(labels) == number, ["labels:", tf.size(labels), "latents:", number]),
-        tf.debugging.Assert(tf.reduce_all((labels >= 0) & (labels <= last)), ["not in 0 to", last, "labels:", labels]),
+        _check(as_wide, "latents have to be {} wide, not of shape {}", width, tf.shape(latents)),
+        _check(tf.size(labels) == number, "there are {} labels and {} latents", tf.size(labels), number),
+        _check(~tf.reduce_any(outside), "labels are 0 to {}, not {}", last, tf.boolean_mask(labels, outside)),
     ]
     with tf.control_dependencies(checks):
         rows = tf.gather(row_of_label, labels)
-    has_all = tf.reduce_all(rows != NO_GENERATOR)
-    with tf.control_dependencies([tf.debugging.Assert(has_all, ["no generator of some of the labels:", labels])]):
+    absent = rows == NO_GENERATOR
+    words = "the model has no generator of label {}"
+    with tf.control_dependencies([_check(~tf.reduce_any(absent), words, tf.boolean_mask(labels, absent))]):
         return tf.identity(rows)
 
 
-def _position(variable, variables) -> int:
-    return next(i for i, other in enumerate(variables) if other is variable)
-
-
-def _batches(number: int, size: int) -> list[range]:
-    return [range(start, min(start + size, number)) for start in range(0, number, size)]
+def _check(holds, words: str, *values):
+    """An error in words from the model itself, where something does not hold."""
+    return tf.debugging.Assert(holds, [tf.strings.format(words, values)])

@@ -20,10 +20,10 @@ def define_flags() -> None:
 
 def main() -> None:
     with cli.quiet_imports():
-        from wcgan_tf import classifiers, conditional, datasets, metrics
+        from wcgan_tf import classifiers, datasets, metrics, sampler
 
     config, prepare = cli.FLAGS.config, cli.command("prepare")
-    model = conditional.load(cli.model_folder(), cli.command("combine", *cli.folders()))
+    model = sampler.load(cli.model_folder(), cli.command("combine", *cli.folders()))
     model.refuse_other(config.dataset.name)
     everything = list(range(len(datasets.label_names(config.dataset, prepare))))
     train, held_out = classifiers.without_held_out(
@@ -43,6 +43,7 @@ def main() -> None:
         "scores": {name: metrics.scores(seen[name], seen["reference"]) for name in ("generated", "real")},
         "images": {name: len(images) for name, (images, _) in samples.items()},
         "labels": labels,
+        "by_label": _by_label(model, seen["generated"]),
         "num_per_label": number,
         "seed": config.evaluate.seed,
         "classifier": {"name": classifier.name, "digest": classifier.digest, "accuracy": classifier.accuracy},
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def _generated(model, labels: list[int], number: int, seed: int):
-    images = np.concatenate([model.draw(label, number, seed) for label in labels])
+    images = np.concatenate([batch for label in labels for batch in model.draw(label, number, seed)])
     return images, np.repeat(labels, number)
 
 
@@ -63,6 +64,18 @@ def _some_of_each(real, labels: list[int], number: int | None, seed: int):
     random = np.random.default_rng(seed)
     chosen = np.concatenate([random.permutation(np.flatnonzero(real.labels == label))[:number] for label in labels])
     return real.images[chosen], real.labels[chosen]
+
+
+def _by_label(model, seen) -> dict[str, dict]:
+    """Of each label alone: the share of its images that the classifier recognises, and the weights that made them."""
+    right = seen.logits.argmax(axis=1) == seen.labels
+    return {
+        str(record["label"]): {
+            "scores": {"recognised": float(right[seen.labels == record["label"]].mean())},
+            "weights_digest": record["weights_digest"],
+        }
+        for record in model.manifest["labels"]
+    }
 
 
 def _cost(labels: list[dict]) -> dict[str, float]:

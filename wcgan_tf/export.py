@@ -28,24 +28,20 @@ def export_generator(generator, latent_size: int, target: Path) -> None:
 
     @tf.function(input_signature=scalars, autograph=False)
     def generate(num, seed):
-        return serving_default(latents_of(tf.range(tf.cast(num, tf.int64)), seed, latent_size))
+        return serving_default(latents_of(0, num, seed, latent_size))
 
     module.serving_default, module.generate = serving_default, generate
     save(module, {"serving_default": serving_default, "generate": generate}, target)
 
 
-def latents_of(indices, seed, latent_size: int):
-    """Latents float32 [n, latent_size], normally distributed; row i depends on (seed, indices[i]) alone.
+def latents_of(first, number, seed, latent_size: int):
+    """Latents float32 [number, latent_size], normally distributed, of the images `first`, `first` + 1, ... of a seed.
 
     Args:
-        indices: int64 [n].
-        seed: int64 scalar.
+        first, seed: int64 scalars.
+        number: int32 scalar.
     """
-
-    def one(index):
-        return draws.normal([latent_size], tf.stack([seed, index]))
-
-    return tf.map_fn(one, indices, fn_output_signature=tf.float32)
+    return draws.normal_rows(first, number, latent_size, tf.stack([seed, 0]))
 
 
 def save(module: tf.Module, signatures: dict, target: Path) -> None:

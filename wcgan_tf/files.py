@@ -24,13 +24,37 @@ def publish(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    replaced = aside / "replaced"
     try:
         yield aside / target.name
         if target.is_dir():  # a folder cannot be renamed onto a folder that has files in it
-            target.rename(aside / "replaced")
+            target.rename(replaced)
         (aside / target.name).rename(target)
+    except BaseException:  # a signal too
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def refuse_to_replace(target: Path, own: list[str]) -> None:
+    """Refuse to replace with a folder what is none, or has something else in it than such files and folders of ours.
+
+    Args:
+        own: patterns of their names, as for `Path.match`.
+
+    Raises:
+        UserError: naming what else is there.
+    """
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file; name a folder")
+    if target.is_dir():
+        others = [path.name for path in target.iterdir() if not any(path.match(pattern) for pattern in own)]
+        if others:
+            raise UserError(
+                f"{target} has more in it than would be replaced, such as {min(others)}; name another folder"
+            )
 
 
 @contextlib.contextmanager
@@ -106,6 +130,11 @@ def clear_leftovers(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def digest_json(value) -> str:
+    """A fingerprint of a value that can be written as JSON: 16 hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def digest(array: np.ndarray) -> str:

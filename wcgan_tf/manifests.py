@@ -1,0 +1,37 @@
+"""Where a combined model is, and what is written beside it; told in an instant, without TensorFlow."""
+
+from pathlib import Path
+
+from wcgan_tf import files
+from wcgan_tf.errors import UserError
+from wcgan_tf.paths import ModelPaths
+
+
+def saved_model(folder: Path, hint: str) -> Path:
+    """The SavedModel in a combined model's folder, `saved_models/<name>/`, or in that of a version of it.
+
+    Args:
+        hint: the command that makes it, for the error.
+
+    Raises:
+        UserError: where there is none; the models near by are named.
+    """
+    for place in (ModelPaths(folder).saved_model, folder):
+        if (place / "saved_model.pb").is_file():
+            return place
+    around = {folder, folder.parent}
+    near = sorted(str(model.parent.parent) for place in around for model in place.glob("*/1/saved_model.pb"))
+    others = f", but in {', '.join(near[:5])}" if near else ""
+    raise UserError(f"there is no model in {folder}{others}; type another --model, or run: {hint}")
+
+
+def labels_beside(saved_model: Path) -> tuple[list[str], list[int]] | None:
+    """The names of all labels and those that the model has, as manifest.json beside it says, if it is there.
+
+    The model's own signature `manifest` is what counts; this one finds mistakes before TensorFlow is imported.
+    """
+    try:
+        manifest = files.read_json(ModelPaths(saved_model.parent).manifest, "", ("names", "labels"))
+        return manifest["names"], [record["label"] for record in manifest["labels"]]
+    except (UserError, TypeError, KeyError):
+        return None
