@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,33 @@ def test_a_folder_replaces_a_folder(tmp_path):
             (path / f"{text}.txt").write_text(text)
     assert [path.name for path in target.iterdir()] == ["new.txt"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_stop_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
+    target, rename = tmp_path / "model", Path.rename
+    target.mkdir()
+    (target / "old.txt").touch()
+
+    def stopped_at_the_second(path, to):
+        if path.name == "model" and path != target:
+            raise SystemExit(143)
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", stopped_at_the_second)
+    with pytest.raises(SystemExit), files.publish(target) as path:
+        path.mkdir()
+    assert [path.name for path in target.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_stays_one_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "link").symlink_to("model")
+    with files.publish(tmp_path / "link") as path:
+        path.mkdir()
+        (path / "new.txt").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["new.txt"]
 
 
 def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):

@@ -148,6 +148,35 @@ def test_some_labels_are_combined_and_one_is_replaced(chain):
     assert [path.name for path in (chain / "models").iterdir()] == ["many"]
 
 
+def test_what_is_damaged_is_not_combined(chain):
+    def combine(*arguments):
+        return run("combine", "--workdir=hurt", "--output=models/hurt", *arguments, folder=chain, check=False)
+
+    for label in (2, 7):
+        shutil.copytree(chain / f"runs/digits/labels/0000{label}", chain / f"hurt/labels/0000{label}")
+    assert combine("--labels=2,7").returncode == 0
+    manifest = chain / "models/hurt/manifest.json"
+    weights = "variables/variables.data-00000-of-00001"
+    for path, content, again in (
+        (manifest, b'{"names": 3, "settings": [], "labels": {}}', "combine all labels anew, with --overwrite"),
+        (chain / "models/hurt/1" / weights, b"short", "combine all labels anew, with --overwrite"),
+        (chain / "hurt/labels/00007/generator" / weights, b"short", "delete it and run: python -m wcgan_tf.train"),
+        (chain / "hurt/labels/00007/status.json", b"{", "delete it and run: python -m wcgan_tf.train"),
+        (chain / "hurt/labels/00007/config.json", b"[]", "put it back, or delete that folder"),
+        (chain / "hurt/scores.json", b'{"by_label": 3}', "delete it and run: python -m wcgan_tf.evaluate"),
+    ):
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes(content)
+        done = combine("--replace=7")
+        assert done.returncode == errors.WRONG_INPUT, done.stderr
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        assert "damaged" in done.stderr
+        assert again in done.stderr
+        path.unlink() if before is None else path.write_bytes(before)
+    assert combine("--replace=7").returncode == 0
+
+
 def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(chain):
     shutil.copytree(chain / "runs/digits/labels/00002", chain / "scored/labels/00002")
     arguments = ["--workdir=scored", "--model=scored_models/scored"]

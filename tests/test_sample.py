@@ -119,6 +119,7 @@ WRONG = [
     (["--seed=9223372036854775808"], "--seed=9223372036854775808"),
     (["--output=dir.png", "--overwrite"], "dir.png is a folder; name another --output"),
     (["--truncation=0"], "--truncation=0"),
+    (["--truncation=nan"], "--truncation is no number"),
     (["--interpolate=-1"], "--interpolate=-1"),
 ]
 

@@ -212,7 +212,7 @@ def test_checkpoints_without_their_settings_are_refused(config, tmp_path):
         damage()
         config.model.width = 5
         with pytest.raises(
-            UserError, match=r"config.json, which tells what .*checkpoints was trained with, is missing"
+            UserError, match=r"config.json, which tells what is in .*run, is missing or damaged; put it back, or delete"
         ):
             train(config, tmp_path / "run")
 

@@ -123,7 +123,11 @@ def _before(output: ModelPaths, names: list[str], settings: dict) -> dict:
     """
     keys = ("names", "settings", "labels")
     before = files.read_json(output.manifest, cli.command("combine", *cli.folders()), keys)
-    differing = claims.differences(before["settings"], settings)
+    try:
+        differing = claims.differences(before["settings"], settings)
+        [(record["label"], record["weights_digest"]) for record in before["labels"]]
+    except (TypeError, KeyError, AttributeError):
+        raise UserError(f"{output.manifest} is damaged; combine all labels anew, with --overwrite") from None
     if before["names"] != names:
         differing.append("other labels")
     if differing:
@@ -141,20 +145,26 @@ def _put(model, run: RunPaths, label: int, name: str, scores: dict) -> dict:
     model.put(label, weights)
     status = files.read_json(paths.status, hint, RECORDED)
     digest = files.digest_json([files.digest(values) for values in weights])
-    own = scores.get(str(label), {})
     return {
         "label": label,
         "name": name,
         **{key: status[key] for key in RECORDED},
         "settings_digest": files.digest_json(claims.model_settings(claims.trained_with(paths))),
         "weights_digest": digest,
-        "scores": own["scores"] if own.get("weights_digest") == digest else {},
+        "scores": scores.get((str(label), digest), {}),
     }
 
 
-def _scores(run: RunPaths) -> dict:
-    """What `evaluate` wrote of each label, if it did."""
-    return files.read_json(run.scores, "", ("by_label",))["by_label"] if run.scores.exists() else {}
+def _scores(run: RunPaths) -> dict[tuple[str, str], dict]:
+    """What `evaluate` wrote, if it did: label and digest of the weights -> the scores."""
+    if not run.scores.exists():
+        return {}
+    evaluate = cli.command("evaluate", *cli.folders())
+    by_label = files.read_json(run.scores, evaluate, ("by_label",))["by_label"]
+    try:
+        return {(label, own["weights_digest"]): own["scores"] for label, own in by_label.items()}
+    except (TypeError, KeyError, AttributeError):
+        raise UserError(f"{run.scores} is damaged; delete it and run: {evaluate}") from None
 
 
 def _manifest(settings: dict, names: list[str], labels: list[dict]) -> dict:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from wcgan_tf import export, models
+from wcgan_tf.errors import UserError
 from wcgan_tf.images import to_uint8
 
 NO_GENERATOR = -1
@@ -53,13 +54,19 @@ class Conditional:
         Args:
             labels: all that the other model has.
             kept: those of them that are wanted.
+
+        Raises:
+            UserError: where the other model is damaged.
         """
-        reader = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
         row_there = {label: row for row, label in enumerate(sorted(labels))}
-        for place, array in enumerate(self._arrays):
-            values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
-            for label in kept:
-                array[self._row[label]] = values[row_there[label]]
+        try:
+            reader = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
+            for place, array in enumerate(self._arrays):
+                values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
+                for label in kept:
+                    array[self._row[label]] = values[row_there[label]]
+        except export.DAMAGED:
+            raise UserError(f"{saved_model} is damaged; combine all labels anew, with --overwrite") from None
 
     def save(self, manifest: dict, target: Path) -> None:
         """Write a SavedModel into a folder that is not there yet, with three signatures.

@@ -9,6 +9,8 @@ from wcgan_tf import draws, files
 from wcgan_tf.errors import UserError
 from wcgan_tf.images import to_uint8
 
+DAMAGED = (tf.errors.OpError, IndexError, ValueError)  # as reading weights from a damaged file ends
+
 
 def export_generator(generator, latent_size: int, target: Path) -> None:
     """Write a SavedModel of one generator, with two signatures.
@@ -54,11 +56,14 @@ def read_weights(folder: Path, hint: str) -> list[np.ndarray]:
     """The weights of an exported generator, in the order of `generator.variables`; reads no graph, runs no code.
 
     Raises:
-        UserError: where there is no exported generator.
+        UserError: where there is no exported generator, or it is damaged.
     """
     try:
         reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     except (tf.errors.OpError, ValueError):
         raise UserError(f"there is no generator in {folder}; run: {hint}") from None
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith("weights/")]
-    return [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
+    try:
+        return [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
+    except DAMAGED:
+        raise UserError(f"{folder} is damaged; delete it and run: {hint}") from None

@@ -20,8 +20,10 @@ from wcgan_tf.errors import UserError
 def publish(target: Path) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; it takes the place of `target` when the block ends without an error.
 
-    The path lies beside `target`, in the same file system, so that a rename is all there is to do.
+    The path lies beside `target`, in the same file system, so that a rename is all there is to do.  A link stays one.
     """
+    if target.is_symlink():
+        target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     replaced = aside / "replaced"

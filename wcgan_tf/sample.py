@@ -8,6 +8,7 @@
 Image i of a label depends on (label, seed, i) alone: the first ten are the same whatever --num is.
 """
 
+import math
 from pathlib import Path
 
 from absl import flags
@@ -47,6 +48,8 @@ def define_flags() -> None:
 
 def main() -> None:
     kind, output = _output()
+    if cli.FLAGS.truncation is not None and math.isnan(cli.FLAGS.truncation):
+        raise UserError("--truncation is no number; type --truncation=1.5, say")
     if output.exists() and not cli.FLAGS.overwrite:
         raise UserError(f"{output} is there already; type --overwrite to replace it, or another --output")
     if kind == "folder":
