@@ -6,8 +6,8 @@
     python -m wcgan_tf.evaluate --config configs/cifar10.py
     python -m wcgan_tf.report --config configs/cifar10.py
 
-15 minutes per label on one core; after 3 minutes, cat and automobile have an FCD of 8.6 where DC-GAN
-(configs/cifar10_dcgan.py) has 27.4, and 17.4 without `model.batch_deviation` (2,000 images, real ones: 0.1).
+15 minutes per label on one core; after 3, automobile, cat and horse have an FCD of 8.4, where DC-GAN
+(configs/cifar10_dcgan.py) has 20.1 and real images 0.1 (benchmarks/fixed_budget.py).
 
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar10/>.
 """

@@ -1,6 +1,7 @@
 """What the tests share: settings of a training of a few steps, and programs run as a user runs them."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ from wcgan_tf.config import default_config
 
 
 def pytest_configure():
-    """A process takes its device before TensorFlow starts its runtime: before any test file is read."""
+    """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
     devices.own("cpu")
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup too, the programs that tests start are to hear it
 
 
 @pytest.fixture
@@ -40,11 +42,14 @@ def config(tmp_path):
     return settings
 
 
+PREPARE = "python -m wcgan_tf.prepare"
+
+
 def train_label(config, data, paths, stop=None) -> str:
     """Train a label in this process, as `python -m wcgan_tf.train` does in its own; "done before" where it was."""
     out = lines.Lines()
     try:
-        with work.at_work(config, data, paths, stop or signals.StopRequests(), out) as mine:
+        with work.at_work(config, data, paths, stop or signals.StopRequests(), out, PREPARE) as mine:
             return training.Trainer(config, len(data.images)).train(mine) if mine else "done before"
     finally:
         out.finish()

@@ -37,3 +37,23 @@ def test_weak_scaling_reads_the_runs_of_any_number_of_tasks(tmp_path):
     rows = [line.split() for line in done.stdout.splitlines()[1:3]]
     assert rows == [["1", "100", "100", "100", "100", "1.000"], ["2", "90", "80", "100", "180", "0.900"]]
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_fixed_budget_scores_every_method_alike(tmp_path):
+    data = f"--config.dataset.data_dir={tmp_path}/data"
+    prepare = [sys.executable, "-m", "wcgan_tf.prepare", "--classifier=domain", "--config=configs/digits.py", data]
+    subprocess.run(prepare, cwd=PROJECT, capture_output=True, check=True)
+    command = [sys.executable, "benchmarks/fixed_budget.py", "--config=configs/digits.py", "--methods=ours,dcgan", data]
+    arguments = ["--labels=3,8", "--width=4", "--seconds_per_label=2", "--num_per_label=15", f"--folder={tmp_path}/run"]
+    done = subprocess.run([*command, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "run/table.md").read_text()
+    assert table in done.stdout
+    assert "| | ours | dcgan | floor |" in table
+    rows = {row.split("|")[1].strip(): row.split("|")[2:-1] for row in table.splitlines()[4:]}
+    assert all(float(value) == float(value) for value in rows["kcd, mean of the labels"])
+    for picture in ("grids.png", "curves.png"):
+        assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
+    again = subprocess.run([*command, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert again.stdout.endswith(done.stdout[done.stdout.index("3, 8: ") :])
+    assert "wcgan_tf.evaluate" not in again.stdout

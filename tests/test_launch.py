@@ -79,12 +79,15 @@ def test_stopping_the_launcher_saves_every_label(tmp_path, number):
         start_new_session=True,
     )
     rows = [tmp_path / f"runs/digits/labels/0000{label}/metrics.jsonl" for label in (1, 2)]
-    wait_until(lambda: all(path.exists() for path in rows), process)
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)  # a terminal's Ctrl-C reaches the whole group
-    else:
-        process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    try:
+        wait_until(lambda: all(path.exists() for path in rows), process)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # a terminal's Ctrl-C reaches the whole group
+        else:
+            process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.terminate()
     assert process.returncode == errors.STOPPED, output
     assert "the same command goes on from here" in output
     assert states(tmp_path) == {1: "stopped", 2: "stopped"}
@@ -126,8 +129,8 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path):
         assert "2 of 2 labels did not finish" in done.stderr
         assert states(tmp_path) == {1: "running", 2: "running"}
     finally:
-        for path in paths:
-            os.kill(heartbeat.read(path.status).pid, signal.SIGTERM)
+        for pid in filter(None, [heartbeat.read(path.status).pid for path in paths]):  # to 0 would be to the tests
+            os.kill(pid, signal.SIGTERM)
     wait_until(lambda: states(tmp_path) == {1: "stopped", 2: "stopped"}, subprocess.Popen(["sleep", "60"]))
 
 
@@ -302,3 +305,22 @@ def test_status_finds_the_labels_of_the_run_not_of_the_default_settings(tmp_path
     after = run("status", "--workdir=runs/photos", folder=tmp_path).stdout
     assert re.search(r"1 +kind \[1\] +done", after)
     assert after.endswith("runs/photos: 2 labels: 1 pending, 1 done\n")
+
+
+def test_the_worst_labels_are_trained_on(tmp_path):
+    run("train", "--label=2-4", *STEPS, folder=tmp_path)
+    scores = tmp_path / "runs/digits/scores.json"
+    done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "there is no runs/digits/scores.json; run: python -m wcgan_tf.evaluate" in done.stderr
+    by_label = {str(label): {"scores": {"kcd": kcd}} for label, kcd in ((2, 0.5), (3, 0.1), (4, 0.7))}
+    scores.write_text(json.dumps({"by_label": by_label}))
+    done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "the worst labels, 2,4, have spent their budget; type a larger one" in done.stderr
+    run("launch", "--worst=2", *SMALL, "--config.train.max_steps=30", folder=tmp_path)
+    paths = RunPaths(tmp_path / "runs/digits")
+    assert [heartbeat.read(paths.label(label).status).step for label in (2, 3, 4)] == [30, 20, 30]
+    scores.write_text('{"by_label": {"2": 3}}')
+    done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
+    assert "scores.json is damaged; run: python -m wcgan_tf.evaluate" in done.stderr

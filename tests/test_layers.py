@@ -54,6 +54,15 @@ def test_a_program_imports_no_program():
         assert not imported(PACKAGE / f"{program}.py") & set(PROGRAMS)
 
 
+def test_a_trainer_knows_nothing_of_tf_gan():
+    known, waiting = set(), {"train"}
+    while waiting:
+        known |= waiting
+        waiting = set().union(*(imported(path) for path in FILES if room(path) in waiting)) - known
+    assert {"training", "best", "domain"} <= known
+    assert not known & {"tfgan", "scoring", "classifiers"}
+
+
 def test_settings_flags_labels_and_folders_of_images_need_no_tensorflow():
     code = "import sys, wcgan_tf.prepare, wcgan_tf.train, wcgan_tf.launch; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,6 +13,8 @@ from matplotlib import image
 
 from wcgan_tf import errors, export
 
+pytestmark = pytest.mark.xdist_group("chain")  # one process, so that the labels are trained once
+
 SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
 STEPS = [*SMALL, "--config.train.max_steps=20"]
 
@@ -25,6 +27,16 @@ def chain(tmp_path_factory):
     done = run("launch", "--labels=7,2,7", "--jobs=2", *STEPS, folder=folder)
     assert "trained 2 labels in runs/digits" in done.stdout
     return folder
+
+
+@pytest.fixture(scope="module")
+def scored(chain):
+    """The same folder with a model of both labels, and its scores."""
+    if not (chain / "saved_models/digits").exists():
+        run("combine", "--partial", folder=chain)
+    if not (chain / "runs/digits/scores.json").exists():
+        run("evaluate", "--num_per_label=20", "--noaccuracy", folder=chain)
+    return chain
 
 
 def test_the_chain_from_labels_to_a_picture(chain):
@@ -46,17 +58,34 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert "type --overwrite to replace it" in again.stderr
     run("combine", "--partial", "--overwrite", folder=chain)
 
-    table = run("evaluate", "--config.evaluate.num_per_label=20", folder=chain).stdout
+    table = run("evaluate", "--num_per_label=20", folder=chain).stdout
     scores = json.loads((chain / "runs/digits/scores.json").read_text())
     assert scores["images"]["generated"] == scores["images"]["real"] == 40
     assert scores["labels"] == [2, 7]
     assert scores["scores"]["real"]["recognised"] > 0.9
     assert scores["scores"]["generated"]["fcd"] > scores["scores"]["real"]["fcd"]
     assert scores["cost"]["core_hours"] > 0
+    assert scores["split"] == "test"
+    assert scores["few"]
+    assert (scores["classifier"]["name"], scores["classifier"]["resize"]) == ("domain", "none")
+    for kind in ("generated", "real"):
+        assert (
+            scores["by_label"]["7"][{"generated": "scores", "real": "real"}[kind]].keys()
+            == scores["means"][kind].keys()
+        )
+    assert scores["scores"]["real"]["accuracy"] > 0.9 > scores["scores"]["generated"]["accuracy"] > 0.2
+    events = list((chain / "runs/digits/scores").iterdir())
+    assert len(events) == 1
+    logged = {
+        value.tag for event in tf.compat.v1.train.summary_iterator(str(events[0])) for value in event.summary.value
+    }
+    assert {"all labels/fcd", "mean of each label alone/kcd"} <= logged
     for words in (
         "40 generated",
         "40 real (floor)",
         "core-hours",
+        "go by the kernel distance",
+        "each label alone, the worst kcd first",
         "classifier: domain",
         f"{scores['images']['reference']}",
     ):
@@ -74,10 +103,82 @@ def test_a_program_leaves_no_temporary_files(chain, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_of_another_data_set_is_refused(chain):
-    done = run("evaluate", "--config.dataset.name=mnist", folder=chain, check=False)
+def test_a_model_of_another_data_set_is_refused(scored):
+    done = run("evaluate", "--config.dataset.name=mnist", folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert done.stderr.startswith("error: ")
+
+
+def test_a_model_is_scored_by_a_classifier_of_ones_own(scored):
+    """Inception's place is taken by a SavedModel with its outputs, for there is no network here."""
+    module = tf.Module()
+    module.factor = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 16, 16, 3], tf.float32)])
+    def serve(images):
+        means = tf.nn.avg_pool2d(images[..., :1], 4, 4, "VALID") * module.factor
+        return {"pool_3": tf.reshape(means, [-1, 16]), "logits": tf.reshape(means, [-1, 16])}
+
+    tf.saved_model.save(module, str(scored / "eyes"), signatures={"serving_default": serve})
+    table = run(
+        "evaluate", "--classifier=eyes", "--labels=7", "--num_per_label=15", "--output=own.json", folder=scored
+    ).stdout
+    own = json.loads((scored / "own.json").read_text())
+    assert own["labels"] == [7]
+    assert own["classifier"]["resize"] == "bilinear to 16x16"
+    assert {"fcd", "kcd"} <= own["scores"]["generated"].keys()
+    assert not {"fid", "kid", "is", "recognised", "accuracy"} & own["scores"]["generated"].keys()
+    assert "classifier: eyes" in table
+    shutil.copytree(scored / "eyes", scored / "data/classifiers/inception")
+    run("evaluate", "--classifier=inception", "--num_per_label=15", "--noaccuracy", "--output=own.json", folder=scored)
+    own = json.loads((scored / "own.json").read_text())
+    assert {"fid", "kid", "is", "is_deviation"} <= own["scores"]["generated"].keys()
+    assert "accuracy" not in own["scores"]["generated"]
+    assert {"fid", "kid", "coverage"} <= own["means"]["generated"].keys()
+
+
+def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(scored):
+    arguments = ["--label=7", "--workdir=best", *STEPS, "--config.train.eval_seconds=1"]
+    (scored / "data/digits-8/classifiers").rename(scored / "kept")
+    missing = run("train", *arguments, folder=scored, check=False)
+    assert missing.returncode == errors.WRONG_INPUT
+    assert "there is no data/digits-8/classifiers/domain.json; run: python -m wcgan_tf.prepare" in missing.stderr
+    assert missing.stderr.endswith("--config.train.eval_seconds=1.0 --classifier=domain\n")
+    (scored / "kept").rename(scored / "data/digits-8/classifiers")
+    said = run("prepare", "--classifier=domain", folder=scored).stdout
+    assert "and what it sees are in data/digits-8" in said
+    assert "training" not in said
+    run("train", *arguments, folder=scored)
+    best = json.loads((scored / "best/labels/00007/best/score.json").read_text())["step"]
+    assert best in (10, 20)
+    run("combine", "--labels=7", "--workdir=best", "--model=best_model", folder=scored)
+    assert json.loads((scored / "best_model/manifest.json").read_text())["labels"][0]["best_step"] == best
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--classifier=nowhere"], "there is no SavedModel in nowhere; type domain, inception, or the path of one"),
+        (["--labels=3"], "the model has no generator of label 3 (3); it has 2,7"),
+        (["--labels=cat"], "there is no label 'cat'"),
+        (["--num_per_label=9"], "--num_per_label=9"),
+        (["--config.evaluate.split=train"], "the domain classifier was trained on the split `train`; type"),
+        (["--output=."], ". is a folder; name a file with --output"),
+        (
+            ["--config.dataset.resolution=16"],
+            "the model makes images of 8x8 pixels; type --config.dataset.resolution=8",
+        ),
+        (["--model=nothing"], "there is no model in nothing; type another --model"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(scored, arguments, words):
+    before = (scored / "runs/digits/scores.json").read_text()
+    done = run("evaluate", *arguments, folder=scored, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (scored / "runs/digits/scores.json").read_text() == before
 
 
 def test_labels_trained_otherwise_are_not_combined(chain):

@@ -13,6 +13,7 @@ MANIFEST = {
     "dataset": "digits",
     "latent_size": 64,
     "names": ["zero", "one", "two"],
+    "resolution": 8,
     "labels": [{"label": label, "name": name} for label, name in ((0, "zero"), (2, "two"))],
 }
 
@@ -113,5 +114,11 @@ def test_what_is_no_model_is_one_line(folder, tmp_path):
 
 
 def test_a_model_of_another_data_set_is_refused(model):
+    dataset = default_config().dataset
+    model.refuse_other(dataset)
+    dataset.resolution = 16
+    with pytest.raises(UserError, match=r"makes images of 8x8 pixels; type --config.dataset.resolution=8, not 16"):
+        model.refuse_other(dataset)
+    dataset.name = "cifar10"
     with pytest.raises(UserError, match="trained on digits, not on cifar10"):
-        model.refuse_other("cifar10")
+        model.refuse_other(dataset)

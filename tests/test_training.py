@@ -11,12 +11,25 @@ import pytest
 import tensorflow as tf
 from conftest import train_label
 
-from wcgan_tf import checkpoint, claims, datasets, lines, training, work
+from wcgan_tf import (
+    checkpoint,
+    claims,
+    classifiers,
+    datasets,
+    domain,
+    export,
+    features,
+    files,
+    lines,
+    metrics,
+    training,
+    work,
+)
 from wcgan_tf.errors import UserError
 from wcgan_tf.gan import LabelGAN
 from wcgan_tf.images import to_uint8
 from wcgan_tf.objectives import OBJECTIVES
-from wcgan_tf.paths import LabelPaths
+from wcgan_tf.paths import DatasetPaths, LabelPaths
 from wcgan_tf.signals import StopRequests
 
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
@@ -136,7 +149,7 @@ def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LabelGAN, "train_step", lambda self, elements: traced.append(1) or step(self, elements))
         for label, paths in in_turn.items():
-            with work.at_work(config, data[label], paths, StopRequests(), lines.Lines()) as mine:
+            with work.at_work(config, data[label], paths, StopRequests(), lines.Lines(), "") as mine:
                 assert trainer.train(mine) == "done"
     assert len(traced) == 1
     for label, paths in in_turn.items():
@@ -327,3 +340,59 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
     assert json.loads(paths.status.read_text())["state"] == "diverged"
     for key, value in state_of(paths).items():
         np.testing.assert_array_equal(value, good[key])
+
+
+def test_the_generator_that_scored_best_is_exported(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(domain, "FEWEST_LOOKS", 10_000)
+    eyes = classifiers.load("domain", config.dataset, "", lambda _: None)
+    features.real(config.dataset, "train", 3, eyes, "")
+    scores = iter([0.3, 0.1, 0.2, 0.4, 0.5])
+    monkeypatch.setattr(metrics, "kernel_distance", lambda *_: next(scores))
+    config.train.steps_per_execution, config.train.eval_seconds = 2, 1e-6
+    paths = train(config, tmp_path / "run")  # scored after steps 2, 4, and, at its end, 6
+    assert json.loads((paths.best / "score.json").read_text()) == {
+        "kcd": 0.1,
+        "step": 4,
+        "classifier": eyes.digest,
+    }
+    best = tf.train.load_checkpoint(str(paths.best / "weights"))
+    exported = export.read_weights(paths.generator, "")
+    for place, values in enumerate(exported):
+        np.testing.assert_array_equal(values, best.get_tensor(f"average/{place}/.ATTRIBUTES/VARIABLE_VALUE"))
+    last = tf.train.load_checkpoint(claims.kept(paths)[0])
+    assert any(
+        not np.array_equal(values, last.get_tensor(f"average/{place}/.ATTRIBUTES/VARIABLE_VALUE"))
+        for place, values in enumerate(exported)
+    )
+    status = json.loads(paths.status.read_text())
+    assert (status["step"], status["best_step"], status["best_kcd"]) == (6, 4, 0.1)
+    assert json.loads(paths.metrics.read_text().splitlines()[-1])["kcd"] == 0.1
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")  # none of its scores is better
+    assert json.loads((paths.best / "score.json").read_text())["step"] == 4
+    assert json.loads(paths.status.read_text())["best_step"] == 4
+    for one, other in zip(exported, export.read_weights(paths.generator, ""), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_another_classifier_scored_best_is_not_kept(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(domain, "FEWEST_LOOKS", 10_000)
+    eyes = classifiers.load("domain", config.dataset, "", lambda _: None)
+    features.real(config.dataset, "train", 3, eyes, "")
+    config.train.eval_seconds = 1000.0
+    paths = train(config, tmp_path / "run")
+    files.write_json(paths.best / "score.json", {"kcd": -1e9, "step": 2, "classifier": "another"})
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    record = json.loads((paths.best / "score.json").read_text())
+    assert (record["step"], record["classifier"]) == (8, eyes.digest)
+
+
+def test_scoring_wants_what_prepare_gets_ready(config, tmp_path):
+    config.train.eval_seconds = 1.0
+    with pytest.raises(UserError, match=r"domain.json; run: python -m wcgan_tf.prepare --classifier=domain"):
+        train(config, tmp_path / "run")
+    paths = DatasetPaths.of(config.dataset)
+    files.write_json(paths.domain, {"digest": "d", "labels": 10})
+    with pytest.raises(UserError, match=r"has not seen these images of label 3; run: .*--classifier=domain"):
+        train(config, tmp_path / "run")

@@ -11,9 +11,10 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     signals  lines                   requests to stop; lines that never block
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
-    draws                            random numbers that are the same on every device
+    draws  metrics  seen             random numbers that are the same on every device; scores; what a classifier saw
     sources  objectives  augment     the tables of data sets and of objectives; what images go through in training
     models  devices  datasets        networks; which device is ours; one label's images
+    domain                           a classifier of a data set's own labels
     manifests                        what is known of a combined model
     heartbeat  ranks                 how a label is; which labels a rank takes
     claims  tables  workers          whose a label's folder is; how all labels are; processes that train them
@@ -21,9 +22,13 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     sorting                          a source's images, sorted by label
     gan                              the keras.Model with `train_step`
     checkpoint  monitor  export      go on where a run stopped; watch it; write its generator
+    best                             score it while it trains, and keep the best
     training  conditional  sampler   one label from images to generator; all labels as one model, made and asked
-    tfgan  classifiers               TF-GAN's evaluation, made importable; images -> features and logits
-    metrics  pictures                the table of scores; images with names beside them
+    tfgan                            TF-GAN's evaluation, made importable
+    classifiers                      images -> features and logits: a table
+    features  accuracy               what one makes of images, real ones once; a score that is a training
+    scoring  pictures                the table of scores; images with names beside them
+    evaluation                       all that is found out about a combined model
     outputs                          images as files
     prepare train launch status combine sample evaluate report       the programs: they parse, and hand on
 

@@ -14,7 +14,15 @@ from wcgan_tf.paths import LabelPaths
 MAY_CHANGE = {
     "dataset": {"root", "tfds_dir", "data_dir"},
     "model": set(),
-    "train": {"max_steps", "max_seconds", "checkpoint_seconds", "steps_per_execution", "jit_compile", "device"},
+    "train": {
+        "max_steps",
+        "max_seconds",
+        "checkpoint_seconds",
+        "eval_seconds",
+        "steps_per_execution",
+        "jit_compile",
+        "device",
+    },
 }
 
 

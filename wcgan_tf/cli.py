@@ -125,12 +125,12 @@ def show(error: Exception) -> int:
         return show_line(str(error), errors.WRONG_INPUT)
     if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
         return errors.FAILED
-    if isinstance(error, OSError):  # a full disk, a folder that may not be written, a file where a folder should be
+    if "No space left on device" in str(error):  # as the system, TensorFlow and HDF5 say it
+        return show_line("no space is left on the device; free some, and the same command goes on", errors.FAILED)
+    if isinstance(error, OSError):  # a folder that may not be written, a file where a folder should be
         file, problem = error.filename or "a file", error.strerror or error
         code = errors.WRONG_INPUT if isinstance(error, LASTING) else errors.FAILED
         return show_line(f"{file}: {problem}; mend that, or name another folder", code)
-    if "No space left on device" in str(error):  # as TensorFlow says it
-        return show_line("no space is left on the device; free some, and the same command goes on", errors.FAILED)
     if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
         return show_line(f"TensorFlow says: {str(error).splitlines()[0][:300]}", errors.FAILED)
     traceback.print_exception(error)

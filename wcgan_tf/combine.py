@@ -149,6 +149,7 @@ def _put(model, run: RunPaths, label: int, name: str, scores: dict) -> dict:
         "label": label,
         "name": name,
         **{key: status[key] for key in RECORDED},
+        **({"best_step": status["best_step"]} if "best_step" in status else {}),
         "settings_digest": files.digest_json(claims.model_settings(claims.trained_with(paths))),
         "weights_digest": digest,
         "scores": scores.get((str(label), digest), {}),

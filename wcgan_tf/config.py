@@ -18,7 +18,7 @@ CHOICES = {
     "train.jit_compile": ("auto", "on", "off"),
     "train.precision": ("float32", "mixed_bfloat16"),
     "train.device": ("auto", "cpu", "gpu"),
-    "evaluate.classifier": ("domain",),
+    "evaluate.split": ("test", "train"),
 }
 SHORTEST_SECONDS = 0.01
 AUGMENTS = ("color", "translation", "cutout")
@@ -36,9 +36,10 @@ RANGES = {  # setting: (lowest, highest) allowed value
     "train.max_steps": (0, 2**53),
     "train.max_seconds": (0.0, 1e9),
     "train.checkpoint_seconds": (1.0, 1e9),
+    "train.eval_seconds": (0.0, 1e9),
     "train.steps_per_execution": (1, 10000),
     "train.seed": (0, 2**31 - 1),
-    "evaluate.num_per_label": (2, 10**7),
+    "evaluate.num_per_label": (10, 10**7),
     "evaluate.seed": (0, 2**31 - 1),
 }
 
@@ -75,13 +76,19 @@ def default_config() -> ml_collections.ConfigDict:
                 "max_steps": 0,  # generator steps; 0: no limit
                 "max_seconds": 12.0,  # of training, over all runs of the label; 0: no limit
                 "checkpoint_seconds": 300.0,
+                "eval_seconds": 0.0,  # how often the generator is scored, and kept where it is the best; 0 never
                 "steps_per_execution": 10,  # steps inside one call of TensorFlow
                 "jit_compile": "auto",  # XLA: "auto" is on for a GPU, off for a CPU
                 "precision": "float32",  # or "mixed_bfloat16"
                 "device": "auto",  # "gpu" (an error without one), "cpu", or "auto": a GPU where there is one
                 "seed": 0,
             },
-            "evaluate": {"classifier": "domain", "num_per_label": 25, "seed": 0},
+            "evaluate": {
+                "classifier": "domain",  # or "inception", or the path of a SavedModel that makes logits and pool_3
+                "num_per_label": 25,
+                "split": "test",  # of the real images that the others are held against
+                "seed": 0,
+            },
         }
     )
 

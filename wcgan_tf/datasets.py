@@ -51,6 +51,17 @@ def label_images(dataset, split: str, label: int, hint: str) -> LabelImages:
     return LabelImages(images, label, record["name"], record["digest"])
 
 
+def digest(dataset, split: str, label: int, hint: str) -> str:
+    """The digest of a label's images, from its record alone where there is one.
+
+    Raises:
+        UserError: as `label_images`.
+    """
+    if prepared(dataset, split, label):
+        return files.read_json(DatasetPaths.of(dataset).record(split, label), hint, RECORD_KEYS)["digest"]
+    return label_images(dataset, split, label, hint).digest
+
+
 def prepared(dataset, split: str, label: int) -> bool:
     """Whether `prepare` has sorted this label's images, and says so."""
     return DatasetPaths.of(dataset).record(split, label).exists()

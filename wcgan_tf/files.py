@@ -139,6 +139,11 @@ def digest_json(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def digest_file(path: Path) -> str:
+    """A fingerprint of a file's contents: 16 hexadecimal digits of a SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def digest(array: np.ndarray) -> str:
     """A fingerprint of an array's shape, type and contents: 16 hexadecimal digits of a SHA-256."""
     fingerprint = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())

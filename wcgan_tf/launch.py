@@ -3,6 +3,7 @@
     python -m wcgan_tf.launch
     python -m wcgan_tf.launch --config configs/cifar10.py --labels cat,dog --jobs 2
     python -m wcgan_tf.launch --config configs/cifar10.py --failed
+    python -m wcgan_tf.launch --config configs/cifar10.py --worst 3 --config.train.max_seconds=1800
 
 The processes exchange nothing.  One that dies is tried again twice from its checkpoint and leaves the others running.
 Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP stops all with their checkpoints written.  Started again, all go on, and what is done
@@ -23,7 +24,8 @@ import rich.live
 import rich.text
 from absl import flags
 
-from wcgan_tf import claims, cli, datasets, errors, heartbeat, signals, tables, workers
+from wcgan_tf import claims, cli, datasets, errors, files, heartbeat, signals, tables, workers
+from wcgan_tf.errors import UserError
 from wcgan_tf.heartbeat import LabelState
 from wcgan_tf.lines import Lines
 from wcgan_tf.paths import RunPaths
@@ -40,6 +42,9 @@ def define_flags() -> None:
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all where not given.")
     flags.DEFINE_integer("jobs", None, "Processes at a time; one per GPU, or else per core.", lower_bound=1)
     flags.DEFINE_bool("missing", False, "Of these labels, only those that are neither done nor running.")
+    flags.DEFINE_integer(
+        "worst", None, "Of these labels, only so many that scored worst alone; with a larger budget.", lower_bound=1
+    )
     flags.DEFINE_bool("failed", False, "Of these labels, only those that failed, diverged or went stale.")
 
 
@@ -51,6 +56,13 @@ def main() -> int:
     for group in ("missing", "failed"):
         if cli.FLAGS[group].value:
             labels = [label for label in labels if states[label].state in heartbeat.GROUPS[group]]
+    if cli.FLAGS.worst:
+        labels = _worst(labels, cli.FLAGS.worst, run)
+        if all(claims.finished(run.label(label), config) for label in labels):
+            raise UserError(
+                f"the worst labels, {datasets.format_labels(labels)}, have spent their budget; "
+                "type a larger one, such as --config.train.max_seconds=1800"
+            )
     for label in labels:
         claims.refuse_others(run.label(label), config.to_dict())
     if not labels:
@@ -60,6 +72,17 @@ def main() -> int:
     places = workers.places(cli.FLAGS.jobs, gpus)[: len(labels)]
     held = {label: states[label] for label in labels if states[label].state == "running"}
     return Launch(labels, names, places, run, held).run()
+
+
+def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:
+    """Of the labels that `evaluate` scored those with the largest kernel distance."""
+    evaluate = cli.command("evaluate", *cli.folders())
+    by_label = files.read_json(run.scores, evaluate, ("by_label",))["by_label"]
+    try:
+        known = {int(label): own["scores"].get("kid", own["scores"].get("kcd")) for label, own in by_label.items()}
+        return sorted(sorted(known.keys() & set(labels), key=lambda label: -known[label])[:number])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(f"{run.scores} is damaged; run: {evaluate}") from None
 
 
 class Launch(workers.Watcher):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wcgan_tf import files
+from wcgan_tf import datasets, files
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import ModelPaths
 
@@ -35,3 +35,24 @@ def labels_beside(saved_model: Path) -> tuple[list[str], list[int]] | None:
         return manifest["names"], [record["label"] for record in manifest["labels"]]
     except (UserError, TypeError, KeyError):
         return None
+
+
+def chosen_labels(text: str, names: list[str], there: list[int]) -> list[int]:
+    """The labels that a user typed, or all that the model has.
+
+    Args:
+        names: of all labels.
+        there: those that the model has.
+
+    Raises:
+        UserError: where there is no such label, or the model has no generator of one.
+    """
+    if not text.strip():
+        return there
+    chosen = datasets.parse_labels(text, names)
+    if absent := [label for label in chosen if label not in there]:
+        raise UserError(
+            f"the model has no generator of label {absent[0]} ({names[absent[0]]}); "
+            f"it has {datasets.format_labels(there)}"
+        )
+    return chosen

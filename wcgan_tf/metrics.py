@@ -1,49 +1,128 @@
-"""The table of scores.  Each compares what a classifier makes of some images with what it makes of real test images.
+"""Scores on what a classifier makes of images: features [n, d] and logits [n, k].
 
-All that TF-GAN computes is computed by TF-GAN.  Adding a score: a function here and a row in SCORES.
+What TF-GAN has, such as the inception score and the distances, is reported as TF-GAN computes it (tfgan.py);
+`frechet_distance` and `kernel_distance` get at the same in other ways and hold it in check.  Nothing here keeps an
+n x n matrix: what compares all pairs does it a chunk of rows at a time.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from wcgan_tf import tfgan
-
-
-class Seen(NamedTuple):
-    """Images as a classifier sees them: features [n, d] and logits [n, k], and their labels [n]."""
-
-    features: np.ndarray
-    logits: np.ndarray
-    labels: np.ndarray
+NEIGHBOURS = 5
+CHUNK = 2048  # rows of a chunk of `kernel_distance`
 
 
-def classifier_score(seen: Seen, reference: Seen) -> float:
-    """exp of the mean KL divergence of p(label | image) from p(label); 1 to the number of labels, high is good.
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), of the samples' means and unbiased covariances, in float64.
 
-    The inception score of Salimans et al. 2016 (arXiv 1606.03498), with another classifier than Inception.
+    0 and up, low is good; it grows as samples get fewer (Heusel et al. 2017, arXiv 1706.08500).  With x_a = Q_a R_a the
+    centred samples, tr (C_a C_b)^(1/2) is the sum of the singular values of R_a R_b^T over the square root of
+    (n_a - 1)(n_b - 1).  So no covariance is ever formed, none has to have an inverse, and nothing is lost to squares.
+
+    Args:
+        a, b: activations [n_a, d] and [n_b, d], two samples each at least.
     """
-    return float(tfgan.evaluation().classifier_score_from_logits(tf.constant(seen.logits)))
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    a, b = (a - mean_a) / np.sqrt(len(a) - 1), (b - mean_b) / np.sqrt(len(b) - 1)
+    r_a, r_b = (np.asarray(np.linalg.qr(x, mode="r")) for x in (a, b))
+    trace_of_root = np.linalg.svd(r_a @ r_b.T, compute_uv=False).sum()
+    distance = np.sum((mean_a - mean_b) ** 2) + np.sum(a**2) + np.sum(b**2) - 2.0 * trace_of_root
+    return max(float(distance), 0.0)  # rounding alone can take it below
 
 
-def fcd(seen: Seen, reference: Seen) -> float:
-    """Frechet distance of the features, taken as Gaussian, to those of the reference; 0 and up, low is good.
+def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The unbiased estimate of MMD^2 with the kernel (x.y / d + 1)^3, over all pairs, in float64.
 
-    The FID of Heusel et al. 2017 (arXiv 1706.08500), with another classifier than Inception.
+    Around 0 where both come from one distribution, and then as often below it; low is good; its mean does not depend on
+    the number of samples (Binkowski et al. 2018, arXiv 1801.01401).
+
+    Args:
+        a, b: activations [n_a, d] and [n_b, d], two samples each at least.
     """
-    distance = tfgan.evaluation().frechet_classifier_distance_from_activations
-    return float(distance(tf.constant(reference.features), tf.constant(seen.features)))
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    between = _sum_of_kernels(a, b) / (len(a) * len(b))
+    return float(_mean_kernel_of_pairs(a) + _mean_kernel_of_pairs(b) - 2.0 * between)
 
 
-def recognised(seen: Seen, reference: Seen) -> float:
+def _mean_kernel_of_pairs(a: np.ndarray) -> float:
+    """Of all pairs of different samples."""
+    with_themselves = np.sum((np.einsum("nd,nd->n", a, a) / a.shape[1] + 1.0) ** 3)
+    return (_sum_of_kernels(a, a) - with_themselves) / (len(a) * (len(a) - 1))
+
+
+def _sum_of_kernels(a: np.ndarray, b: np.ndarray) -> float:
+    return float(sum(np.sum((part @ b.T / a.shape[1] + 1.0) ** 3) for part in _chunks(a)))
+
+
+def _chunks(a: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(a), CHUNK):
+        yield a[start : start + CHUNK]
+
+
+class Manifold(NamedTuple):
+    """How two sets of samples lie in each other.
+
+    Attributes:
+        precision: share of generated samples within the neighbourhood of a real one; 0 to 1.
+        recall: share of real samples within the neighbourhood of a generated one; 0 to 1.
+        density: how many real neighbourhoods a generated sample is in, over `neighbours`; 0 and up, around 1 for real.
+        coverage: share of real samples that have a generated one in their neighbourhood; 0 to 1.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def manifold(real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS) -> Manifold:
+    """Precision and recall (Kynkaanniemi et al. 2019, arXiv 1904.06991), density and coverage (Naeem et al. 2020,
+    arXiv 2002.09797).  A sample's neighbourhood reaches to the `neighbours`-th nearest of its own kind.
+
+    Args:
+        real, generated: activations [n, d] and [m, d], more samples than neighbours each.
+    """
+    from sklearn.metrics import pairwise_distances_chunked  # takes a second, and a trainer has no use for it
+
+    radii_real, radii_generated = _radii(real, neighbours), _radii(generated, neighbours)
+    inside_real = np.zeros(len(generated), np.int64)  # how many real neighbourhoods
+    inside_generated = np.zeros(len(real), bool)
+    nearest = np.full(len(real), np.inf)
+    start = 0
+    for distances in pairwise_distances_chunked(generated, real):
+        rows = slice(start, start + len(distances))
+        inside_real[rows] = (distances <= radii_real).sum(axis=1)
+        inside_generated |= (distances <= radii_generated[rows, None]).any(axis=0)
+        np.minimum(nearest, distances.min(axis=0), out=nearest)
+        start += len(distances)
+    return Manifold(
+        precision=float(np.mean(inside_real > 0)),
+        recall=float(np.mean(inside_generated)),
+        density=float(np.mean(inside_real) / neighbours),
+        coverage=float(np.mean(nearest <= radii_real)),
+    )
+
+
+def _radii(samples: np.ndarray, neighbours: int) -> np.ndarray:
+    """The distance of each to its `neighbours`-th nearest other one."""
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(samples).kneighbors()[0][:, -1]
+
+
+def nearest_distance(samples: np.ndarray, train: np.ndarray) -> float:
+    """The mean distance of samples [n, d] to the nearest of the training samples [m, d]; 0 and up.
+
+    Beside the same of real images that were not trained on: much less than theirs is a copy.
+    """
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    return float(np.mean(pairwise_distances_argmin_min(samples, train)[1]))
+
+
+def recognised(logits: np.ndarray, labels: np.ndarray) -> float:
     """The share of images that the classifier gives the label they are meant to have; 0 to 1, high is good."""
-    return float(np.mean(seen.logits.argmax(axis=1) == seen.labels))
-
-
-SCORES = {"classifier_score": classifier_score, "fcd": fcd, "recognised": recognised}
-
-
-def scores(seen: Seen, reference: Seen) -> dict[str, float]:
-    """Every score of the table."""
-    return {name: score(seen, reference) for name, score in SCORES.items()}
+    return float(np.mean(logits.argmax(axis=1) == labels))

@@ -37,6 +37,27 @@ class DatasetPaths:
     def classifier(self, digest: str) -> Path:
         return self.folder / "classifiers" / f"domain-{digest}.weights.h5"
 
+    @property
+    def domain(self) -> Path:
+        return self.folder / "classifiers" / "domain.json"
+
+    def seen_by(self, digest: str) -> Path:
+        return self.folder / "features" / digest
+
+    def features(self, digest: str, split: str, label: int) -> Path:
+        return self.seen_by(digest) / split / f"{label:0{LABEL_DIGITS}d}.npz"
+
+
+@dataclass(frozen=True)
+class ClassifierPaths:
+    """Classifiers that serve every data set: `<data_dir>/classifiers/`."""
+
+    data_dir: Path
+
+    @property
+    def inception(self) -> Path:
+        return self.data_dir / "classifiers" / "inception"
+
 
 @dataclass(frozen=True)
 class LabelPaths:
@@ -73,6 +94,10 @@ class LabelPaths:
         return self.folder / "generator"
 
     @property
+    def best(self) -> Path:
+        return self.folder / "best"
+
+    @property
     def temporary(self) -> Path:
         return self.folder / "temporary"
 
@@ -94,6 +119,10 @@ class RunPaths:
     @property
     def scores(self) -> Path:
         return self.folder / "scores.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.folder / "scores"
 
     @property
     def grid(self) -> Path:

@@ -3,6 +3,8 @@
     python -m wcgan_tf.prepare --config configs/cifar10.py
     python -m wcgan_tf.prepare --config configs/cifar10.py --config.dataset.tfds_dir=/where/tfds/has/it
     python -m wcgan_tf.prepare --config configs/tiny_imagenet10.py --labels 0-2,koala
+    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier domain    # and what scores it while it trains
+    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier inception # and TF-GAN's Inception, once
 
 Writes <data_dir>/<name>-<resolution>/.  Stopped and started again, it goes on; what is there is not done again.
 """
@@ -21,9 +23,35 @@ from wcgan_tf.sorting import SplitSorter
 def define_flags() -> None:
     cli.define_common_flags()
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all where not given.")
+    flags.DEFINE_enum("classifier", None, ["domain", "inception"], "Get this classifier ready as well.")
 
 
 def main() -> None:
+    _prepare()
+    if cli.FLAGS.classifier == "domain":
+        _train_domain()
+    elif cli.FLAGS.classifier == "inception":
+        with cli.quiet_imports():
+            from wcgan_tf import classifiers
+        print(f"Inception is in {classifiers.fetch_inception(cli.FLAGS.config.dataset)}")
+
+
+def _train_domain() -> None:
+    """The domain classifier, and what it makes of all real images: a training that is to score itself reads it."""
+    with cli.quiet_imports():
+        from wcgan_tf import classifiers, features
+
+    dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
+    classifier = classifiers.load("domain", dataset, again, print)
+    labels = range(len(datasets.label_names(dataset, again)))
+    for split in sources.SPLITS:
+        with Count(f"looking at real {split} images", sum(datasets.count(dataset, split, k) for k in labels)) as count:
+            for label in labels:
+                features.real(dataset, split, label, classifier, again, count.add)
+    print(f"the domain classifier {classifier.digest} and what it sees are in {DatasetPaths.of(dataset).folder}")
+
+
+def _prepare() -> None:
     dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
     paths = DatasetPaths.of(dataset)
     if paths.info.exists():  # then nothing may be left to do, and the source need not be opened

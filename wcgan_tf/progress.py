@@ -23,7 +23,8 @@ class Count:
             disable=not self._console.is_terminal,
         )
         self._task = self._bar.add_task(title, total=total)
-        self._said = time.monotonic()
+        self._done, self._began = 0, time.monotonic()
+        self._said = self._began
 
     def __enter__(self) -> "Count":
         self._bar.start()
@@ -32,8 +33,18 @@ class Count:
     def __exit__(self, *_) -> None:
         self._bar.stop()
 
+    def add(self, number: int) -> None:
+        """Say that `number` more are done."""
+        self.to(self._done + number)
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._began
+
     def to(self, number: int) -> None:
         """Say that `number` are done."""
+        self._done = number
         self._bar.update(self._task, completed=number)
         if not self._console.is_terminal and time.monotonic() - self._said >= LINE_SECONDS:
             self._said = time.monotonic()

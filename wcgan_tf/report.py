@@ -25,7 +25,7 @@ def main() -> None:
 
     columns, dataset, hint = cli.FLAGS.columns, cli.FLAGS.config.dataset, cli.command("prepare")
     model = sampler.load(cli.model_folder(), cli.command("combine", *cli.folders()))
-    model.refuse_other(dataset.name)
+    model.refuse_other(dataset)
     real = [datasets.label_images(dataset, "test", label, hint).images[:columns] for label in model.labels]
     made = [np.concatenate(list(model.draw(label, columns, cli.FLAGS.seed))) for label in model.labels]
     picture = RunPaths(cli.workdir()).grid

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
-from wcgan_tf import cli, datasets, files, manifests
+from wcgan_tf import cli, files, manifests
 from wcgan_tf.errors import UserError
 from wcgan_tf.progress import Count
 
@@ -58,12 +58,13 @@ def main() -> None:
         raise UserError(f"{output} is a folder; name another --output")
     combine = cli.command("combine", *cli.folders())
     if known := manifests.labels_beside(manifests.saved_model(cli.model_folder(), combine)):
-        _labels(*known)  # a mistyped one is said at once
+        manifests.chosen_labels(cli.FLAGS.labels, *known)  # a mistyped one is said at once
     with cli.quiet_imports():
         from wcgan_tf import outputs, sampler
 
     model = sampler.load(cli.model_folder(), combine)
-    chosen = {label: model.names[label] for label in _labels(model.names, list(model.labels))}
+    labels = manifests.chosen_labels(cli.FLAGS.labels, model.names, list(model.labels))
+    chosen = {label: model.names[label] for label in labels}
     number = cli.FLAGS.num
     if kind == "png" and outputs.grid_rows(len(chosen), number) > outputs.MOST_ROWS:
         raise UserError(
@@ -91,19 +92,6 @@ def _output() -> tuple[str, Path]:
     if kind == "gif" and cli.FLAGS.interpolate is None:
         raise UserError("a GIF shows the way from one seed to another; add --interpolate=1")
     return kind, Path(output or f"samples{ENDINGS[kind]}")
-
-
-def _labels(names: list[str], there: list[int]) -> list[int]:
-    """The labels that are asked for; an error where the model has no generator of one."""
-    if not cli.FLAGS.labels.strip():
-        return there
-    chosen = datasets.parse_labels(cli.FLAGS.labels, names)
-    if absent := [label for label in chosen if label not in there]:
-        raise UserError(
-            f"the model has no generator of label {absent[0]} ({names[absent[0]]}); "
-            f"it has {datasets.format_labels(there)}"
-        )
-    return chosen
 
 
 def _batches(model):

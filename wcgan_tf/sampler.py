@@ -53,10 +53,15 @@ class ConditionalModel:
         self.labels: dict[int, str] = {label["label"]: label["name"] for label in manifest["labels"]}
         self.latent_size: int = manifest["latent_size"]
 
-    def refuse_other(self, dataset: str) -> None:
-        """Raise a UserError where the model was trained on another data set than this one."""
-        if (own := self.manifest["dataset"]) != dataset:
-            raise UserError(f"the model was trained on {own}, not on {dataset}; type --config=configs/{own}.py")
+    def refuse_other(self, dataset) -> None:
+        """Raise a UserError where the model was trained on another data set than that of `config.dataset`."""
+        if (own := self.manifest["dataset"]) != dataset.name:
+            raise UserError(f"the model was trained on {own}, not on {dataset.name}; type --config=configs/{own}.py")
+        if (side := self.manifest["resolution"]) != dataset.resolution:
+            raise UserError(
+                f"the model makes images of {side}x{side} pixels; type --config.dataset.resolution={side}, "
+                f"not {dataset.resolution}"
+            )
 
     def draw(self, label: int, number: int, seed: int, truncation: float | None = None) -> Iterator[np.ndarray]:
         """Images of one label in batches, uint8 [up to BATCH_SIZE, H, W, C]; image i depends on (label, seed, i) alone.
@@ -81,9 +86,10 @@ class ConditionalModel:
         latents = export.latents_of(first, end - first, tf.constant(seed, tf.int64), self.latent_size)
         return latents if truncation is None else truncated(latents, truncation)
 
-    def images(self, label: int, latents) -> np.ndarray:
-        """The label's images, uint8 [n, H, W, C], of latents float32 [n, latent_size]."""
-        return self._serve(labels=tf.fill([len(latents)], label), latents=latents)["images"].numpy()
+    def images(self, labels, latents) -> np.ndarray:
+        """Images uint8 [n, H, W, C] of latents float32 [n, latent_size] and labels [n], or of one label."""
+        labels = tf.broadcast_to(tf.cast(labels, tf.int32), [len(latents)])
+        return self._serve(labels=labels, latents=latents)["images"].numpy()
 
 
 def truncated(latents, bound: float):

@@ -4,11 +4,21 @@
 packages above them are stood in for by empty modules that only know their folders.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import sys
 import types
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"  # its INCEPTION_TFHUB
+SPLITS = 10
+BLOCK = 1024  # most samples of a block of the kernel distance
+FEWEST_IN_A_BLOCK = 10
 
 
 @functools.cache
@@ -30,3 +40,51 @@ def evaluation() -> types.ModuleType:
         module.__path__ = paths
         sys.modules[name] = module
     return importlib.import_module("tensorflow_gan.python.eval")
+
+
+def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
+    """`classifier_score_from_logits` of as many splits of the samples: its mean, and its deviation between them.
+
+    exp of the mean KL divergence of p(label | image) from p(label): 1 to the number of labels, high is good (Salimans
+    et al. 2016, arXiv 1606.03498).
+
+    Args:
+        logits: [n, k] in random order, n at least `splits`.
+    """
+    score = evaluation().classifier_score_from_logits
+    values = [float(score(tf.constant(part, tf.float64))) for part in np.array_split(logits, splits)]
+    return float(np.mean(values)), float(np.std(values))
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """`frechet_classifier_distance_from_activations` in float64; see metrics.frechet_distance."""
+    distance = evaluation().frechet_classifier_distance_from_activations
+    return float(distance(tf.constant(a, tf.float64), tf.constant(b, tf.float64)))
+
+
+def kernel_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """`kernel_classifier_distance_and_std_from_activations` in float64: the mean of blocks, and its standard error.
+
+    See metrics.kernel_distance, which takes all pairs.  Of a single block there is no standard error: NaN.
+
+    Args:
+        a, b: activations [n_a, d] and [n_b, d] in random order, two samples each at least.
+    """
+    distance = evaluation().kernel_classifier_distance_and_std_from_activations
+    blocks = max(min(len(a), len(b)) // FEWEST_IN_A_BLOCK, 1)
+    block = max(BLOCK, -(-max(len(a), len(b)) // blocks))  # of very unequal numbers the fewer would make empty ones
+    with _silent():
+        value, error = distance(tf.constant(a, tf.float64), tf.constant(b, tf.float64), max_block_size=block)
+    return float(value), float(error)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without TensorFlow's warnings: TF-GAN calls what has been deprecated since."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

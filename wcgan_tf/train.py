@@ -105,7 +105,7 @@ class _Trainer:
             if datasets.prepared(config.dataset, "train", label):  # else there may be no such label
                 fails_before_it_began(paths, label, error)
             raise
-        with at_work(config, data, paths, stop, out) as work:
+        with at_work(config, data, paths, stop, out, hint) as work:
             if work is None:
                 return errors.DONE
             if self._trainer is None:

@@ -92,6 +92,7 @@ def _set_weights(objective: Objective, variables: list, label: int, config) -> N
 
 def _fit(gan: LabelGAN, work: Work, device: str, progress: monitor.Progress) -> str:
     checkpoints = checkpoint.Checkpoints(gan, work.paths, work.config.train.checkpoint_seconds)
+    best = _best(gan, work)
     resumed = checkpoints.restore(work.say)
     recorder = monitor.Recorder(gan, work, device, devices.cpu_threads())
     budget = monitor.Budget(gan, work.stop)
@@ -102,15 +103,28 @@ def _fit(gan: LabelGAN, work: Work, device: str, progress: monitor.Progress) -> 
         going_on = f", goes on from step {int(gan.step)}" if resumed else ""
         work.say(f"{len(work.data.images)} images, {recorder.place}, {monitor.now()}{going_on}")
         with progress.shown():
-            gan.fit(_steps_left(gan), callbacks=[budget, recorder, progress, checkpoints], verbose=0, shuffle=False)
+            callbacks = [budget, *best, recorder, progress, checkpoints]
+            gan.fit(_steps_left(gan), callbacks=callbacks, verbose=0, shuffle=False)
     if budget.state != "diverged":
         checkpoints.save()
+        for scorer in best:
+            scorer.score()
+            scorer.restore()
         export.export_generator(gan.average, work.config.model.latent_size, work.paths.generator)
     work.heartbeat.end(budget.state)
     and_now = ", the same command goes on" if budget.state == "stopped" else ""
     spent = f"{int(gan.step)} steps and {float(gan.seconds):.0f} s"
     work.say(f"{budget.state} after {spent}{and_now}; see {work.paths.folder}")
     return budget.state
+
+
+def _best(gan: LabelGAN, work: Work) -> list:
+    """What scores the label's generator while it trains, where that is asked for."""
+    if not work.config.train.eval_seconds:
+        return []
+    from wcgan_tf.best import Best
+
+    return [Best(gan, work)]
 
 
 def _steps_left(gan: LabelGAN) -> tf.data.Dataset:

@@ -19,7 +19,11 @@ from wcgan_tf.signals import StopRequests
 
 @dataclass(frozen=True)
 class Work:
-    """One label, all that is needed to train it, and the ways to tell how it goes."""
+    """One label, all that is needed to train it, and the ways to tell how it goes.
+
+    Attributes:
+        prepare: the command that prepares the images.
+    """
 
     config: ml_collections.ConfigDict
     data: LabelImages
@@ -27,6 +31,7 @@ class Work:
     stop: StopRequests
     heartbeat: Heartbeat
     out: lines.Lines
+    prepare: str
 
     @property
     def title(self) -> str:
@@ -44,7 +49,12 @@ def title(data: LabelImages) -> str:
 
 @contextlib.contextmanager
 def at_work(
-    config: ml_collections.ConfigDict, data: LabelImages, paths: LabelPaths, stop: StopRequests, out: lines.Lines
+    config: ml_collections.ConfigDict,
+    data: LabelImages,
+    paths: LabelPaths,
+    stop: StopRequests,
+    out: lines.Lines,
+    prepare: str,
 ) -> Iterator[Work | None]:
     """Hold a label's folder for this process; None where nothing is left to do.
 
@@ -62,7 +72,7 @@ def at_work(
             yield None
             return
         heartbeat = Heartbeat(paths.status, data.label, data.name)
-        work = Work(config, data, paths, stop, heartbeat, out)
+        work = Work(config, data, paths, stop, heartbeat, out, prepare)
 
         def farewell():
             heartbeat.end("stopped")
