@@ -6,18 +6,13 @@ RUN := $(BIN)/python -m wcgan_tf
 .PHONY: help demo test lint clean
 
 help:
-	@echo "make demo   train, combine, score and draw the built-in digits (a few minutes on 2 cores)"
+	@echo "make demo   the whole chain on the built-in digits, to a page (a few minutes on 2 cores)"
 	@echo "make test   ruff, the type check and pytest"
 	@echo "make lint   ruff and the type check"
 	@echo "make clean  delete .venv and what the demo wrote (data/digits-8, runs/digits, saved_models/digits)"
 
 demo: .venv/installed
-	$(RUN).prepare
-	$(RUN).launch
-	$(RUN).combine --overwrite
-	$(RUN).evaluate
-	$(RUN).report
-	@echo "the model: saved_models/digits    TensorBoard: $(BIN)/tensorboard --logdir runs/digits"
+	$(RUN).pipeline
 
 test: lint
 	$(BIN)/python -m pytest

@@ -11,8 +11,8 @@ import sys
 import time
 
 import numpy as np
+from absl import flags
 
-ROUNDS = 5
 STEPS = 20
 ROWS = {
     "as configured": {},
@@ -25,6 +25,13 @@ ROWS = {
     "XLA": {"train.jit_compile": "on"},
     "resnet": {"model.architecture": "resnet"},
 }
+
+
+def define_flags() -> None:
+    from wcgan_tf import cli
+
+    cli.define_common_flags()
+    flags.DEFINE_integer("rounds", 5, "How often every row is run.", lower_bound=1)
 
 
 def main() -> None:
@@ -49,7 +56,7 @@ def main() -> None:
         gan = training.build(config, datasets.LabelImages(noise, 0, "noise", ""), strategy)
         gan.make_train_function()
         runs[name] = (gan, iter(tf.data.Dataset.range(10**9)), [])
-    for _ in range(ROUNDS + 1):  # the first traces and compiles
+    for _ in range(flags.FLAGS.rounds + 1):  # the first traces and compiles
         for gan, steps, seconds in runs.values():
             began = time.perf_counter()
             gan.train_function(steps)
@@ -70,6 +77,5 @@ if __name__ == "__main__":
     if not any(argument.split("=")[0] == "--config" for argument in sys.argv):
         sys.argv.insert(1, "--config=configs/cifar10.py")
     from wcgan_tf import cli
-    from wcgan_tf.train import define_flags
 
     cli.run(main, define_flags)

@@ -1,10 +1,11 @@
 """What a label process asks of the file system, by the number of labels that there are: it should not grow with them.
 
     python benchmarks/system_calls.py            # digits' sizes; needs strace
+    python benchmarks/system_calls.py 10 100
 
-For 10, 100 and 1,000 labels: a data set of so many labels, and a run in which all labels but one have a folder
-already.  Then one label is trained for 20 steps under strace, and the calls that name, read or write a file are
-counted: all of them, and those whose path lies in the data set or in the run.
+For 10, 100 and 1,000 labels, or those numbers of them: a data set of so many labels, and a run in which all labels but
+one have a folder already.  Then one label is trained for 20 steps under strace, and the calls that name, read or write
+a file are counted: all of them, and those whose path lies in the data set or in the run.
 """
 
 import collections
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from label_process import prepared
 
-COUNTS = (10, 100, 1000)
+COUNTS = [10, 100, 1000]
 LABEL = 3
 CALLS = "%file,read,pread64,readv,write,pwrite64,writev,getdents64,fsync,fdatasync,flock"
 SETTINGS = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
@@ -54,11 +55,12 @@ def count(folder: Path, labels: int) -> dict[str, int]:
 def main() -> None:
     if not shutil.which("strace"):
         sys.exit("error: there is no strace; type: apt-get install strace")
+    counts = [int(argument) for argument in sys.argv[1:]] or COUNTS
     columns = []
-    for labels in COUNTS:
+    for labels in counts:
         with tempfile.TemporaryDirectory() as folder:
             columns.append(count(Path(folder), labels))
-    print(f"{'labels':28}" + "".join(f"{labels:>10}" for labels in COUNTS))
+    print(f"{'labels':28}" + "".join(f"{labels:>10}" for labels in counts))
     for kind in dict.fromkeys(kind for column in columns for kind in column):
         print(f"{kind:28}" + "".join(f"{column[kind]:>10}" for column in columns))
 

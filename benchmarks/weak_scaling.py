@@ -129,14 +129,13 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", type=Path, help="work directories")
     parser.add_argument("--measure", type=Path, metavar="FOLDER", help="make runs below this folder, and read them")
     parser.add_argument("--slurm", action="store_true", help="measure under Slurm, too")
+    parser.add_argument("--config", default=DEFAULT_CONFIG, help="the settings; single ones as --config.x.y=...")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--plot", type=Path, metavar="PNG")
     flags, settings = parser.parse_known_args()
     if flags.measure:
-        if not any(setting.split("=")[0] == "--config" for setting in settings):
-            settings = [f"--config={DEFAULT_CONFIG}", *settings]
         ways = {"copies": copies, "launch": launch} | ({"slurm": slurm} if flags.slurm else {})
-        settings = [f"--config.train.max_seconds={SECONDS}", *settings]
+        settings = [f"--config={flags.config}", f"--config.train.max_seconds={SECONDS}", *settings]
         tables = measure(flags.measure, ways, flags.rounds, settings)
     elif flags.runs:
         tables = {"runs": table(flags.runs)}

@@ -1,10 +1,6 @@
 """CIFAR-100, 32x32 photographs of a hundred kinds, through TensorFlow Datasets.
 
-    python -m wcgan_tf.prepare --config configs/cifar100.py
-    python -m wcgan_tf.launch --config configs/cifar100.py
-    python -m wcgan_tf.combine --config configs/cifar100.py
-    python -m wcgan_tf.evaluate --config configs/cifar100.py
-    python -m wcgan_tf.report --config configs/cifar100.py
+    python -m wcgan_tf.pipeline --config configs/cifar100.py
 
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar100/>.
 """

@@ -1,10 +1,6 @@
 """The baseline: CIFAR-10 by DC-GAN, as Radford et al. 2016 (arXiv 1511.06434) train it, at the same cost.
 
-    python -m wcgan_tf.prepare --config configs/cifar10_dcgan.py
-    python -m wcgan_tf.launch --config configs/cifar10_dcgan.py
-    python -m wcgan_tf.combine --config configs/cifar10_dcgan.py
-    python -m wcgan_tf.evaluate --config configs/cifar10_dcgan.py
-    python -m wcgan_tf.report --config configs/cifar10_dcgan.py
+    python -m wcgan_tf.pipeline --config configs/cifar10_dcgan.py
 
 Images, widths, latents and budget are those of configs/cifar10.py; objective, optimizer, batch, initial weights and the
 discriminator's BatchNorm are the paper's, and there is no average, no penalty and no decay.

@@ -1,10 +1,6 @@
 """MNIST, 28x28 handwritten digits in grey, through TensorFlow Datasets.
 
-    python -m wcgan_tf.prepare --config configs/mnist.py
-    python -m wcgan_tf.launch --config configs/mnist.py
-    python -m wcgan_tf.combine --config configs/mnist.py
-    python -m wcgan_tf.evaluate --config configs/mnist.py
-    python -m wcgan_tf.report --config configs/mnist.py
+    python -m wcgan_tf.pipeline --config configs/mnist.py
 
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has mnist/>.
 """

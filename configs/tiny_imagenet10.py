@@ -1,9 +1,6 @@
 """A folder of photographs as data set: ten kinds of Tiny ImageNet, 64x64, as an example for your own.
 
-    python -m wcgan_tf.prepare --config configs/tiny_imagenet10.py --config.dataset.root=/where/the/photos/are
-    python -m wcgan_tf.launch --config configs/tiny_imagenet10.py
-    python -m wcgan_tf.combine --config configs/tiny_imagenet10.py
-    python -m wcgan_tf.report --config configs/tiny_imagenet10.py
+    python -m wcgan_tf.pipeline --config configs/tiny_imagenet10.py --config.dataset.root=/where/the/photos/are
 
 15 minutes per label on one core, about 150 images/s; after 4 minutes it shows colours and layout, no more.
 

@@ -55,6 +55,17 @@ def train_label(config, data, paths, stop=None) -> str:
         out.finish()
 
 
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0", "--config.train.max_steps=20"]
+
+
+@pytest.fixture(scope="session")
+def whole_chain(tmp_path_factory):
+    """A folder where `pipeline` has run on all digits, and what it said; for tests of xdist's group `whole`."""
+    folder = tmp_path_factory.mktemp("whole")
+    said = run("pipeline", *SMALL, folder=folder).stdout
+    return folder, said
+
+
 def run(program: str, *arguments: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess:
     """Run `python -m wcgan_tf.<program>` in a folder, as a user would."""
     command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]

@@ -1,9 +1,12 @@
 """The benchmarks still run; what they measure is nobody's business here."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).parent.parent
 
@@ -19,6 +22,46 @@ def test_the_benchmark_of_a_label_process_fills_its_table():
     )
     assert done.returncode == 0, done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == 9 * ["s"] + ["GiB"]
+
+
+def table(*command: str) -> list[str]:
+    """The lines that a benchmark prints."""
+    done = subprocess.run([sys.executable, *command], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_benchmark_of_a_step_has_a_line_for_each_setting():
+    lines = table("benchmarks/steps.py", "--config=configs/digits.py", "--config.model.width=4", "--rounds=1")
+    assert len(lines) == 9
+    assert all(float(line.split()[0]) > 0 for line in lines)
+    assert lines[0].split()[2] == "1.00"
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace; type: apt-get install strace")
+def test_no_system_call_of_a_label_process_is_about_another_label():
+    head, *lines = table("benchmarks/system_calls.py", "10", "40")
+    assert head.split() == ["labels", "10", "40"]
+    rows = {line[:28].strip(): [int(word) for word in line[28:].split()] for line in lines}
+    assert rows["of other labels"] == [0, 0]
+    few, many = rows["bytes read"]
+    assert abs(many - few) < 100 < few
+
+
+def test_all_forms_of_a_mixed_batch_draw_the_same():
+    lines = table("benchmarks/combined_forms.py", "--labels=3", "--batch=8", "--rounds=1")
+    differences = [float(line.split(" by ")[1].split()[0]) for line in lines if "differs from the first form" in line]
+    assert len(differences) >= 5
+    assert max(differences) < 1e-4
+
+
+def test_the_benchmark_of_the_combined_model_fills_its_table():
+    lines = table("benchmarks/combined_model.py", "--labels=10")
+    assert lines[0] == "| labels | 10 |"
+    rows = {line.split("|")[1].strip(): float(line.split("|")[2]) for line in lines[2:]}
+    assert rows["MiB of the model"] > 1
+    assert all(value > 0 for name, value in rows.items() if "TensorFlow" not in name)
+    assert len(rows) > 9  # of so few labels, what is above TensorFlow's own may be nothing
 
 
 def test_weak_scaling_reads_the_runs_of_any_number_of_tasks(tmp_path):

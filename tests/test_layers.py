@@ -11,7 +11,7 @@ import pytest
 import wcgan_tf
 
 PACKAGE = Path(wcgan_tf.__file__).parent
-PROGRAMS = ["prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report"]
+PROGRAMS = ["prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report", "pipeline", "serve_demo"]
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

@@ -169,6 +169,20 @@ def test_copies_are_nearer_to_the_training_images_than_others():
     assert metrics.nearest_distance(train[:100] + 0.01, train) < 0.1 * metrics.nearest_distance(others, train)
 
 
+def test_variety_is_how_far_samples_lie_from_each_other():
+    real, others = RANDOM.normal(size=(2, 400, 8))
+    assert metrics.variety(others, real) == pytest.approx(1.0, abs=0.05)
+    assert metrics.variety(3.0 * others, real) == pytest.approx(3.0, abs=0.15)
+    assert metrics.variety(np.repeat(others[:4], 25, axis=0), real) == pytest.approx(0.0, abs=1e-6)
+    assert metrics.variety(others, np.zeros([20, 8])) == 1.0
+
+
+def test_variety_compares_as_many_with_as_many():
+    few, many = RANDOM.normal(size=(50, 8)), RANDOM.normal(size=(4000, 8))
+    assert metrics.variety(few, many) == pytest.approx(1.0, abs=0.1)
+    assert metrics.variety(many, few) == pytest.approx(1.0, abs=0.1)
+
+
 def test_recognised_counts_the_images_that_keep_their_label():
     logits = np.eye(3, dtype=np.float32)[[0, 1, 2, 2]]
     assert metrics.recognised(logits, np.array([0, 1, 2, 0])) == 0.75

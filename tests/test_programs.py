@@ -91,7 +91,9 @@ def test_the_chain_from_labels_to_a_picture(chain):
     ):
         assert words in table
 
-    assert "look at runs/digits/grid.png" in run("report", "--columns=4", folder=chain).stdout
+    assert (
+        "look at runs/digits/report.html and runs/digits/grid.png" in run("report", "--columns=4", folder=chain).stdout
+    )
     picture = image.imread(chain / "runs/digits/grid.png")
     assert picture.shape[1] > 300
     assert picture.std() > 0.1
@@ -168,7 +170,7 @@ def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(s
             ["--config.dataset.resolution=16"],
             "the model makes images of 8x8 pixels; type --config.dataset.resolution=8",
         ),
-        (["--model=nothing"], "there is no model in nothing; type another --model"),
+        (["--model=nothing"], "type another --model, or run: python -m wcgan_tf.combine --model=nothing"),
     ],
 )
 def test_what_cannot_be_scored_is_one_line(scored, arguments, words):

@@ -112,6 +112,29 @@ def test_a_task_takes_every_so_manieth_label(tmp_path):
     assert sorted((int(label), int(task)) for task, label in done) == [(label, label % 4) for label in range(10)]
 
 
+def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(tmp_path):
+    benchmark = [
+        sys.executable,
+        SCRIPTS.parent / "benchmarks/weak_scaling.py",
+        "--config",
+        SCRIPTS.parent / "configs/digits.py",
+    ]
+    arguments = [
+        "--measure",
+        "scaling",
+        "--slurm",
+        "--rounds=1",
+        "--config.model.width=4",
+        "--config.train.max_seconds=5",
+    ]
+    lines = call(*benchmark, *arguments, folder=tmp_path).splitlines()
+    assert [line for line in lines if line.endswith(", 1 rounds")] == [
+        f"{way}, 1 rounds" for way in ("copies", "launch", "slurm")
+    ]
+    tasks = [int(line.split()[0]) for line in lines if line.split()[:1] != [] and line.split()[0].isdigit()]
+    assert tasks == 3 * [1, len(os.sched_getaffinity(0))]
+
+
 def test_an_element_takes_every_so_manieth_label(tmp_path):
     job = submit(tmp_path, "--array=0-3", str(SCRIPTS / "train_array.sbatch"), *SHORT, "--labels=1-6")
     wait_for(job)

@@ -17,6 +17,7 @@ from wcgan_tf import (
     classifiers,
     datasets,
     domain,
+    events,
     export,
     features,
     files,
@@ -28,10 +29,12 @@ from wcgan_tf import (
 from wcgan_tf.errors import UserError
 from wcgan_tf.gan import LabelGAN
 from wcgan_tf.images import to_uint8
+from wcgan_tf.monitor import TAGS
 from wcgan_tf.objectives import OBJECTIVES
 from wcgan_tf.paths import DatasetPaths, LabelPaths
 from wcgan_tf.signals import StopRequests
 
+SPEED = TAGS["images_per_second"]  # not in the first row: it needs two
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
 
 
@@ -74,14 +77,9 @@ def test_what_a_label_leaves_behind(config, tmp_path):
     names = {"wasserstein_estimate", "critic_loss", "gradient_penalty", "gradient_norm", "generator_loss"}
     assert names <= row.keys()
     assert row["step"] == 6
-    events = [value for file in paths.tensorboard.iterdir() for value in scalars_and_images(str(file))]
-    assert names | {"generated"} <= set(events)
+    logged = [value.tag for event in events.read(paths.tensorboard("3")) for value in event.summary.value]
+    assert {TAGS[name] for name in names} | {"generated", "_hparams_/session_start_info"} == set(logged) - {SPEED}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
-
-
-def scalars_and_images(file: str):
-    for event in tf.compat.v1.train.summary_iterator(file):
-        yield from (value.tag for value in event.summary.value)
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda path: path.stem)
@@ -108,6 +106,25 @@ def test_going_on_is_the_same_as_never_having_stopped(config, tmp_path):
     assert_same_state(halves, whole)
     steps = [json.loads(row)["step"] for row in halves.metrics.read_text().splitlines()]
     assert steps == sorted(set(steps))
+    assert curve_of(halves) == steps
+
+
+def curve_of(paths: LabelPaths) -> list[int]:
+    """The steps of a curve that TensorBoard shows."""
+    written = events.read(paths.tensorboard("3"))
+    return [event.step for event in written for value in event.summary.value if value.tag == TAGS["generator_loss"]]
+
+
+def test_steps_that_are_taken_again_are_in_the_curve_once(config, tmp_path):
+    config.train.max_steps = 4
+    paths = train(config, tmp_path / "run")
+    with tf.summary.create_file_writer(str(paths.tensorboard("3"))).as_default(100):  # as a run that was killed
+        tf.summary.scalar(TAGS["generator_loss"], 1.0)
+    assert 100 in curve_of(paths)
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    assert curve_of(paths) == sorted(set(curve_of(paths)))
+    assert max(curve_of(paths)) == 8
 
 
 class StopAfter(StopRequests):

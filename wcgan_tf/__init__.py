@@ -3,7 +3,7 @@
 The way the data flows; programs meet only in files:
 
     prepare -> train (one process per label) -> combine -> evaluate -> report
-               `launch` starts them
+               `launch` starts them                          `pipeline` runs all of it
 
 The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
 
@@ -17,9 +17,12 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     domain                           a classifier of a data set's own labels
     manifests                        what is known of a combined model
     heartbeat  ranks                 how a label is; which labels a rank takes
+    verdicts                         what is to be said of a label's scores
     claims  tables  workers          whose a label's folder is; how all labels are; processes that train them
     work                             a label that this process is at work on
+    overview  uptodate               all that is known of a run; whether anything is left to do
     sorting                          a source's images, sorted by label
+    events                           TensorBoard's files, read and cut
     gan                              the keras.Model with `train_step`
     checkpoint  monitor  export      go on where a run stopped; watch it; write its generator
     best                             score it while it trains, and keep the best
@@ -29,8 +32,11 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     features  accuracy               what one makes of images, real ones once; a score that is a training
     scoring  pictures                the table of scores; images with names beside them
     evaluation                       all that is found out about a combined model
-    outputs                          images as files
-    prepare train launch status combine sample evaluate report       the programs: they parse, and hand on
+    outputs  charts                  images as files; curves
+    likeness                         which training images generated ones are most like
+    gallery                          the pictures of a report
+    page  boards  playground         a run as one HTML file; as a run of TensorBoard; a model on a page to play with
+    prepare train launch status combine sample evaluate report pipeline serve_demo   the programs: they parse, hand on
 
 Importing any of them does nothing.
 """

@@ -63,20 +63,43 @@ def load(name: str, dataset, hint: str, say: Callable[[str], None]) -> Classifie
     return _saved_model(name, Path(name))
 
 
+def kept_domain(dataset, hint: str) -> Classifier | None:
+    """The kept network of these training images; None where there is none, or a damaged one.
+
+    Raises:
+        UserError: where the images are not there.
+    """
+    labels, digest = _domain_of(dataset, hint)
+    network = _kept(dataset, labels, digest, hint)
+    return network and _looking(network, digest)
+
+
 def _domain(dataset, hint: str, say: Callable[[str], None]) -> Classifier:
     """The kept network of these training images, or a new one."""
-    labels = range(len(datasets.label_names(dataset, hint)))
-    digests = [datasets.digest(dataset, "train", label, hint) for label in labels]
-    digest = files.digest_json([domain.RECIPE, dataset.flip, *digests])
+    labels, digest = _domain_of(dataset, hint)
     paths = DatasetPaths.of(dataset)
-    weights = paths.classifier(digest)
-    shape = datasets.label_images(dataset, "train", 0, hint).images.shape[1:]
-    network = domain.kept(weights, shape, len(labels))
+    network = _kept(dataset, labels, digest, hint)
     if network is None:
         waiting = "another process trains the domain classifier; waiting for it"
-        with files.only_one(weights.parent, waiting=lambda: say(waiting)):
-            network = domain.kept(weights, shape, len(labels)) or _train_domain(dataset, labels, hint, say, digest)
+        with files.only_one(paths.classifier(digest).parent, waiting=lambda: say(waiting)):
+            network = _kept(dataset, labels, digest, hint) or _train_domain(dataset, labels, hint, say, digest)
     _point(paths.domain, {"digest": digest, "labels": len(labels)})
+    return _looking(network, digest)
+
+
+def _domain_of(dataset, hint: str) -> tuple[range, str]:
+    """The labels of a data set, and the digest of a network that was trained on them."""
+    labels = range(len(datasets.label_names(dataset, hint)))
+    digests = [datasets.digest(dataset, "train", label, hint) for label in labels]
+    return labels, files.digest_json([domain.RECIPE, dataset.flip, *digests])
+
+
+def _kept(dataset, labels: range, digest: str, hint: str) -> keras.Model | None:
+    shape = datasets.label_images(dataset, "train", 0, hint).images.shape[1:]
+    return domain.kept(DatasetPaths.of(dataset).classifier(digest), shape, len(labels))
+
+
+def _looking(network: keras.Model, digest: str) -> Classifier:
     look = lambda images: network.predict_on_batch(images)  # noqa: E731
     return Classifier("domain", digest, "none", own_labels=True, batch_size=500, look=look)
 

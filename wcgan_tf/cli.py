@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,11 +64,21 @@ def run_name() -> str:
     return config_module.run_name(config_flags.get_config_filename(FLAGS["config"]))
 
 
-def config_arguments() -> list[str]:
-    """The `--config` arguments of this command, to start or to show another with the same settings."""
+def config_arguments(overrides: dict[str, object] | None = None) -> list[str]:
+    """The `--config` arguments of this command, to start or to show another with the same settings.
+
+    Args:
+        overrides: those of single settings, dotted name -> value; this command's own where not given.
+    """
     flag = FLAGS["config"]
     chosen = [f"--config={config_flags.get_config_filename(flag)}"] if flag.using_default_value is False else []
-    return chosen + [f"--config.{name}={value}" for name, value in config_flags.get_override_values(flag).items()]
+    overrides = config_flags.get_override_values(flag) if overrides is None else overrides
+    return chosen + [f"--config.{name}={value}" for name, value in overrides.items()]
+
+
+def config_file_settings() -> dict[str, dict]:
+    """What the config file says, whatever this command overrides."""
+    return runpy.run_path(config_flags.get_config_filename(FLAGS["config"]))["get_config"]().to_dict()
 
 
 def folders() -> list[str]:
@@ -75,9 +86,9 @@ def folders() -> list[str]:
     return [f"--{name}={FLAGS[name].value}" for name in ("workdir", "model") if name in FLAGS and FLAGS[name].value]
 
 
-def command(program: str, *arguments: str) -> str:
-    """The command line of another program with the same settings, to be shown to the user."""
-    return shlex.join(["python", "-m", f"wcgan_tf.{program}", *config_arguments(), *arguments])
+def command(program: str, *arguments: str, overrides: dict[str, object] | None = None) -> str:
+    """The command line of another program with the same settings, or such `overrides`, to be shown to the user."""
+    return shlex.join(["python", "-m", f"wcgan_tf.{program}", *config_arguments(overrides), *arguments])
 
 
 def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> None:
@@ -106,6 +117,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
 
     def guarded(_):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was begun is cleared away
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # letters that matplotlib has not are boxes
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         try:

@@ -86,6 +86,7 @@ def default_config() -> ml_collections.ConfigDict:
             "evaluate": {
                 "classifier": "domain",  # or "inception", or the path of a SavedModel that makes logits and pool_3
                 "num_per_label": 25,
+                "accuracy": True,  # also the classification accuracy score, for which a classifier is trained
                 "split": "test",  # of the real images that the others are held against
                 "seed": 0,
             },

@@ -62,6 +62,15 @@ def digest(dataset, split: str, label: int, hint: str) -> str:
     return label_images(dataset, split, label, hint).digest
 
 
+def digests(dataset, labels: list[int], hint: str) -> str:
+    """One digest of all real images of these labels, those of both splits.
+
+    Raises:
+        UserError: as `label_images`.
+    """
+    return files.digest_json([digest(dataset, split, label, hint) for split in sources.SPLITS for label in labels])
+
+
 def prepared(dataset, split: str, label: int) -> bool:
     """Whether `prepare` has sorted this label's images, and says so."""
     return DatasetPaths.of(dataset).record(split, label).exists()

@@ -4,7 +4,6 @@ It sees what a data set is about where Inception sees what ImageNet is about, an
 Its scores compare models of this data set with each other; they are no IS and no FID.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
+from wcgan_tf.progress import Count
 
 FEATURES = 64
 BATCH_SIZE = 128
@@ -92,7 +92,9 @@ def train(made: keras.Model, batches: Iterator[tuple[np.ndarray, np.ndarray]], s
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
-    classifier.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=int(sys.stdout.isatty()))
+    with Count("training a classifier, batches", steps) as count:
+        counted = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: count.add(1))
+        classifier.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[counted])
 
 
 def _moved(images, flip: bool):

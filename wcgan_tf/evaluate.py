@@ -32,7 +32,11 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("num_per_label", None, "Images of each label; evaluate.num_per_label where not given.", 10)
     flags.DEFINE_string("labels", "", "Only these labels, such as 0-9,12,cat; all that the model has where not given.")
-    flags.DEFINE_bool("accuracy", True, "Also the classification accuracy score, for which it trains a classifier.")
+    flags.DEFINE_bool(
+        "accuracy",
+        None,
+        "Also the classification accuracy score, for which it trains a classifier; evaluate.accuracy where not given.",
+    )
     flags.DEFINE_string("output", None, "The file to write; <workdir>/scores.json where not given.")
 
 
@@ -61,11 +65,11 @@ def main() -> None:
         config.evaluate.seed,
         prepare,
         print,
-        cli.FLAGS.accuracy,
+        config.evaluate.accuracy if cli.FLAGS.accuracy is None else cli.FLAGS.accuracy,
     ).run()
     _show(result)  # first, so that it is seen whatever becomes of the files
-    files.write_json(output, result)
     evaluation.write_tensorboard(result, RunPaths(cli.workdir()).tensorboard)
+    files.write_json(output, result)
     print(f"written to {output}")
 
 

@@ -1,5 +1,6 @@
 """Everything that `evaluate` finds out about a combined model, with all that is needed to compare it."""
 
+import collections
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from wcgan_tf.sampler import ConditionalModel
 from wcgan_tf.seen import Seen
 
 SPLITS = ("train", "test")
+MOST_OTHERS = 20  # labels that one label's images may be written down to be taken for
 
 
 class Clock:
@@ -86,6 +88,7 @@ class Evaluation:
                     "name": self.model.labels[label],
                     "scores": alone[label]["generated"],
                     "real": alone[label]["real"],
+                    **self._taken_for(samples["generated"], label),
                     "weights_digest": records[label]["weights_digest"],
                     "step": records[label]["step"],
                 }
@@ -106,6 +109,7 @@ class Evaluation:
                 "resize": self.classifier.resize,
                 **self._own_accuracy(),
             },
+            "real_images": datasets.digests(self.dataset, self.labels, self.hint),
             "model": files.digest_json([records[label]["weights_digest"] for label in self.labels]),
             "cost": _cost([records[label] for label in self.labels]),
             "seconds": {part: round(seconds, 2) for part, seconds in self.clock.seconds.items()},
@@ -174,6 +178,13 @@ class Evaluation:
         places = np.searchsorted(self.labels, test.labels)
         return own, recognised(test.logits[:, self.labels], places)
 
+    def _taken_for(self, generated: Seen, label: int) -> dict[str, dict[str, float]]:
+        """What the classifier takes a label's images for: label -> share of them, the most frequent first."""
+        if not self.classifier.own_labels:
+            return {}
+        taken = collections.Counter(generated.of(label).logits.argmax(axis=1).tolist())
+        return {"taken_for": {str(other): number / taken.total() for other, number in taken.most_common(MOST_OTHERS)}}
+
     def _own_accuracy(self) -> dict[str, float]:
         if not self.classifier.own_labels:
             return {}
@@ -184,13 +195,14 @@ class Evaluation:
 def write_tensorboard(result: dict, folder: Path) -> None:
     """The scores as scalars, at the step that the labels have on average; a second time in place of the first."""
     suffix = f".{result['model']}-{result['classifier']['digest']}"
-    for before in folder.glob(f"events.*{suffix}"):
-        before.unlink()
+    before = list(folder.glob(f"events.*{suffix}"))
     step = int(np.mean([own["step"] for own in result["by_label"].values()]))
     with tf.summary.create_file_writer(str(folder), filename_suffix=suffix).as_default(step):
         for kind, title in (("scores", "all labels"), ("means", "mean of each label alone")):
             for name, value in result[kind]["generated"].items():
                 tf.summary.scalar(f"{title}/{name}", value)
+    for path in before:
+        path.unlink()
 
 
 def _means(scores: list[dict[str, float]]) -> dict[str, float]:

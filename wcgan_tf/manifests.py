@@ -25,6 +25,11 @@ def saved_model(folder: Path, hint: str) -> Path:
     raise UserError(f"there is no model in {folder}{others}; type another --model, or run: {hint}")
 
 
+def same_weights(record: dict, status: dict) -> bool:
+    """Whether what a model's manifest records of a label is what its run's status.json says: nothing came after."""
+    return all(record.get(key) == status.get(key) for key in ("step", "seconds", "best_step"))
+
+
 def labels_beside(saved_model: Path) -> tuple[list[str], list[int]] | None:
     """The names of all labels and those that the model has, as manifest.json beside it says, if it is there.
 

@@ -123,6 +123,21 @@ def nearest_distance(samples: np.ndarray, train: np.ndarray) -> float:
     return float(np.mean(pairwise_distances_argmin_min(samples, train)[1]))
 
 
+def variety(samples: np.ndarray, real: np.ndarray) -> float:
+    """The mean distance of samples [n, d] to their nearest other one, as a share of that of as many real ones [m, d].
+
+    0 and up: 0 where all are the same, around 1 for real images.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    number = min(len(samples), len(real))  # the more there are, the nearer they lie
+    own, others = (
+        np.mean(NearestNeighbors(n_neighbors=1, algorithm="brute").fit(some[:number]).kneighbors()[0])
+        for some in (samples, real)
+    )
+    return float(own / others) if others else 1.0  # real ones that are all the same have none to compare with
+
+
 def recognised(logits: np.ndarray, labels: np.ndarray) -> float:
     """The share of images that the classifier gives the label they are meant to have; 0 to 1, high is good."""
     return float(np.mean(logits.argmax(axis=1) == labels))

@@ -6,10 +6,12 @@ import math
 import time
 
 import keras
+import numpy as np
 import rich.progress
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
-from wcgan_tf import draws, files, heartbeat
+from wcgan_tf import claims, draws, events, files, heartbeat
 from wcgan_tf.images import tile, to_uint8
 from wcgan_tf.signals import StopRequests
 from wcgan_tf.work import Work
@@ -17,8 +19,19 @@ from wcgan_tf.work import Work
 SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
 GRID_SHARE = 0.1  # a picture, and a line where there is no terminal, with every tenth of the budget
 FLUSH_SECONDS = 10
-GRID_SIDE = 8
+GRID_PIXELS, GRID_SIDES = 128, (2, 8)  # a picture is about so large, and has so many images on a side
 LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and that should take less than 10 s
+
+TAGS = {  # the name of a value -> its tag in TensorBoard, which groups them by what is before the slash
+    "kcd": "score/kcd",
+    "wasserstein_estimate": "training/wasserstein_estimate",
+    "critic_loss": "training/critic_loss",
+    "discriminator_loss": "training/discriminator_loss",
+    "generator_loss": "training/generator_loss",
+    "gradient_penalty": "penalty/gradient_penalty",
+    "gradient_norm": "penalty/gradient_norm",
+    "images_per_second": "speed/images_per_second",
+}
 
 
 class Budget(keras.callbacks.Callback):
@@ -60,8 +73,10 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self._gan, self._paths, self._heartbeat = gan, work.paths, work.heartbeat
         self.place = f"{heartbeat.host()} {device}"
-        shape, seed = [GRID_SIDE**2, gan.latent_size], [gan.settings.seed, work.data.label]
-        self._latents = draws.normal(shape, seed)
+        self._board = work.board
+        self._side = int(np.clip(GRID_PIXELS // work.data.images.shape[1], *GRID_SIDES))
+        self._latents = draws.normal([self._side**2, gan.latent_size], [gan.settings.seed, work.data.label])
+        self._settings = {"label": work.data.name, **_flat(work.config)}
         self._clock = Clock(gan)
         self._scalars = Marks(gan, SCALAR_SHARE, SCALAR_SECONDS)
         self._grids = Marks(gan, GRID_SHARE)
@@ -76,7 +91,10 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         _keep_rows_until(self._paths.metrics, int(self._gan.step))
-        self._writer = tf.summary.create_file_writer(str(self._paths.tensorboard), flush_millis=1000 * FLUSH_SECONDS)
+        events.keep_until(self._board, int(self._gan.step), self._paths.temporary)
+        self._writer = tf.summary.create_file_writer(str(self._board), flush_millis=1000 * FLUSH_SECONDS)
+        with self._writer.as_default(int(self._gan.step)):
+            hparams.hparams(self._settings)
 
     def on_train_batch_end(self, batch, logs=None):
         self._clock.tick()
@@ -101,12 +119,12 @@ class Recorder(keras.callbacks.Callback):
             file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
             for name, value in scalars.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(TAGS[name], value)
 
     def _write_grid(self):
         pictures = to_uint8(self._gan.average(self._latents, training=False)).numpy()
         with self._writer.as_default(int(self._gan.step)):
-            tf.summary.image("generated", tile(pictures, GRID_SIDE)[None])
+            tf.summary.image("generated", tile(pictures, self._side)[None])
 
 
 class Progress(keras.callbacks.Callback):
@@ -216,6 +234,12 @@ class Marks:
 def now() -> str:
     """The time of day, with its date."""
     return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _flat(config) -> dict[str, str | float]:
+    """The settings that make a model what it is, by their dotted names, as TensorBoard takes them."""
+    settings = claims.model_settings(config.to_dict())
+    return {f"{section}.{key}": value for section, own in settings.items() for key, value in own.items()}
 
 
 def _keep_rows_until(metrics, step: int) -> None:

@@ -1,9 +1,11 @@
 """The name of every file that the programs write and read; nothing else in the package spells one."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 LABEL_DIGITS = 5  # 100,000 labels sort as text
+NAME_LETTERS = 40  # of a label's name in a folder's: 255 bytes are all that there may be
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,15 @@ class LabelPaths:
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
+    def tensorboard(self, name: str) -> Path:
+        """Called as the label is, whatever letters that has, for so TensorBoard calls it: `labels/00003/cat`."""
+        words = re.sub(r"[^\w-]+", "_", name)[:NAME_LETTERS].strip("_")
+        taken = {path.name for path in (self.checkpoints, self.generator, self.best, self.temporary, self.lock)}
+        return self.folder / (f"{words}_" if words in taken else words or "label")
+
     @property
-    def tensorboard(self) -> Path:
-        return self.folder / "tensorboard"
+    def lock(self) -> Path:
+        return self.folder / "lock"
 
     @property
     def generator(self) -> Path:
@@ -125,8 +133,20 @@ class RunPaths:
         return self.folder / "scores"
 
     @property
+    def overview(self) -> Path:
+        return self.folder / "overview"
+
+    @property
     def grid(self) -> Path:
         return self.folder / "grid.png"
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.png"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,100 @@
-"""Draw the picture to look at: one row per label, real images on the left, generated ones on the right.
+"""Make the page to look at: what was run, at what cost, every label's images, scores, curves and verdict.
 
     python -m wcgan_tf.report
-    python -m wcgan_tf.report --config configs/cifar10.py --columns 12
+    python -m wcgan_tf.report --config configs/cifar10.py --workdir runs/cifar10 --model saved_models/cifar10
 
-Writes grid.png into the folder of the run.
+Writes report.html, one file with everything inside, and grid.png, real beside generated images, into the folder of the
+run, and the run `overview` for TensorBoard.  Works while labels train, and before there is a model or a score.
 """
+
+import importlib.metadata
+import time
+from pathlib import Path
 
 import numpy as np
 from absl import flags
 
-from wcgan_tf import cli, files
-from wcgan_tf.paths import RunPaths
+import wcgan_tf
+from wcgan_tf import cli, datasets, files, manifests
+from wcgan_tf.errors import UserError
+from wcgan_tf.paths import ModelPaths, RunPaths
+
+MOST_SHOWN = 24  # labels with pictures: of more only the worst and the best
 
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True, model=True)
-    flags.DEFINE_integer("columns", 10, "Images of each kind in a row.", lower_bound=1, upper_bound=100)
+    flags.DEFINE_integer("columns", 10, "Images of each kind in a row of grid.png.", lower_bound=1, upper_bound=100)
     flags.DEFINE_integer("seed", 0, "Of the generated images.", lower_bound=0)
 
 
 def main() -> None:
+    config, run, hint = cli.FLAGS.config, RunPaths(cli.workdir()), cli.command("prepare")
+    names = datasets.label_names(config.dataset, hint)
+    if not run.labels():
+        raise UserError(f"there is no run in {run.folder}; run: {cli.command('launch', *cli.folders())}")
     with cli.quiet_imports():
-        from wcgan_tf import datasets, pictures, sampler
+        from wcgan_tf import boards, gallery, overview, page
 
-    columns, dataset, hint = cli.FLAGS.columns, cli.FLAGS.config.dataset, cli.command("prepare")
-    model = sampler.load(cli.model_folder(), cli.command("combine", *cli.folders()))
-    model.refuse_other(dataset)
-    real = [datasets.label_images(dataset, "test", label, hint).images[:columns] for label in model.labels]
-    made = [np.concatenate(list(model.draw(label, columns, cli.FLAGS.seed))) for label in model.labels]
-    picture = RunPaths(cli.workdir()).grid
-    with files.publish(picture) as path:
-        pictures.draw(list(model.labels.values()), {"real": real, "generated": made}, columns, path)
-    print(f"look at {picture}")
+    saved_model = _saved_model()
+    known = overview.gather(run, names, ModelPaths(saved_model.parent))
+    in_model = [own for own in known.labels if own.in_model]
+    model = _load(saved_model) if in_model else None
+    begun = [own for own in known.labels if own.state.state != "pending"]
+    exhibits = gallery.exhibits(_shown(begun), model, config.dataset, run, cli.FLAGS.seed, hint)
+    grid = _draw_grid(model, sorted(own.label for own in _shown(in_model)), run, hint) if model else None
+    boards.write(known, grid, run.overview)
+    made = f"{time.strftime('%Y-%m-%d %H:%M')}, wcgan_tf {wcgan_tf.__version__}, TensorFlow {_version('tensorflow')}"
+    # Last, for where the page is there, all that was made with it is.
+    files.write_text(run.report, page.render(known, exhibits, _same_again(known.settings), made))
+    print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
+
+
+def _saved_model() -> Path:
+    """The combined model, or where it would be."""
+    try:
+        return manifests.saved_model(cli.model_folder(), "")
+    except UserError:
+        return ModelPaths(cli.model_folder()).saved_model
+
+
+def _load(saved_model: Path):
+    """The combined model; one of another data set is an error."""
+    from wcgan_tf import sampler
+
+    model = sampler.load(saved_model, cli.command("combine", *cli.folders()))
+    model.refuse_other(cli.FLAGS.config.dataset)
+    return model
+
+
+def _shown(labels: list) -> list:
+    """Of labels in their order all, or those at both ends."""
+    half = MOST_SHOWN // 2
+    return labels if len(labels) <= MOST_SHOWN else labels[:half] + labels[-half:]
+
+
+def _draw_grid(model, labels: list[int], run: RunPaths, hint: str) -> np.ndarray:
+    """Write grid.png, a row per label, real images on the left, generated ones on the right; returns the latter."""
+    from wcgan_tf import pictures
+
+    columns, dataset = cli.FLAGS.columns, cli.FLAGS.config.dataset
+    real = [datasets.label_images(dataset, "test", label, hint).images[:columns] for label in labels]
+    made = [np.concatenate(list(model.draw(label, columns, cli.FLAGS.seed))) for label in labels]
+    with files.publish(run.grid) as path:
+        pictures.draw([model.labels[label] for label in labels], {"real": real, "generated": made}, columns, path)
+    return pictures.block(made, columns)
+
+
+def _same_again(settings: dict) -> str:
+    """The command that makes this run again, elsewhere: its config file, and what its labels had other than that."""
+    from wcgan_tf import overview
+
+    others = overview.changed(settings, cli.config_file_settings())
+    return cli.command("pipeline", *cli.folders(), overrides=others)
+
+
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
 
 
 if __name__ == "__main__":

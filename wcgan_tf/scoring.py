@@ -90,6 +90,11 @@ def nearest_train(sets: Sets) -> dict[str, float]:
     return {"nearest_train": metrics.nearest_distance(sets.samples.features, sets.train.features)}
 
 
+def variety(sets: Sets) -> dict[str, float]:
+    """How far samples lie from each other, as a share of how far real ones do; little of it is a sign of collapse."""
+    return {"variety": metrics.variety(sets.samples.features, sets.reference.features)}
+
+
 SCORES = (
     Score(classifier_score, alone=False),
     Score(kernel),
@@ -97,7 +102,12 @@ SCORES = (
     Score(manifold),
     Score(recognised, own_labels=True),
 )
-SCORES_ALONE = (Score(frechet_alone), *(score for score in SCORES if score.alone), Score(nearest_train, unseen=True))
+SCORES_ALONE = (
+    Score(frechet_alone),
+    *(score for score in SCORES if score.alone),
+    Score(variety),
+    Score(nearest_train, unseen=True),
+)
 
 
 def scores(sets: Sets, table: tuple[Score, ...], own_labels: bool, unseen: Seen | None = None) -> dict[str, float]:

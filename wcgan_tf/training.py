@@ -31,7 +31,7 @@ class Trainer:
             "done"; "stopped" after a signal, with a checkpoint; or "diverged" after a number that is not finite, with
             the last good checkpoint kept.
         """
-        for folder in (work.paths.checkpoints, work.paths.tensorboard):  # what cannot be written costs nothing yet
+        for folder in (work.paths.checkpoints, work.board):  # what cannot be written costs nothing yet
             folder.mkdir(exist_ok=True)
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()

@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import ml_collections
 
@@ -36,6 +37,11 @@ class Work:
     @property
     def title(self) -> str:
         return title(self.data)
+
+    @property
+    def board(self) -> Path:
+        """Where TensorBoard finds the label."""
+        return self.paths.tensorboard(self.data.name)
 
     def say(self, text: str) -> None:
         """One line about this label, also into its log."""

@@ -1,0 +1,159 @@
+"""Both pages as a browser shows them: Debian's Chromium, without a screen."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+pytestmark = [
+    pytest.mark.xdist_group("whole"),
+    pytest.mark.skipif(
+        not (shutil.which("chromium") and shutil.which("chromedriver")),
+        reason="there is no Chromium with its driver; type: sudo apt-get install chromium chromium-driver",
+    ),
+]
+HERE = ("file", "data", "blob")
+WIDTHS = (1280, 390)
+PORT = 17863
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = Options()
+    options.binary_location = shutil.which("chromium")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def demo(whole_chain):
+    """The address of a demo page that is being served."""
+    folder, _ = whole_chain
+    process = subprocess.Popen([sys.executable, "-m", "wcgan_tf.serve_demo", f"--port={PORT}"], cwd=folder)
+    address = f"http://127.0.0.1:{PORT}"
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(address).read()
+            break
+        except OSError:
+            assert process.poll() is None
+            time.sleep(0.2)
+    yield address
+    process.terminate()
+    process.wait(20)
+
+
+def set_width(browser, width: int, dark: bool = False) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    media = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+
+def refuse_trouble(browser) -> None:
+    """Nothing in the console, nothing asked of another machine, nothing wider than the window."""
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert asked
+    for url in asked:
+        parts = urllib.parse.urlsplit(url)
+        assert parts.scheme in HERE or parts.hostname == "127.0.0.1", url
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def open_report(browser, whole_chain, width: int, dark: bool = False) -> None:
+    set_width(browser, width, dark)
+    browser.get((whole_chain[0] / "runs/digits/report.html").as_uri())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_report_is_whole_and_fits(browser, whole_chain, width):
+    open_report(browser, whole_chain, width)
+    browser.execute_script("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+    images = browser.find_elements(By.TAG_NAME, "img")
+    assert len(images) > 40
+    assert browser.execute_async_script(
+        "const done = arguments[0]; Promise.all([...document.images].map(image => image.decode()))"
+        ".then(() => done(true), () => done(false))"
+    )
+    assert all(image.get_attribute("alt") for image in images)
+    refuse_trouble(browser)
+
+
+def test_the_report_follows_the_dark_mode(browser, whole_chain):
+    grounds = []
+    for dark in (False, True):
+        open_report(browser, whole_chain, 1280, dark)
+        ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        grounds.append(sum(int(part) for part in ground.strip("rgb()").split(",")))
+    assert grounds[0] > 600
+    assert grounds[1] < 150
+
+
+def test_a_click_on_a_heading_sorts_the_labels(browser, whole_chain):
+    open_report(browser, whole_chain, 1280)
+
+    def column(number: int) -> list[float]:
+        cells = browser.find_elements(By.CSS_SELECTOR, f"#all-labels tbody td:nth-child({number})")
+        return [float(cell.get_attribute("data-value")) for cell in cells]
+
+    assert sorted(column(1)) == list(range(10))
+    kcd = browser.find_elements(By.CSS_SELECTOR, "#all-labels thead button")[3]
+    assert kcd.text == "kcd"
+    kcd.click()
+    assert column(4) == sorted(column(4))
+    kcd.click()
+    assert column(4) == sorted(column(4), reverse=True)
+    assert len(set(column(4))) == 10
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_demo_draws_what_it_is_asked_for(browser, demo, width):
+    set_width(browser, width)
+    browser.get(demo)
+    before = wait_for_images(browser, "drawn", 10)
+    seed = browser.find_element(By.CSS_SELECTOR, "input[type=number][aria-label='seed'], input[type=number]")
+    seeds = [
+        own for own in browser.find_elements(By.CSS_SELECTOR, "input[type=number]") if own.get_attribute("value") == "0"
+    ]
+    seed = seeds[0]
+    seed.clear()
+    seed.send_keys("5")
+    browser.find_element(By.ID, "draw").click()
+    after = wait_for_images(browser, "drawn", 10, other_than=before)
+    assert set(after).isdisjoint(before)
+    tab = next(own for own in browser.find_elements(By.CSS_SELECTOR, "button[role=tab]") if "between" in own.text)
+    tab.click()
+    time.sleep(0.5)
+    browser.find_element(By.ID, "go").click()
+    wait_for_images(browser, "gone", 10)
+    refuse_trouble(browser)
+
+
+def wait_for_images(browser, place: str, number: int, other_than: list[str] | None = None) -> list[str]:
+    """The images at a place of the page, once they are there."""
+    for _ in range(150):
+        script = f"return [...document.querySelectorAll('#{place} img')].map(image => image.src)"
+        found = browser.execute_script(script)
+        if len(found) == number and found != other_than:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"there are no {number} new images")

@@ -1,0 +1,248 @@
+"""What README and docs say is so: every command runs, every link leads somewhere, every setting exists."""
+
+import itertools
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from conftest import SMALL
+
+from wcgan_tf import classifiers, config, domain, errors
+from wcgan_tf.config import default_config
+
+PROJECT = Path(__file__).parent.parent
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+ELSEWHERE = {  # what is run elsewhere, and where
+    r"make (demo|test)$": ".ci/run; tests below",
+    r"(sudo apt-get|pip|python3 -m venv|\.venv/bin/)": "Makefile",
+    r"(sudo |eval .*)?slurm/": "tests/test_slurm.py",
+    r"python benchmarks/": "tests/test_benchmarks.py",
+    r"(docker|curl|saved_model_cli) ": "tests/test_serving.py",
+    r".*--classifier[ =]inception": "tests/test_classifiers.py",
+    r"python -m wcgan_tf\.serve_demo": "tests/test_browser.py",
+    r"python -m wcgan_tf\.train --label auto": "tests/test_launch.py",
+    r"tensorboard ": "below",
+}
+QUICK = [*SMALL, "--config.train.max_steps=4", "--config.evaluate.num_per_label=10", "--config.evaluate.accuracy=false"]
+SETTINGS = {"prepare", "train", "launch", "combine", "evaluate", "report", "pipeline"}  # programs that get QUICK
+MANY = r"--num \d{4,}"  # images, of which some do as well
+
+
+def commands(page: Path) -> list[str]:
+    """The command lines of a page's blocks, without their comments, and those in its sentences."""
+    text = page.read_text()
+    fenced = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in fenced for line in block.splitlines()]
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    lines += [line for line in text.splitlines() if line.startswith("    ")]
+    lines += re.findall(r"`(python -m [^`]*)`", text)
+    found = [re.sub(r"\s+#.*", "", line).strip() for line in lines]
+    begins = r"(python3? |make |slurm/|sudo |eval |cp |tensorboard |pip |docker |curl |saved_model_cli |\.venv/)"
+    return [line for line in found if re.match(begins, line)]
+
+
+def elsewhere(command: str) -> bool:
+    return any(re.match(pattern, command) for pattern in ELSEWHERE)
+
+
+def photos(folder: Path, names: list[str], side: int) -> None:
+    """A folder of images, of each name in a colour of its own."""
+    random = np.random.default_rng(0)
+    for place, (split, number) in itertools.product(range(len(names)), (("train", 55), ("val", 10))):
+        inside = folder / split / names[place]
+        inside.mkdir(parents=True)
+        for index in range(number):
+            noise = random.integers(0, 120, [side, side, 3]) + [120 * (place == channel) for channel in range(3)]
+            PIL.Image.fromarray(noise.astype(np.uint8)).save(inside / f"{index}.png")
+
+
+def run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def world(whole_chain, tmp_path_factory):
+    """A fresh clone after `make demo`, with two labels under the name of CIFAR-10, and a photos folder."""
+    folder = tmp_path_factory.mktemp("docs") / "clone"
+    shutil.copytree(whole_chain[0], folder)
+    shutil.copytree(PROJECT / "configs", folder / "configs")
+    photos(folder / "cifar10", ["automobile", "cat"], 32)
+    photos(folder / "tiny_imagenet10", ["frog", "koala"], 64)
+    for name in ("cifar10", "tiny_imagenet10"):
+        arguments = [f"--config=configs/{name}.py", f"--config.dataset.root={name}"]
+        run([sys.executable, "-m", "wcgan_tf.prepare", *arguments], folder)
+        train_classifier(folder, name)
+    return folder
+
+
+def train_classifier(folder: Path, name: str) -> None:
+    """The domain classifier of a set, trained for a moment only."""
+    settings = config.photo_config()
+    settings.dataset.name, settings.dataset.data_dir = name, str(folder / "data")
+    settings.dataset.resolution = 64 if name == "tiny_imagenet10" else 32
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(domain, "images_seen", lambda number: 4 * domain.BATCH_SIZE)
+        classifiers.load("domain", settings.dataset, "", lambda _: None)
+
+
+@pytest.mark.xdist_group("whole")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_runs(page, world, tmp_path):
+    """One after another, as a reader would type them, on little data and for few steps."""
+    folder = shutil.copytree(world, tmp_path / "clone")
+    for command in dict.fromkeys(commands(page)):
+        if elsewhere(command):
+            continue
+        words = shlex.split(re.sub(MANY, "--num 40", command))
+        if words[0] == "python":
+            words[0] = sys.executable
+            program = words[2].removeprefix("wcgan_tf.")
+            words += QUICK if program in SETTINGS and "configs/" in command else SMALL if program in SETTINGS else []
+        replaces = "wcgan_tf.sample" in command or command == "python -m wcgan_tf.combine"
+        run([*words, *(["--overwrite"] if replaces else [])], folder)
+
+
+def test_most_commands_are_run_here():
+    """The list of what is run elsewhere does not swallow what it should not."""
+    here = [command for page in PAGES for command in commands(page) if not elsewhere(command)]
+    programs = {command.split()[2] for command in here if command.startswith("python")}
+    wanted = {"prepare", "launch", "status", "combine", "evaluate", "report", "sample", "pipeline"}
+    assert programs >= {f"wcgan_tf.{program}" for program in wanted - {"evaluate"}}
+    assert len(here) > 20
+
+
+def test_every_benchmark_that_is_named_is_run():
+    named = {name for page in PAGES for name in re.findall(r"benchmarks/(\w+\.py)", page.read_text())}
+    assert len(named) >= 6
+    tests = "".join((PROJECT / f"tests/{name}.py").read_text() for name in ("test_benchmarks", "test_slurm"))
+    assert not [name for name in named if f"benchmarks/{name}" not in tests]
+
+
+def test_make_demo_is_the_pipeline():
+    recipe = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert recipe.splitlines()[-1] == ".venv/bin/python -m wcgan_tf.pipeline"
+
+
+@pytest.mark.xdist_group("whole")
+def test_tensorboard_shows_the_labels_by_their_names(world):
+    port = 17864
+    command = [str(Path(sys.executable).parent / "tensorboard"), "--logdir", "runs/digits", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=world, stderr=subprocess.DEVNULL)
+    try:
+        runs: list[str] = []
+        for _ in range(300):
+            assert process.poll() is None
+            try:
+                runs = urllib.request.urlopen(f"http://127.0.0.1:{port}/data/runs").read().decode()
+                if "labels/00009/9" in runs and "overview" in runs:
+                    break
+            except OSError:
+                pass
+            time.sleep(0.2)
+        for name in ("labels/00000/0", "labels/00009/9", "overview", "scores"):
+            assert f'"{name}"' in runs
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def anchors(page: Path) -> set[str]:
+    """What a page's headings are called in links."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if anchor:
+            assert anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_is_named_exists(page):
+    text = page.read_text()
+    sections = "|".join(default_config())
+    named = set(re.findall(rf"--(?:no)?config\.((?:{sections})\.\w+)", text))
+    named |= set(re.findall(rf"`((?:{sections})\.[a-z_]+)[`=]", text))
+    for name in named - {"train.sbatch", "evaluate.sbatch", "dataset.json"}:
+        config.check_name(name)
+
+
+def test_every_flag_in_the_text_is_one_of_its_program():
+    named = {
+        (program, flag)
+        for page in PAGES
+        for program, arguments in re.findall(
+            r"`(?:python -m wcgan_tf\.)?(prepare|launch|status|combine|sample|evaluate|report|pipeline) (--[^`]*)`",
+            page.read_text(),
+        )
+        for flag in re.findall(r"--(?!config)([a-z_]+)", arguments)
+    }
+    assert len(named) >= 6
+    for program in {program for program, _ in named}:
+        source = (PROJECT / f"wcgan_tf/{program}.py").read_text()
+        for flag in (flag for other, flag in named if other == program):
+            plain = flag.removeprefix("no")
+            assert re.search(rf'"({flag}|{plain})"', source) or flag in ("workdir", "model"), (program, flag)
+
+
+def python_blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.DOTALL)
+
+
+def test_the_config_of_the_page_is_a_config(tmp_path):
+    (tmp_path / "mine.py").write_text(python_blocks("extending.md")[0])
+    command = [sys.executable, "-m", "wcgan_tf.status", "--config=mine.py", "--config.dataset.tfds_dir=nowhere"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode in (errors.DONE, errors.WRONG_INPUT)
+    assert "mine.py" not in done.stderr
+
+
+def test_the_network_of_the_page_trains(tmp_path):
+    """Through the program itself, with the page's pair in the table."""
+    code = f"""
+import sys
+{python_blocks("extending.md")[1]}
+from wcgan_tf import cli, config, models, train
+models.ARCHITECTURES["mine"] = (Generator, Critic)
+config.CHOICES["model.architecture"] += ("mine",)
+sys.argv = ["train", "--label=3", "--config.model.architecture=mine", *{SMALL!r}]
+cli.run(train.main, train.define_flags)
+"""
+    run([sys.executable, "-c", code], tmp_path)
+    assert (tmp_path / "runs/digits/labels/00003/generator").is_dir()
+
+
+def test_the_score_of_the_page_is_computed(tmp_path):
+    space: dict = {}
+    exec(python_blocks("extending.md")[2], space)
+    from wcgan_tf import scoring, seen
+
+    features = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
+    labels = np.zeros(500, np.int64)
+    own = seen.Seen(features, features, labels, np.arange(500), np.arange(500, dtype=np.uint64))
+    scores = scoring.scores(scoring.Sets(own, own), (space["ROW"],), own_labels=True)
+    assert scores["spread"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_pictures_in_the_readme_are_no_larger_than_they_need_to_be():
+    for picture in (PROJECT / "docs").glob("*.png"):
+        assert picture.stat().st_size < 3e6, picture.name
+        assert picture.name in "".join(page.read_text() for page in PAGES), f"{picture.name} is not used"

@@ -1,0 +1,156 @@
+"""The whole chain as one command, on the real digits."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import SMALL, run
+
+from wcgan_tf import errors
+
+pytestmark = pytest.mark.xdist_group("whole")
+
+STAGES = ["prepare", "launch", "combine", "evaluate", "sample", "report"]
+
+
+def stages_done(said: str) -> dict[str, bool]:
+    """The stages that a run spoke of: whether they had something to do."""
+    lines = [line.split("] ", 1)[1] for line in said.splitlines() if line.startswith("[")]
+    return {line.split(":")[0]: "done before" not in line for line in lines if ":" in line.split(" took ")[0]}
+
+
+def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
+    folder, said = whole_chain
+    assert stages_done(said) == dict.fromkeys(STAGES, True)
+    for stage in STAGES:
+        assert f"] {stage} took " in said
+    assert "launch took 0 s" not in said  # ten processes that import TensorFlow
+    last = said.splitlines()[-3:]
+    for line, place in zip(
+        last, ("runs/digits/report.html", "runs/digits/grid.png", "saved_models/digits"), strict=True
+    ):
+        assert line.endswith(place)
+        assert (folder / place).exists()
+    assert (folder / "runs/digits/samples.png").exists()
+
+
+def test_a_second_run_does_only_what_is_missing(whole_chain):
+    folder, _ = whole_chain
+    assert stages_done(run("pipeline", *SMALL, folder=folder).stdout) == dict.fromkeys(STAGES, False)
+    (folder / "runs/digits/samples.png").unlink()
+    again = stages_done(run("pipeline", *SMALL, folder=folder).stdout)
+    assert again == {**dict.fromkeys(STAGES, False), "sample": True}
+
+
+def test_it_starts_where_it_is_told(whole_chain):
+    folder, _ = whole_chain
+    assert stages_done(run("pipeline", "--from=sample", *SMALL, folder=folder).stdout) == {
+        "sample": True,
+        "report": True,
+    }
+
+
+def test_other_settings_of_a_stage_do_it_and_what_follows_again(whole_chain, tmp_path):
+    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
+    said = run("pipeline", *SMALL, "--config.evaluate.num_per_label=12", folder=folder).stdout
+    assert [stage for stage, done in stages_done(said).items() if done] == ["evaluate", "report"]
+    assert json.loads((folder / "runs/digits/scores.json").read_text())["num_per_label"] == 12
+
+
+@pytest.mark.parametrize(
+    ("argument", "what"),
+    [
+        ("--config.evaluate.split=train", "was trained on the split"),
+        (
+            "--config.evaluate.classifier=inception",
+            "prepare --config.evaluate.classifier=inception --classifier=inception",
+        ),
+        ("--config.evaluate.classifier=nowhere", "there is no SavedModel in nowhere"),
+    ],
+)
+def test_what_could_not_be_scored_is_said_before_anything_is_trained(tmp_path, argument, what):
+    done = run("pipeline", argument, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    (line,) = done.stderr.splitlines()
+    assert what in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_settings_of_the_training_are_refused(whole_chain):
+    folder, _ = whole_chain
+    done = run("pipeline", *SMALL, "--config.train.seed=1", folder=folder, check=False)
+    assert done.returncode != errors.DONE
+    assert "holds a training with other settings: train.seed (0 there, 1 here)" in done.stdout + done.stderr
+    assert "launch failed (see above)" in done.stderr.splitlines()[-1]
+
+
+def test_a_stage_that_is_killed_has_failed(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wcgan_tf.pipeline", "--from=launch", "--config.train.max_seconds=300"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (stages := children(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(stages[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == errors.FAILED
+    assert said.splitlines()[-1] == (
+        "error: launch was killed by signal 9 (Killed); to go on, run: "
+        "python -m wcgan_tf.pipeline --config.train.max_seconds=300.0 --from=launch"
+    )
+
+
+def children(process: int) -> list[int]:
+    tasks = pathlib.Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def test_a_failing_stage_ends_it_with_what_to_type(tmp_path):
+    (tmp_path / "saved_models").write_text("a file where a folder should be")
+    arguments = [*SMALL, "--config.train.max_steps=4", "--workdir=w"]
+    done = run("pipeline", *arguments, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: combine failed (see above); mend that and run: python -m wcgan_tf.pipeline")
+    assert "--workdir=w" in last
+    assert "[4/6]" not in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number):
+    command = [sys.executable, "-m", "wcgan_tf.pipeline", "--config.train.max_seconds=300", "--config.model.width=4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={**os.environ})
+    status = tmp_path / "runs/digits/labels/00000/status.json"
+    while not status.exists() or json.loads(status.read_text())["step"] == 0:
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == errors.STOPPED
+    assert "stopped in launch; to go on, run: python -m wcgan_tf.pipeline --config.train.max_seconds=300" in said
+    assert json.loads(status.read_text())["state"] == "stopped"
+
+
+def test_labels_that_fail_can_be_left_out(whole_chain, tmp_path):
+    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
+    run("prepare", folder=folder)
+    label = folder / "runs/digits/labels/00004"
+    shutil.rmtree(label)
+    shutil.rmtree(folder / "saved_models")
+    (folder / "data/digits-8/train/00004.npy").write_bytes(b"damaged")
+    failed = run("pipeline", *SMALL, folder=folder, check=False)
+    assert failed.returncode == errors.FAILED
+    assert "or leave out the labels that did not finish" in failed.stderr.splitlines()[-1]
+    said = run("pipeline", "--partial", "--from=launch", *SMALL, folder=folder, check=False).stdout
+    assert "going on with the labels that are trained" in said
+    assert "combined 9 of 10 labels" in said

@@ -1,0 +1,64 @@
+"""The run `overview` of TensorBoard: the whole set in one place, written anew by each report."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from wcgan_tf import charts, files
+from wcgan_tf.monitor import TAGS
+from wcgan_tf.overview import Overview
+
+POINTS = 100  # of a curve over all labels
+QUANTILES = ("a tenth is below", "median", "a tenth is above")
+ROWS = 50  # labels in the table of the worst
+
+
+def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
+    """Write the run's scores, curves over all labels, table of labels and, if there is one, grid uint8 [h, w, C]."""
+    with files.publish(folder) as aside, tf.summary.create_file_writer(str(aside)).as_default(0):
+        tf.summary.text("labels, the worst first", _table(run))
+        if grid is not None:
+            tf.summary.image("generated, a row per label", grid[None])
+        for name, tag in TAGS.items():
+            _write_spread(run, name, tag)
+        hparams.hparams_config(hparams=[], metrics=[hparams.Metric(tag) for tag in TAGS.values()])
+
+
+def _write_spread(run: Overview, name: str, tag: str) -> None:
+    """A value's median over all labels, and its spread, against the steps that the labels took."""
+    lines = [line for own in run.labels if len(line := charts.points(own.rows, "step", name))]
+    if not lines:
+        return
+    longest = int(max(line[-1, 0] for line in lines))
+    steps, quantiles = charts.spread(lines, min(POINTS, longest + 1))
+    for step, here in zip(steps, quantiles.T, strict=True):
+        for title, value in zip(QUANTILES, here, strict=True):
+            tf.summary.scalar(f"{tag}, all labels/{title}", value, int(step))
+
+
+def _table(run: Overview) -> str:
+    """The worst labels in Markdown."""
+    counts = ", ".join(f"{number} {word}" for word, number in run.verdicts().items())
+    head = ["label", "name", "verdict", "why", "steps", "kernel distance", "coverage"]
+    rows = [
+        [
+            str(own.label),
+            _escaped(own.name),
+            own.verdict.word,
+            _escaped(own.verdict.reason),
+            str(own.state.step),
+            "" if own.distance is None else f"{own.distance:.3g}",
+            f"{own.scores['coverage']:.2f}" if "coverage" in own.scores else "",
+        ]
+        for own in run.labels[:ROWS]
+    ]
+    lines = [head, ["---"] * len(head), *rows]
+    return f"{counts}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell."""
+    shown = (letter if letter.isprintable() else "?" for letter in text)
+    return "".join(f"&#{ord(letter)};" if letter in "\\`*_{}[]()<>#+-!|&~" else letter for letter in shown)

@@ -1,0 +1,129 @@
+"""The report as one HTML file: everything is inside it, so that it can be mailed."""
+
+import base64
+import io
+import json
+from importlib import resources
+from typing import NamedTuple
+
+import jinja2
+from matplotlib.figure import Figure
+
+from wcgan_tf import charts, config, overview, tables, verdicts
+from wcgan_tf.gallery import Exhibit
+from wcgan_tf.overview import LabelOverview, Overview
+
+TEMPLATE = "report.html.j2"
+CURVES = (  # value, title, what it says
+    (
+        "wasserstein_estimate",
+        "Wasserstein estimate",
+        "The critic's estimate of how far generated images are from real ones. It rises while the critic learns, then "
+        "falls slowly as the generator follows. Level at the end is normal; wild swings are not.",
+    ),
+    (
+        "gradient_penalty",
+        "Gradient penalty",
+        "How far the slope of the critic is from 1. Small and steady is normal; a climb means the critic runs away.",
+    ),
+    (
+        "kcd",
+        "Kernel distance while training",
+        "Of 500 images to real ones, by the domain classifier. Low is good; the weights of the lowest point are kept.",
+    ),
+    ("critic_loss", "Critic loss", "What the critic minimises, the penalty included."),
+    ("discriminator_loss", "Discriminator loss", "DC-GAN's. Near 0 the discriminator has won, and nothing is learnt."),
+    ("generator_loss", "Generator loss", "Its level means nothing by itself: it moves with the critic."),
+)
+CONFUSED = 12  # pairs of labels that are shown where there are too many for a matrix
+
+
+class Chart(NamedTuple):
+    """A picture with its words."""
+
+    title: str
+    text: str
+    uri: str
+
+
+class Pair(NamedTuple):
+    """Images of one label that are taken for another."""
+
+    name: str
+    other: str
+    share: float
+
+
+def render(run: Overview, exhibits: dict[int, Exhibit], command: str, made: str) -> str:
+    """The page.
+
+    Args:
+        exhibits: the pictures of some labels.
+        command: that makes the run again, to be shown.
+        made: when it was made, and by which version.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (resources.files("wcgan_tf") / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=tables.duration, figures=_figures, percent=lambda share: f"{100 * share:.0f} %")
+    by_label = {own.label: own for own in run.labels}
+    return environment.get_template(TEMPLATE).render(
+        run=run,
+        title=run.folder.name or str(run.folder),
+        verdicts=run.verdicts(),
+        meanings=verdicts.MEANINGS,
+        distance=_distance_name(run.labels),
+        shown=[(by_label[label], exhibit) for label, exhibit in exhibits.items()],
+        settings=overview.changed(run.settings, config.default_config().to_dict()),
+        all_settings=json.dumps(
+            {name: own for name, own in run.settings.items() if name != "images"}, indent=1, ensure_ascii=False
+        ),
+        curves=_curves(run.labels),
+        confusion=_uri(charts.confusion(run.labels, run.names)),
+        confused=_confused(run),
+        speeds=_uri(charts.speeds(run.labels)),
+        speed=sum(own.state.images_per_second or 0.0 for own in run.labels),
+        command=command,
+        made=made,
+    )
+
+
+def _distance_name(labels: list[LabelOverview]) -> str:
+    """What the labels are ranked by is called."""
+    return next((name for own in labels for name in overview.DISTANCES if name in own.scores), overview.DISTANCES[-1])
+
+
+def _curves(labels: list[LabelOverview]) -> list[Chart]:
+    made = ((title, text, _uri(charts.curves(labels, name, title))) for name, title, text in CURVES)
+    return [Chart(title, text, uri) for title, text, uri in made if uri]
+
+
+def _confused(run: Overview) -> list[Pair]:
+    """Whose images are most often taken for whose."""
+    pairs = [
+        Pair(own.name, run.names[other], share)
+        for own in run.labels
+        for other, share in own.taken_for.items()
+        if other != own.label and other < len(run.names)
+    ]
+    return sorted(pairs, key=lambda pair: -pair.share)[:CONFUSED]
+
+
+def _figures(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits that count; nothing where there is none."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"  # 1000, and not 1e+03
+
+
+def _uri(figure: Figure | None) -> str:
+    """A chart inside a page; empty where there is none."""
+    if figure is None:
+        return ""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", transparent=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

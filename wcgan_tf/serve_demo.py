@@ -1,0 +1,132 @@
+"""A page to play with a combined model: choose labels, a seed and a truncation, see the images; go between two seeds.
+
+    python -m wcgan_tf.serve_demo
+    python -m wcgan_tf.serve_demo --model saved_models/cifar10 --port 7861
+
+It listens on 127.0.0.1 alone, and asks nothing of any other machine.  Needs gradio: pip install 'wcgan_tf[demo]'.
+"""
+
+import html
+import importlib.util
+import os
+import socket
+
+from absl import flags
+
+from wcgan_tf import cli, manifests
+from wcgan_tf.errors import UserError
+
+HOST = "127.0.0.1"
+FIRST_LABELS = 10  # that are chosen at first
+HIGHEST_SEED = 2**31 - 1
+WIDEST = 3.0  # truncation: beyond it next to no latent lies
+STYLE = """
+.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 14px; }
+.images figure { margin: 0; }
+.images img { display: block; width: 100%; height: auto; background: #fff; border-radius: 4px; }
+.images figcaption { overflow-wrap: anywhere; opacity: 0.8; font-size: 0.9rem; }
+"""
+
+
+def define_flags() -> None:
+    cli.define_common_flags(model=True)
+    flags.DEFINE_integer("port", 7860, "Where the page is: http://127.0.0.1:<port>.", lower_bound=1, upper_bound=65535)
+
+
+def main() -> None:
+    combine = cli.command("combine", *cli.folders())
+    manifests.saved_model(cli.model_folder(), combine)
+    if importlib.util.find_spec("gradio") is None:
+        raise UserError("gradio is not installed; type: pip install -e '.[demo]'")
+    _refuse_taken(cli.FLAGS.port)
+    _stay_here()
+    with cli.quiet_imports():
+        from wcgan_tf import sampler
+
+    model = sampler.load(cli.model_folder(), combine)
+    address = f"http://{HOST}:{cli.FLAGS.port}"
+    print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
+    page = _page(model, f"{cli.model_folder().name}: {len(model.labels)} labels")
+    import gradio
+
+    fonts = ["system-ui", "sans-serif"]  # those that are here
+    theme = gradio.themes.Default(font=fonts, font_mono=["monospace"])
+    look = {"css": STYLE, "theme": theme, "footer_links": []}
+    page.launch(server_name=HOST, server_port=cli.FLAGS.port, quiet=True, ssr_mode=False, **look)
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError as error:
+            raise UserError(f"port {port} cannot be had ({error.strerror}); type another, --port={port + 1}") from None
+
+
+def _stay_here() -> None:
+    """Before gradio is imported: it tells its makers nothing, and looks for itself past any proxy."""
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
+
+
+def _page(model, title: str):
+    """The page, with a tab for images and one for the way between two seeds."""
+    import gradio
+
+    from wcgan_tf import playground
+
+    names = [(f"{label} {name}" if name != str(label) else name, label) for label, name in model.labels.items()]
+    first = [label for _, label in names[:FIRST_LABELS]]
+
+    def shown(make, labels, *numbers):
+        if not labels:
+            raise gradio.Error("choose a label", print_exception=False)
+        if any(number is None for number in numbers):
+            raise gradio.Error("a seed is a whole number, such as 0", print_exception=False)
+        return f'<div class="images">{make(sorted(labels), *map(int, numbers))}</div>'
+
+    def images(labels, seed, number, truncation):
+        make = lambda labels, seed, number: playground.images(model, labels, number, seed, _bound(truncation))  # noqa: E731
+        return shown(make, labels, seed, number)
+
+    def way(labels, start, end, number, truncation):
+        make = lambda labels, start, end, number: playground.way(  # noqa: E731
+            model, labels, number, (start, end), _bound(truncation)
+        )
+        return shown(make, labels, start, end, number)
+
+    def seed(label: str, value: int):
+        return gradio.Number(value, label=label, precision=0, minimum=0, maximum=HIGHEST_SEED)
+
+    with gradio.Blocks(title=title, analytics_enabled=False) as page:
+        gradio.HTML(f"<h1>{html.escape(title)}</h1>")
+        labels = gradio.Dropdown(names, value=first, multiselect=True, label="labels")
+        truncation = gradio.Slider(
+            0.1, WIDEST, WIDEST, step=0.1, label="truncation: the lower, the more typical and alike (3: none)"
+        )
+        with gradio.Tab("images"):
+            with gradio.Row():
+                one = seed("seed", 0)
+                number = gradio.Slider(1, 64, 8, step=1, label="images of each label")
+            draw = gradio.Button("draw", variant="primary", elem_id="draw")
+            drawn = gradio.HTML(elem_id="drawn")
+            draw.click(images, [labels, one, number, truncation], drawn, api_name="images")
+        with gradio.Tab("between two seeds"):
+            with gradio.Row():
+                start, end = seed("from seed", 0), seed("to seed", 1)
+                steps = gradio.Slider(2, 64, 8, step=1, label="images of each label")
+            go = gradio.Button("go", variant="primary", elem_id="go")
+            gone = gradio.HTML(elem_id="gone")
+            go.click(way, [labels, start, end, steps, truncation], gone, api_name="between")
+        page.load(images, [labels, one, number, truncation], drawn, api_name=False)
+    return page
+
+
+def _bound(truncation: float) -> float | None:
+    return None if truncation >= WIDEST else float(truncation)
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags)

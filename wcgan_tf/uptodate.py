@@ -1,0 +1,115 @@
+"""Whether what a program makes is there already, made of what is there now.  No TensorFlow: told in an instant."""
+
+import contextlib
+from pathlib import Path
+
+from wcgan_tf import claims, datasets, files, heartbeat, manifests, sources
+from wcgan_tf.errors import UserError
+from wcgan_tf.paths import DatasetPaths, ModelPaths, RunPaths
+
+
+def prepared(config, hint: str) -> bool:
+    """Whether all labels are sorted; and where trainings score themselves, seen by the domain classifier."""
+    dataset, paths = config.dataset, DatasetPaths.of(config.dataset)
+    if not paths.info.exists():
+        return False
+    labels = range(len(datasets.prepared_names(paths, hint)))
+    if not all(datasets.prepared(dataset, split, label) for split in sources.SPLITS for label in labels):
+        return False
+    if not config.train.eval_seconds:
+        return True
+    digest = _read(paths.domain).get("digest", "")
+    seen = (paths.features(digest, split, label) for split in sources.SPLITS for label in labels)
+    return paths.classifier(digest).exists() and all(path.exists() for path in seen)
+
+
+def trained(config, run: RunPaths, labels: list[int]) -> bool:
+    """Whether these labels have spent their budget, on the images and with the settings that are there now."""
+    return all(_trained(config, run, label) for label in labels)
+
+
+def _trained(config, run: RunPaths, label: int) -> bool:
+    paths = run.label(label)
+    if not claims.finished(paths, config):
+        return False
+    try:
+        before, images = claims.trained_with(paths), datasets.digest(config.dataset, "train", label, "")
+    except UserError:
+        return False
+    return before["images"].get("digest") == images and not claims.differences(before, config.to_dict())
+
+
+def combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
+    """Whether the model is of these labels, as they are now."""
+    records = _records(model)
+    return sorted(records) == labels and all(
+        (state := _read(run.label(label).status)).get("state") == "done" and manifests.same_weights(record, state)
+        for label, record in records.items()
+    )
+
+
+def evaluated(config, run: RunPaths, model: ModelPaths) -> bool:
+    """Whether the scores are those of the model beside the images that are there now, made as the settings say."""
+    scores, records, dataset = _read(run.scores), _records(model), config.dataset
+    wanted = {
+        "labels": sorted(records),
+        "model": files.digest_json([records[label].get("weights_digest") for label in sorted(records)]),
+        "num_per_label": config.evaluate.num_per_label,
+        "split": config.evaluate.split,
+        "seed": config.evaluate.seed,
+    }
+    classifier = {"name": config.evaluate.classifier}
+    if classifier["name"] == "domain":
+        classifier["digest"] = _read(DatasetPaths.of(dataset).domain).get("digest")
+    if not records or any(_part(scores, "classifier").get(name) != value for name, value in classifier.items()):
+        return False
+    with contextlib.suppress(UserError):
+        wanted["real_images"] = datasets.digests(dataset, sorted(records), "")
+    if config.evaluate.accuracy and len(records) > 1 and "accuracy" not in _part(_part(scores, "scores"), "generated"):
+        return False
+    return all(scores.get(name) == value for name, value in wanted.items())
+
+
+def newer(result: Path, *sources_of_it: Path) -> bool:
+    """Whether a file is there, and none that it is made of was written after it."""
+    if not result.exists():
+        return False
+    written = result.stat().st_mtime
+    return all(not path.exists() or path.stat().st_mtime <= written for path in sources_of_it)
+
+
+def statuses(run: RunPaths, labels: list[int]) -> list[Path]:
+    """The files that tell how labels are."""
+    return [run.label(label).status for label in labels]
+
+
+def done(run: RunPaths, labels: list[int]) -> list[int]:
+    """Those labels that are done and have a generator."""
+    return [
+        label
+        for label in labels
+        if heartbeat.read(run.label(label).status).state == "done" and run.label(label).generator.is_dir()
+    ]
+
+
+def _records(model: ModelPaths) -> dict[int, dict]:
+    """What the model's manifest says of its labels; nothing where there is none, or none that can be read."""
+    if not (model.saved_model / "saved_model.pb").exists():
+        return {}
+    records = _read(model.manifest).get("labels")
+    known = records if isinstance(records, list) else []
+    return {own["label"]: own for own in known if isinstance(own, dict) and isinstance(own.get("label"), int)}
+
+
+def _part(values: dict, name: str) -> dict:
+    """A part of a JSON file; empty where it is missing or damaged."""
+    part = values.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _read(path: Path) -> dict:
+    """A JSON file; empty where it is missing or damaged."""
+    try:
+        return files.read_json(path, "", ())
+    except (UserError, OSError):
+        return {}
