@@ -129,7 +129,7 @@ def test_every_benchmark_that_is_named_is_run():
 
 def test_make_demo_is_the_pipeline():
     recipe = subprocess.run(
-        ["make", "--dry-run", "demo"], cwd=PROJECT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "demo"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
     assert recipe.splitlines()[-1] == ".venv/bin/python -m wcgan_tf.pipeline"
 

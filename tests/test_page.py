@@ -136,7 +136,14 @@ def test_the_settings_that_differ_are_named():
 
 @pytest.mark.parametrize(
     ("value", "digits", "shown"),
-    [(None, 3, ""), (999.4, 3, "999"), (999.6, 3, "1000"), (0.12345, 3, "0.123"), (-12345.6, 3, "-12346"), (9, 3, "9")],
+    [
+        (None, 3, ""),
+        (999.4, 3, "999"),
+        (999.6, 3, "1,000"),
+        (0.12345, 3, "0.123"),
+        (-12345.6, 3, "-12,346"),
+        (9, 3, "9"),
+    ],
 )
 def test_figures_have_no_powers_of_ten(value, digits, shown):
     assert page._figures(value, digits) == shown

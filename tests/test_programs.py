@@ -99,6 +99,12 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert picture.std() > 0.1
 
 
+def test_a_report_of_a_model_that_is_not_there_is_refused(scored):
+    done = run("report", "--model=nothing", folder=scored, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "there is no model in nothing" in done.stderr
+
+
 def test_a_program_leaves_no_temporary_files(chain, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     run("train", "--label=2", "--workdir=tidy", *STEPS, folder=chain)

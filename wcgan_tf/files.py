@@ -125,6 +125,14 @@ def read_json(path: Path, hint: str, keys: tuple[str, ...]) -> dict:
     return value
 
 
+def known_json(path: Path) -> dict:
+    """The contents of a JSON file; empty where it is missing or damaged."""
+    try:
+        return read_json(path, "", ())
+    except (UserError, OSError):
+        return {}
+
+
 def clear_leftovers(folder: Path) -> None:
     """Delete what a kill in the middle of writing has left in a folder that this process holds."""
     for left in folder.glob(".*"):

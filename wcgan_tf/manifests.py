@@ -25,6 +25,13 @@ def saved_model(folder: Path, hint: str) -> Path:
     raise UserError(f"there is no model in {folder}{others}; type another --model, or run: {hint}")
 
 
+def records(model: ModelPaths) -> dict[int, dict]:
+    """What the model's manifest says of each of its labels; nothing where it is missing or damaged."""
+    found = files.known_json(model.manifest).get("labels")
+    known = found if isinstance(found, list) else []
+    return {own["label"]: own for own in known if isinstance(own, dict) and isinstance(own.get("label"), int)}
+
+
 def same_weights(record: dict, status: dict) -> bool:
     """Whether what a model's manifest records of a label is what its run's status.json says: nothing came after."""
     return all(record.get(key) == status.get(key) for key in ("step", "seconds", "best_step"))

@@ -94,7 +94,7 @@ class Overview:
 
 def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
     """Look at all labels of a run."""
-    records = _records(model)
+    records = manifests.records(model)
     by_label, totals = _scores(run, records)
     labels = [
         _label(label, name, run.label(label), by_label.get(label, {}), records.get(label, {}))
@@ -129,7 +129,7 @@ def _worst_first(label: LabelOverview) -> tuple:
 
 def _label(label: int, name: str, paths: LabelPaths, own: dict, record: dict) -> LabelOverview:
     """What is known of a label, whose entry in scores.json is `own`, and in the model's manifest `record`."""
-    state, status = heartbeat.read(paths.status), _json(paths.status)
+    state, status = heartbeat.read(paths.status), files.known_json(paths.status)
     in_model = bool(record) and manifests.same_weights(record, status)
     if not in_model:  # it was trained on since
         own = {}
@@ -153,23 +153,14 @@ def read_rows(metrics: Path) -> list[dict[str, float]]:
     return rows
 
 
-def _records(model: ModelPaths) -> dict[int, dict]:
-    """What the model's manifest says of each of its labels; nothing where there is none, or a damaged one."""
-    try:
-        records = _json(model.manifest)["labels"]
-        return {int(record["label"]): record for record in records if record["weights_digest"]}
-    except (KeyError, TypeError, ValueError):
-        return {}
-
-
 def _scores(run: RunPaths, records: dict[int, dict]) -> tuple[dict[int, dict], Totals | None]:
     """What `evaluate` wrote of those weights that the model has: label -> its entry; and of all labels together.
 
     Of scores that cannot be read there is nothing to show.
     """
     try:
-        scores = _json(run.scores)
-        digests = {label: record["weights_digest"] for label, record in records.items()}
+        scores = files.known_json(run.scores)
+        digests = {label: record.get("weights_digest") for label, record in records.items()}
         scored = {int(label): own for label, own in scores["by_label"].items()}
         present = {label: own for label, own in scored.items() if own["weights_digest"] == digests.get(label)}
         model_digest = files.digest_json([digests.get(label) for label in sorted(scored)])
@@ -208,13 +199,6 @@ def _numbers(values) -> dict[str, float]:
         for name, value in values.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     }
-
-
-def _json(path: Path) -> dict:
-    """A JSON file; empty where it is missing or damaged."""
-    with contextlib.suppress(UserError, OSError):
-        return files.read_json(path, "", ())
-    return {}
 
 
 def _settings(run: RunPaths) -> dict:

@@ -18,8 +18,8 @@ CURVES = (  # value, title, what it says
     (
         "wasserstein_estimate",
         "Wasserstein estimate",
-        "The critic's estimate of how far generated images are from real ones. It rises while the critic learns, then "
-        "falls slowly as the generator follows. Level at the end is normal; wild swings are not.",
+        "The critic's estimate of how far generated images are from real ones. It shoots up while the critic learns, "
+        "falls as the generator follows, and climbs slowly once the learning rates fall. Wild swings are not normal.",
     ),
     (
         "gradient_penalty",
@@ -117,7 +117,7 @@ def _figures(value: float | None, digits: int = 3) -> str:
     """A number with so many digits that count; nothing where there is none."""
     if value is None:
         return ""
-    return f"{value:.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"  # 1000, and not 1e+03
+    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"  # 1,000, and not 1e+03
 
 
 def _uri(figure: Figure | None) -> str:

@@ -111,7 +111,8 @@ def _sample() -> Stage:
 
 
 def _report() -> Stage:
-    run, made_of = _run(), [_model().manifest, _run().scores, *uptodate.statuses(_run(), _labels())]
+    run = _run()
+    made_of = [_model().manifest, run.scores, *(run.label(label).status for label in _labels())]
     done = lambda: all(uptodate.newer(path, *made_of) for path in (run.overview, run.grid, run.report))  # noqa: E731
     return Stage("make the page to look at", cli.folders(), run.report, done)
 

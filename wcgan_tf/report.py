@@ -51,10 +51,12 @@ def main() -> None:
 
 
 def _saved_model() -> Path:
-    """The combined model, or where it would be."""
+    """The combined model, or where it would be; one that was asked for has to be there."""
     try:
-        return manifests.saved_model(cli.model_folder(), "")
+        return manifests.saved_model(cli.model_folder(), cli.command("combine", *cli.folders()))
     except UserError:
+        if cli.FLAGS.model:
+            raise
         return ModelPaths(cli.model_folder()).saved_model
 
 

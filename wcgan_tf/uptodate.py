@@ -18,7 +18,7 @@ def prepared(config, hint: str) -> bool:
         return False
     if not config.train.eval_seconds:
         return True
-    digest = _read(paths.domain).get("digest", "")
+    digest = files.known_json(paths.domain).get("digest", "")
     seen = (paths.features(digest, split, label) for split in sources.SPLITS for label in labels)
     return paths.classifier(digest).exists() and all(path.exists() for path in seen)
 
@@ -41,16 +41,21 @@ def _trained(config, run: RunPaths, label: int) -> bool:
 
 def combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
     """Whether the model is of these labels, as they are now."""
-    records = _records(model)
-    return sorted(records) == labels and all(
-        (state := _read(run.label(label).status)).get("state") == "done" and manifests.same_weights(record, state)
-        for label, record in records.items()
+    records, there = manifests.records(model), (model.saved_model / "saved_model.pb").exists()
+    return (
+        there
+        and sorted(records) == labels
+        and all(
+            (state := files.known_json(run.label(label).status)).get("state") == "done"
+            and manifests.same_weights(record, state)
+            for label, record in records.items()
+        )
     )
 
 
 def evaluated(config, run: RunPaths, model: ModelPaths) -> bool:
     """Whether the scores are those of the model beside the images that are there now, made as the settings say."""
-    scores, records, dataset = _read(run.scores), _records(model), config.dataset
+    scores, records, dataset = files.known_json(run.scores), manifests.records(model), config.dataset
     wanted = {
         "labels": sorted(records),
         "model": files.digest_json([records[label].get("weights_digest") for label in sorted(records)]),
@@ -60,7 +65,7 @@ def evaluated(config, run: RunPaths, model: ModelPaths) -> bool:
     }
     classifier = {"name": config.evaluate.classifier}
     if classifier["name"] == "domain":
-        classifier["digest"] = _read(DatasetPaths.of(dataset).domain).get("digest")
+        classifier["digest"] = files.known_json(DatasetPaths.of(dataset).domain).get("digest")
     if not records or any(_part(scores, "classifier").get(name) != value for name, value in classifier.items()):
         return False
     with contextlib.suppress(UserError):
@@ -78,11 +83,6 @@ def newer(result: Path, *sources_of_it: Path) -> bool:
     return all(not path.exists() or path.stat().st_mtime <= written for path in sources_of_it)
 
 
-def statuses(run: RunPaths, labels: list[int]) -> list[Path]:
-    """The files that tell how labels are."""
-    return [run.label(label).status for label in labels]
-
-
 def done(run: RunPaths, labels: list[int]) -> list[int]:
     """Those labels that are done and have a generator."""
     return [
@@ -92,24 +92,7 @@ def done(run: RunPaths, labels: list[int]) -> list[int]:
     ]
 
 
-def _records(model: ModelPaths) -> dict[int, dict]:
-    """What the model's manifest says of its labels; nothing where there is none, or none that can be read."""
-    if not (model.saved_model / "saved_model.pb").exists():
-        return {}
-    records = _read(model.manifest).get("labels")
-    known = records if isinstance(records, list) else []
-    return {own["label"]: own for own in known if isinstance(own, dict) and isinstance(own.get("label"), int)}
-
-
 def _part(values: dict, name: str) -> dict:
     """A part of a JSON file; empty where it is missing or damaged."""
     part = values.get(name)
     return part if isinstance(part, dict) else {}
-
-
-def _read(path: Path) -> dict:
-    """A JSON file; empty where it is missing or damaged."""
-    try:
-        return files.read_json(path, "", ())
-    except (UserError, OSError):
-        return {}
