@@ -130,11 +130,8 @@ def test_the_demo_draws_what_it_is_asked_for(browser, demo, width):
     set_width(browser, width)
     browser.get(demo)
     before = wait_for_images(browser, "drawn", 10)
-    seed = browser.find_element(By.CSS_SELECTOR, "input[type=number][aria-label='seed'], input[type=number]")
-    seeds = [
-        own for own in browser.find_elements(By.CSS_SELECTOR, "input[type=number]") if own.get_attribute("value") == "0"
-    ]
-    seed = seeds[0]
+    numbers = browser.find_elements(By.CSS_SELECTOR, "input[type=number]")
+    seed = next(own for own in numbers if own.get_attribute("value") == "0")
     seed.clear()
     seed.send_keys("5")
     browser.find_element(By.ID, "draw").click()

@@ -92,6 +92,13 @@ def test_the_spread_of_three_lines_is_the_middle_one():
     np.testing.assert_allclose(high, 5.2)
 
 
+def test_the_beginning_of_a_curve_does_not_flatten_the_rest():
+    line = np.array([1e6] * 10 + [1.0, 2.0] * 45)
+    low, high = charts._limits([line, line])
+    assert 0.0 < low < 1.0
+    assert 2.0 < high < 3.0
+
+
 def test_lines_that_never_overlap_have_no_spread():
     lines = [np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([[5.0, 1.0], [6.0, 1.0]])]
     across, quantiles = charts.spread(lines, 5)
@@ -143,6 +150,8 @@ def test_the_settings_that_differ_are_named():
         (0.12345, 3, "0.123"),
         (-12345.6, 3, "-12,346"),
         (9, 3, "9"),
+        (0.001234, 2, "0.0012"),
+        (-0.00004, 3, "0"),
     ],
 )
 def test_figures_have_no_powers_of_ten(value, digits, shown):

@@ -115,10 +115,12 @@ def children(process: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def test_a_failing_stage_ends_it_with_what_to_type(tmp_path):
-    (tmp_path / "saved_models").write_text("a file where a folder should be")
-    arguments = [*SMALL, "--config.train.max_steps=4", "--workdir=w"]
-    done = run("pipeline", *arguments, folder=tmp_path, check=False)
+def test_a_failing_stage_ends_it_with_what_to_type(whole_chain, tmp_path):
+    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
+    (folder / "runs/digits").rename(folder / "w")
+    shutil.rmtree(folder / "saved_models")
+    (folder / "saved_models").write_text("a file where a folder should be")
+    done = run("pipeline", *SMALL, "--workdir=w", folder=folder, check=False)
     assert done.returncode == errors.WRONG_INPUT
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: combine failed (see above); mend that and run: python -m wcgan_tf.pipeline")

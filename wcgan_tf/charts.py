@@ -13,6 +13,7 @@ GREY = "#808894"  # reads on white and on black
 BLUE, ORANGE = "#3b82c4", "#e07b39"
 NAMED = 12  # with more labels than that, lines have no names
 MOST_CELLS = 40  # labels of a confusion matrix: more is no picture
+BEGINNING = 0.2  # of a curve's points, which may lie outside the picture
 POINTS = 200  # of the axis on which labels are held beside each other
 NAME_LETTERS = 14
 DOTS_PER_INCH = 150
@@ -41,12 +42,17 @@ def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
         axes.plot(seconds, middle, color=GREY, linewidth=2.2, linestyle="--", label="median")
     axes.set_xlabel("seconds of training")
     axes.set_title(title, loc="left", color=GREY)
-    lowest, highest = np.percentile(np.concatenate([line[:, 1] for _, line in known.values()]), [1, 99])
-    room = 0.15 * (highest - lowest) or 1.0
-    axes.set_ylim(lowest - room, highest + room)  # the first steps would flatten all that comes after
+    axes.set_ylim(_limits([line[:, 1] for _, line in known.values()]))
     if few or len(known) > 2:
         _legend(axes)
     return figure
+
+
+def _limits(lines: list[np.ndarray]) -> tuple[float, float]:
+    """Between which values to look: those of the beginning would flatten all that comes after."""
+    lowest, highest = np.percentile(np.concatenate([line[int(BEGINNING * len(line)) :] for line in lines]), [1, 99])
+    room = 0.15 * (highest - lowest) or 1.0
+    return lowest - room, highest + room
 
 
 def points(rows: Rows, across: str, name: str) -> np.ndarray:

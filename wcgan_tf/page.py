@@ -35,6 +35,7 @@ CURVES = (  # value, title, what it says
     ("discriminator_loss", "Discriminator loss", "DC-GAN's. Near 0 the discriminator has won, and nothing is learnt."),
     ("generator_loss", "Generator loss", "Its level means nothing by itself: it moves with the critic."),
 )
+DECIMALS = 4  # of a score; what comes after them is noise
 CONFUSED = 12  # pairs of labels that are shown where there are too many for a matrix
 
 
@@ -114,10 +115,12 @@ def _confused(run: Overview) -> list[Pair]:
 
 
 def _figures(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits that count; nothing where there is none."""
+    """A number with so many digits that count, at most DECIMALS behind the point; nothing where there is none."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"  # 1,000, and not 1e+03
+    if abs(value) >= 10**digits - 0.5:
+        return f"{value:,.0f}"  # 1,000, and not 1e+03
+    return f"{round(value, DECIMALS) + 0.0:.{digits}g}"  # + 0.0, for a zero has no sign
 
 
 def _uri(figure: Figure | None) -> str:
