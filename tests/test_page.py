@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from wcgan_tf import boards, charts, events, page, verdicts
 from wcgan_tf.gallery import Exhibit
@@ -121,19 +122,29 @@ def test_tensorboard_gets_one_run_of_all_labels(tmp_path):
         boards.write(run, np.zeros([4, 8, 3], np.uint8), tmp_path / "overview")
     values = [value for event in events.read(tmp_path / "overview") for value in event.summary.value]
     tags = [value.tag for value in values]
-    steps = [
-        event.step
-        for event in events.read(tmp_path / "overview")
-        for value in event.summary.value
-        if value.tag == "score/kcd, all labels/median"
-    ]
-    assert 0 < len(steps) == len(set(steps)) <= boards.POINTS
     assert tags.count("labels, the worst first") == 1
     (table,) = [value.tensor.string_val[0].decode() for value in values if value.tag == "labels, the worst first"]
     assert "| cat | fine |" in table
     assert "dog &#124; &#42;x&#42;? |" in table
     assert "generated, a row per label" in tags
     assert any(tag.startswith("_hparams_") for tag in tags)
+
+
+def test_the_median_and_the_spread_of_all_labels_have_the_labels_own_tags(tmp_path):
+    run = run_of(["a", "b", "c"])
+    for own, value in zip(run.labels, (1.0, 2.0, 6.0), strict=True):
+        own.rows[:] = [{"step": step, "seconds": step, "kcd": value} for step in (0.0, 1000.0)]
+    boards.write(run, None, tmp_path)
+    for place, wanted in (("", 2.0), ("lower_tenth", 1.2), ("upper_tenth", 5.2)):
+        curve = {
+            event.step: tf.make_ndarray(value.tensor)
+            for event in events.read(tmp_path / place)
+            for value in event.summary.value
+            if value.tag == "score/kcd"
+        }
+        assert len(curve) == boards.POINTS
+        assert max(curve) == 1000
+        np.testing.assert_allclose(list(curve.values()), wanted, rtol=1e-6)
 
 
 def test_the_settings_that_differ_are_named():

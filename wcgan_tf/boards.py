@@ -1,4 +1,7 @@
-"""The run `overview` of TensorBoard: the whole set in one place, written anew by each report."""
+"""The run `overview` of TensorBoard: the whole set in one place, written anew by each report.
+
+Its curves have the labels' own tags, so that one card shows both.
+"""
 
 from pathlib import Path
 
@@ -11,31 +14,33 @@ from wcgan_tf.monitor import TAGS
 from wcgan_tf.overview import Overview
 
 POINTS = 100  # of a curve over all labels
-QUANTILES = ("a tenth is below", "median", "a tenth is above")
+SPREAD = ("lower_tenth", "", "upper_tenth")  # the runs of the three curves, below `overview`, which is the median's
 ROWS = 50  # labels in the table of the worst
 
 
 def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
     """Write the run's scores, curves over all labels, table of labels and, if there is one, grid uint8 [h, w, C]."""
-    with files.publish(folder) as aside, tf.summary.create_file_writer(str(aside)).as_default(0):
-        tf.summary.text("labels, the worst first", _table(run))
-        if grid is not None:
-            tf.summary.image("generated, a row per label", grid[None])
-        for name, tag in TAGS.items():
-            _write_spread(run, name, tag)
-        hparams.hparams_config(hparams=[], metrics=[hparams.Metric(tag) for tag in TAGS.values()])
+    with files.publish(folder) as aside:
+        with tf.summary.create_file_writer(str(aside)).as_default(0):
+            tf.summary.text("labels, the worst first", _table(run))
+            if grid is not None:
+                tf.summary.image("generated, a row per label", grid[None])
+            hparams.hparams_config(hparams=[], metrics=[hparams.Metric(tag) for tag in TAGS.values()])
+        curves = {tag: _spread(run, name) for name, tag in TAGS.items()}
+        for quantile, place in enumerate(SPREAD):
+            with tf.summary.create_file_writer(str(aside / place)).as_default():
+                for tag, (steps, values) in curves.items():
+                    for step, value in zip(steps, values[quantile], strict=True):
+                        tf.summary.scalar(tag, value, int(step))
 
 
-def _write_spread(run: Overview, name: str, tag: str) -> None:
-    """A value's median over all labels, and its spread, against the steps that the labels took."""
+def _spread(run: Overview, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A value's tenth, median and nine tenths over all labels against the steps that they took: [k] and [3, k]."""
     lines = [line for own in run.labels if len(line := charts.points(own.rows, "step", name))]
     if not lines:
-        return
+        return np.empty([0]), np.empty([3, 0])
     longest = int(max(line[-1, 0] for line in lines))
-    steps, quantiles = charts.spread(lines, min(POINTS, longest + 1))
-    for step, here in zip(steps, quantiles.T, strict=True):
-        for title, value in zip(QUANTILES, here, strict=True):
-            tf.summary.scalar(f"{tag}, all labels/{title}", value, int(step))
+    return charts.spread(lines, min(POINTS, longest + 1))
 
 
 def _table(run: Overview) -> str:
