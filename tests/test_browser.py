@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -13,6 +15,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 pytestmark = [
     pytest.mark.xdist_group("whole"),
@@ -52,8 +55,8 @@ def demo(whole_chain):
             assert process.poll() is None
             time.sleep(0.2)
     yield address
-    process.terminate()
-    process.wait(20)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 128 + signal.SIGINT
 
 
 def set_width(browser, width: int, dark: bool = False) -> None:
@@ -143,6 +146,29 @@ def test_the_demo_draws_what_it_is_asked_for(browser, demo, width):
     browser.find_element(By.ID, "go").click()
     wait_for_images(browser, "gone", 10)
     refuse_trouble(browser)
+
+
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+def test_the_demo_answers_no_other_sites_pages(demo, header):
+    value = {"Host": "other.example", "Origin": "http://other.example"}[header]
+    request = urllib.request.Request(demo, headers={header: value})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request)
+
+
+def test_a_wrong_seed_is_said_on_the_page(browser, demo):
+    set_width(browser, 1280)
+    browser.get(demo)
+    wait_for_images(browser, "drawn", 10)
+    numbers = browser.find_elements(By.CSS_SELECTOR, "input[type=number]")
+    seed = next(own for own in numbers if own.get_attribute("value") == "0")
+    seed.clear()
+    seed.send_keys("-5", Keys.ENTER)
+    for _ in range(50):
+        if "a seed is a whole number from 0" in browser.find_element(By.TAG_NAME, "body").text:
+            return
+        time.sleep(0.2)
+    raise AssertionError("nothing was said")
 
 
 def wait_for_images(browser, place: str, number: int, other_than: list[str] | None = None) -> list[str]:

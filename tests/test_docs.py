@@ -1,6 +1,7 @@
 """What README and docs say is so: every command runs, every link leads somewhere, every setting exists."""
 
 import itertools
+import json
 import re
 import shlex
 import shutil
@@ -149,6 +150,11 @@ def test_tensorboard_shows_the_labels_by_their_names(world):
             except OSError:
                 pass
             time.sleep(0.2)
+        body = {"experimentName": ""}
+        address = f"http://127.0.0.1:{port}/data/plugin/hparams/experiment"
+        asked = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        settings = json.load(urllib.request.urlopen(asked))["hparamInfos"]
+        assert {"label", "train.batch_size"} <= {setting["name"] for setting in settings}
         for name in ("labels/00000/0", "labels/00009/9", "overview", "scores"):
             assert f'"{name}"' in runs
     finally:

@@ -57,6 +57,19 @@ def test_a_damaged_file_is_read_as_far_as_it_is_whole(tmp_path, aside):
     assert steps_of(tmp_path) == [10]
 
 
+def test_what_is_written_after_a_clock_was_ahead_comes_after_what_was_before(tmp_path, aside):
+    write(tmp_path, [10, 20])
+    (file,) = tmp_path.iterdir()
+    stamp = file.name.split(".")[3]
+    file.rename(tmp_path / file.name.replace(stamp, str(int(stamp) + 3600)))
+    for before in (20, 40, 60):
+        events.keep_until(tmp_path, before, aside)
+        write(tmp_path, [before + 10, before + 20])
+        steps = steps_of(tmp_path)
+        assert steps == list(range(10, before + 21, 10))
+        assert min(path.name for path in tmp_path.iterdir()).endswith(f".until-{before}")
+
+
 def test_nothing_is_made_where_there_is_nothing(tmp_path, aside):
     events.keep_until(tmp_path, 5, aside)
     assert not list(tmp_path.iterdir())

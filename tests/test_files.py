@@ -41,6 +41,15 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "a.png/precious").write_text("")
+    with pytest.raises(IsADirectoryError) as error, files.publish(tmp_path / "a.png") as path:
+        path.write_text("picture")
+    assert error.value.filename == str(tmp_path / "a.png")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.png", "precious"]
+
+
 def test_a_stop_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
     target, rename = tmp_path / "model", Path.rename
     target.mkdir()

@@ -24,7 +24,7 @@ def run(tmp_path):
         files.write_text(paths.metrics, "".join(f"{json.dumps(row)}\n" for row in rows) + '{"step": 30, "sec')
         records.append({"label": label, "weights_digest": f"w{label}", "step": 40, "seconds": 3600.0})
         own = {**REAL, "kcd": kcd}
-        taken = {str(label): 0.9, "2": 0.1}
+        taken = {str(label): 0.9, "2": 0.1, "²": 0.5}
         by_label[str(label)] = {
             "scores": own,
             "real": REAL,
@@ -53,8 +53,8 @@ def change(path, **values) -> None:
 def test_the_worst_label_comes_first_and_costs_are_added_up(run):
     known = overview.gather(run[0], NAMES, run[1])
     assert [own.name for own in known.labels] == ["owl", "dog", "cat"]
-    assert [own.verdict.word for own in known.labels] == ["unfinished", "fine", "fine"]
-    assert known.verdicts() == {"fine": 2, "unfinished": 1}
+    assert [own.verdict.word for own in known.labels] == ["not begun", "fine", "fine"]
+    assert known.verdicts() == {"fine": 2, "not begun": 1}
     assert (known.core_hours, known.gpu_hours) == (4.0, 0.0)
     assert known.totals.labels == 2
     assert known.totals.together == {"kcd": (0.5, 0.0), "accuracy": (0.7, None)}
@@ -66,6 +66,35 @@ def test_rows_are_read_as_far_as_they_are_whole(run):
     assert row == {"step": 20, "seconds": 1.0, "wasserstein_estimate": 2.0}
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"step": -3, "seconds": 1.0},
+        {"step": 30, "seconds": -1.0},
+        {"step": 1e308, "seconds": 1.0},
+        {"step": 30, "seconds": 1e308},
+        {"step": 20000000000000000000, "seconds": 1.0},
+    ],
+)
+def test_rows_that_cannot_be_are_left_out(run, row):
+    run[0].label(1).metrics.write_text(f"{json.dumps(row)}\n")
+    assert overview.gather(run[0], NAMES, run[1]).labels[1].rows == []
+
+
+def test_values_beyond_all_measure_are_left_out(run):
+    run[0].label(1).metrics.write_text('{"step": 30, "seconds": 2, "critic_loss": 1.7e308, "kcd": 1.0}\n')
+    assert overview.gather(run[0], NAMES, run[1]).labels[1].rows == [{"step": 30, "seconds": 2, "kcd": 1.0}]
+    change(run[0].label(1).status, threads=-7)
+    assert overview.gather(run[0], NAMES, run[1]).core_hours == 2.0
+
+
+def test_the_speed_of_a_label_is_the_median_of_its_training(run):
+    """A label that went on for a few steps has a last value that says nothing, or none."""
+    rows = [{"step": step, "seconds": step, "images_per_second": speed} for step, speed in ((1, 500), (2, 510), (3, 9))]
+    run[0].label(1).metrics.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {"step": 4, "seconds": 4}]))
+    assert overview.gather(run[0], NAMES, run[1]).labels[1].images_per_second == 500
+
+
 def test_scores_of_other_weights_are_left_out(run):
     records = json.loads(run[1].manifest.read_text())["labels"]
     records[1]["weights_digest"] = "new"
@@ -74,7 +103,7 @@ def test_scores_of_other_weights_are_left_out(run):
     assert {own.name: own.verdict.word for own in known.labels} == {
         "cat": "fine",
         "dog": "not scored",
-        "owl": "unfinished",
+        "owl": "not begun",
     }
     assert known.totals is None
 
@@ -94,7 +123,7 @@ def test_scores_of_a_label_that_was_trained_on_are_left_out(run, since, word):
     assert {own.name: (own.verdict.word, own.in_model) for own in known.labels} == {
         "cat": ("fine", True),
         "dog": (word, False),
-        "owl": ("unfinished", False),
+        "owl": ("not begun", False),
     }
     assert known.totals is None
 
@@ -129,7 +158,7 @@ def test_without_a_model_or_scores_there_is_still_something_to_see(run, tmp_path
     run[0].scores.unlink()
     assert overview.gather(run[0], NAMES, ModelPaths(tmp_path / "none")).verdicts() == {
         "not scored": 2,
-        "unfinished": 1,
+        "not begun": 1,
     }
 
 

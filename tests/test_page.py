@@ -14,6 +14,7 @@ from wcgan_tf.overview import LabelOverview, Overview
 
 EVIL = '<script>alert("1")</script>'
 NAMES = [EVIL, "_names", "$x_2$", "{{ 7*7 }}", 'a" onload="b', "猫"]
+COMMANDS = page.Commands("python -m wcgan_tf.pipeline", "python -m wcgan_tf.combine", "python -m wcgan_tf.evaluate")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -35,7 +36,7 @@ def run_of(names: list[str], rows: int = 3) -> Overview:
 
 def rendered(run: Overview, shown: int) -> str:
     exhibits = {own.label: Exhibit(PIXEL, PIXEL, PIXEL, [10, 20], PIXEL) for own in run.labels[:shown]}
-    return page.render(run, exhibits, "python -m wcgan_tf.pipeline", "today")
+    return page.render(run, exhibits, COMMANDS, "today")
 
 
 def test_names_are_shown_as_they_are_and_never_obeyed():
@@ -46,6 +47,12 @@ def test_names_are_shown_as_they_are_and_never_obeyed():
     assert 'onload="b' not in text
     assert "猫" in text
     assert len(re.findall("<script>", text)) == 1
+
+
+def test_half_a_letter_does_not_stop_the_page():
+    run = run_of(["cat"])
+    run.settings["dataset"]["name"] = "a\ud800b"
+    assert "a?b" in rendered(run, 1)
 
 
 def test_every_picture_has_words_and_is_inside_the_page():
@@ -80,8 +87,10 @@ def test_a_run_that_has_only_begun_makes_a_page():
         for index, (name, state) in enumerate(zip(names, states, strict=True))
     ]
     text = rendered(Overview(Path("runs/x"), labels, names, {}, None, 0.0, 0.0), 0)
-    assert "2 unfinished" in text
+    assert "1 unfinished" in text
+    assert "1 not begun" in text
     assert "There are no scores" in text
+    assert COMMANDS.combine in text
 
 
 def test_the_spread_of_three_lines_is_the_middle_one():
@@ -127,7 +136,6 @@ def test_tensorboard_gets_one_run_of_all_labels(tmp_path):
     assert "| cat | fine |" in table
     assert "dog &#124; &#42;x&#42;? |" in table
     assert "generated, a row per label" in tags
-    assert any(tag.startswith("_hparams_") for tag in tags)
 
 
 def test_the_median_and_the_spread_of_all_labels_have_the_labels_own_tags(tmp_path):

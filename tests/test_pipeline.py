@@ -56,6 +56,16 @@ def test_it_starts_where_it_is_told(whole_chain):
     }
 
 
+def test_a_stage_is_left_out_on_request(whole_chain, tmp_path):
+    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
+    (folder / "runs/digits/scores.json").unlink()
+    said = run("pipeline", *SMALL, "--skip=evaluate", "--from=sample", folder=folder).stdout
+    assert stages_done(said) == {"sample": True, "report": True}
+    said = run("pipeline", *SMALL, "--skip=evaluate", folder=folder).stdout
+    assert "[4/6] evaluate: left out" in said
+    assert not (folder / "runs/digits/scores.json").exists()
+
+
 def test_other_settings_of_a_stage_do_it_and_what_follows_again(whole_chain, tmp_path):
     folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
     said = run("pipeline", *SMALL, "--config.evaluate.num_per_label=12", folder=folder).stdout
@@ -140,6 +150,22 @@ def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number):
     said, _ = process.communicate(timeout=60)
     assert process.returncode == errors.STOPPED
     assert "stopped in launch; to go on, run: python -m wcgan_tf.pipeline --config.train.max_seconds=300" in said
+    assert json.loads(status.read_text())["state"] == "stopped"
+
+
+def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path):
+    command = [sys.executable, "-m", "wcgan_tf.pipeline", "--config.train.max_seconds=300", "--config.model.width=4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    status = tmp_path / "runs/digits/labels/00000/status.json"
+    while not status.exists() or json.loads(status.read_text())["step"] == 0:
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    for _ in range(300):
+        if json.loads(status.read_text())["state"] == "stopped":
+            break
+        time.sleep(0.2)
     assert json.loads(status.read_text())["state"] == "stopped"
 
 

@@ -79,7 +79,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     logged = {
         value.tag for event in tf.compat.v1.train.summary_iterator(str(events[0])) for value in event.summary.value
     }
-    assert {"all labels/fcd", "mean of each label alone/kcd"} <= logged
+    assert {"score, all labels/fcd", "score, mean of each label alone/kcd"} <= logged
     for words in (
         "40 generated",
         "40 real (floor)",
@@ -103,6 +103,17 @@ def test_a_report_of_a_model_that_is_not_there_is_refused(scored):
     done = run("report", "--model=nothing", folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "there is no model in nothing" in done.stderr
+
+
+def test_a_report_replaces_nothing_that_is_not_its_own(scored, tmp_path):
+    folder = shutil.copytree(scored, tmp_path / "copy")
+    notes = folder / "runs/digits/overview/chapter.tex"
+    notes.parent.mkdir(exist_ok=True)
+    notes.write_text("precious")
+    done = run("report", folder=folder, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "overview has more in it than would be replaced, such as chapter.tex" in done.stderr
+    assert notes.read_text() == "precious"
 
 
 def test_a_program_leaves_no_temporary_files(chain, tmp_path, monkeypatch):
@@ -234,7 +245,7 @@ def test_some_labels_are_combined_and_one_is_replaced(chain):
     assert now["labels"][1]["weights_digest"] != manifest["labels"][1]["weights_digest"]
     assert now["labels"][1]["settings_digest"] == manifest["labels"][1]["settings_digest"]
     inside = tf.saved_model.load(str(chain / "models/many/1")).signatures["manifest"]()["json"].numpy()
-    assert json.loads(inside) == now
+    assert {**json.loads(inside), "bytes": now["bytes"]} == now
     again = "put 7 into models/many, which has 2 of 10 labels\n7 had these very weights before\n"
     assert combine("--replace=7").stdout == again
     for arguments, words in (

@@ -1,5 +1,7 @@
 """A combined model, asked: the same images however they are drawn, and a clear error where there is no model."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -111,6 +113,14 @@ def test_what_is_no_model_is_one_line(folder, tmp_path):
     tf.saved_model.save(other, str(tmp_path / "other/1"), signatures={"serving_default": other.f})
     with pytest.raises(UserError, match=r"is damaged, or no model of wcgan_tf.combine"):
         sampler.load(tmp_path / "other", "combine it")
+
+
+def test_a_model_whose_weights_were_cut_off_is_one_line(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (data,) = (copy / "1/variables").glob("variables.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(UserError, match="is damaged"):
+        sampler.load(copy, "combine it")
 
 
 def test_a_model_of_another_data_set_is_refused(model):

@@ -205,6 +205,17 @@ def test_another_folder_is_not_gone_on_with(photos, small, tmp_path):
     assert sort(photos)[0] == 7
 
 
+def test_the_images_of_another_folder_are_not_taken_for_these(photos, tmp_path):
+    run("prepare", *arguments(photos), folder=tmp_path)
+    photos.root = str(shutil.copytree(tmp_path / "photos", tmp_path / "other"))
+    for program in ("prepare", "pipeline"):
+        done = run(program, *arguments(photos), folder=tmp_path, check=False)
+        assert done.returncode == errors.WRONG_INPUT
+        assert f"holds the images of {tmp_path}/photos, not of {photos.root}" in done.stderr
+    (tmp_path / "photos").rename(tmp_path / "before")  # it was moved
+    assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
+
+
 @pytest.mark.parametrize("content", ["{}", "[]", "half"])
 def test_a_damaged_state_starts_the_split_anew(photos, expected, small, content):
     with pytest.raises(KeyboardInterrupt):

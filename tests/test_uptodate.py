@@ -33,11 +33,12 @@ def world(config, tmp_path):
         files.write_json(run.label(label).config, settings)
         state = {"state": "done", "step": config.train.max_steps, "seconds": 1.5, "updated": 0.0}
         files.write_json(run.label(label).status, state)
-        run.label(label).generator.mkdir()
+        for part in ("saved_model.pb", "variables/variables.index"):
+            files.write_text(run.label(label).generator / part, "")
         records.append({"label": label, "step": state["step"], "seconds": 1.5, "weights_digest": f"w{label}"})
-    files.write_json(model.manifest, {"labels": records})
+    files.write_json(model.manifest, {"labels": records, "bytes": 5})
     files.write_json(data.domain, {"digest": "c", "labels": 2})
-    files.write_text(model.saved_model / "saved_model.pb", "")
+    files.write_text(model.saved_model / "saved_model.pb", "graph")
     scores = {
         "labels": LABELS,
         "model": files.digest_json(["w0", "w1"]),
@@ -118,8 +119,16 @@ def test_a_label_that_was_trained_on_is_combined_again(world, changed):
 def test_a_model_of_other_labels_is_made_again(world):
     _, run, model = world
     assert not uptodate.combined(run, model, [0])
+    (model.saved_model / "saved_model.pb").write_text("gra")
+    assert not uptodate.combined(run, model, LABELS)
     (model.saved_model / "saved_model.pb").unlink()
     assert not uptodate.combined(run, model, LABELS)
+
+
+def test_a_label_whose_generator_is_damaged_is_not_done(world):
+    config, run, _ = world
+    (run.label(1).generator / "variables/variables.index").unlink()
+    assert not uptodate.trained(config, run, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +162,19 @@ def test_what_is_damaged_is_not_there(world, text):
 def test_newer_is_not_older_than_anything_it_is_made_of(tmp_path):
     old, new, missing = tmp_path / "old", tmp_path / "new", tmp_path / "missing"
     for path, seconds in ((old, 100), (new, 200)):
-        path.write_text("")
+        path.write_text("something")
         os.utime(path, (seconds, seconds))
     assert uptodate.newer(new, old, missing)
     assert not uptodate.newer(old, new)
     assert not uptodate.newer(missing, old)
+    new.write_text("")
+    assert not uptodate.newer(new, old)
+
+
+def test_what_was_written_by_a_clock_that_was_ahead_is_made_again(tmp_path):
+    result, source = tmp_path / "result", tmp_path / "source"
+    for path in (source, result):
+        path.write_text("something")
+    assert uptodate.newer(result, source)
+    os.utime(result, (2e10, 2e10))
+    assert not uptodate.newer(result, source)

@@ -33,6 +33,7 @@ def test_a_label_that_has_not_ended_is_not_judged_by_its_scores():
     failed = LabelState("failed", progress=0.5, error="no space")
     assert verdict(failed, {}, {}) == ("unfinished", "failed, 50 % of its budget: no space")
     assert verdict(LabelState("diverged"), GOOD, REAL).word == "diverged"
+    assert verdict(LabelState(), {}, {}) == ("not begun", "")
 
 
 def test_a_label_without_scores_is_not_called_fine():
@@ -40,5 +41,5 @@ def test_a_label_without_scores_is_not_called_fine():
 
 
 def test_every_verdict_has_its_rule_in_words():
-    words = {"diverged", "unfinished", "not scored", "collapsed", "memorising", "undertrained", "fine"}
+    words = {"diverged", "not begun", "unfinished", "not scored", "collapsed", "memorising", "undertrained", "fine"}
     assert MEANINGS.keys() == words

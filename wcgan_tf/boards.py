@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
 
 from wcgan_tf import charts, files
 from wcgan_tf.monitor import TAGS
@@ -15,6 +14,7 @@ from wcgan_tf.overview import Overview
 
 POINTS = 100  # of a curve over all labels
 SPREAD = ("lower_tenth", "", "upper_tenth")  # the runs of the three curves, below `overview`, which is the median's
+OWN = ["events.out.tfevents.*", *filter(None, SPREAD)]  # what there may be in the run's folder
 ROWS = 50  # labels in the table of the worst
 
 
@@ -25,7 +25,6 @@ def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
             tf.summary.text("labels, the worst first", _table(run))
             if grid is not None:
                 tf.summary.image("generated, a row per label", grid[None])
-            hparams.hparams_config(hparams=[], metrics=[hparams.Metric(tag) for tag in TAGS.values()])
         curves = {tag: _spread(run, name) for name, tag in TAGS.items()}
         for quantile, place in enumerate(SPREAD):
             with tf.summary.create_file_writer(str(aside / place)).as_default():

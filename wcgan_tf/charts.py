@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from wcgan_tf.overview import LabelOverview
 
 GREY = "#808894"  # reads on white and on black
-BLUE, ORANGE = "#3b82c4", "#e07b39"
+BLUE = "#3b82c4"
+TAB = colormaps["tab20"].colors  # type: ignore[attr-defined]
+COLORS = [color for color in (*TAB[::2], *TAB[1::2]) if len({round(part, 2) for part in color}) > 1]  # grey is taken
 NAMED = 12  # with more labels than that, lines have no names
 MOST_CELLS = 40  # labels of a confusion matrix: more is no picture
 BEGINNING = 0.2  # of a curve's points, which may lie outside the picture
 POINTS = 200  # of the axis on which labels are held beside each other
 NAME_LETTERS = 14
-DOTS_PER_INCH = 150
+WIDTH, DOTS_PER_INCH = 5.6, 180  # so that letters are legible on a phone
 
 Rows = list[dict[str, float]]
 
@@ -29,12 +31,11 @@ def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
     known = {own.label: (own.name, line) for own in labels if len(line := points(own.rows, "seconds", name))}
     if not known:
         return None
-    figure, axes = _figure(7.0, 3.4)
+    figure, axes = _figure(WIDTH, 3.3)
     few = len(known) <= NAMED
-    colors = colormaps["tab10" if len(known) <= 10 else "tab20"]
     for place, label in enumerate(sorted(known)):
         text, line = known[label]
-        style = {"color": colors(place), "label": _cut(text)} if few else {"color": BLUE, "alpha": _alpha(len(known))}
+        style = {"color": COLORS[place], "label": _cut(text)} if few else {"color": BLUE, "alpha": _alpha(len(known))}
         axes.plot(*line.T, linewidth=1.2 if few else 0.6, marker="." if len(line) == 1 else None, **style)
     if len(known) > 2:
         seconds, (low, middle, high) = spread([line for _, line in known.values()], POINTS)
@@ -95,17 +96,17 @@ def confusion(labels: list[LabelOverview], names: list[str]) -> Figure | None:
 
 def speeds(labels: list[LabelOverview]) -> Figure | None:
     """How many real images per second each process saw; None where that is not known."""
-    known = [(own, own.state.images_per_second) for own in labels if own.state.images_per_second]
+    known = [(own, own.images_per_second) for own in labels if own.images_per_second]
     if not known:
         return None
     if len(known) > MOST_CELLS:
-        figure, axes = _figure(7.0, 3.0)
+        figure, axes = _figure(WIDTH, 3.0)
         axes.hist([speed for _, speed in known], bins=40, color=BLUE)
         axes.set_xlabel("real images per second")
         axes.set_ylabel("processes")
     else:
         known.sort(key=lambda pair: -pair[0].label)
-        figure, axes = _figure(7.0, 0.8 + 0.24 * len(known))
+        figure, axes = _figure(WIDTH, 0.8 + 0.24 * len(known))
         axes.barh(range(len(known)), [speed for _, speed in known], color=BLUE)
         _ticks(axes.set_yticks, [own.name for own, _ in known])
         axes.set_xlabel("real images per second")

@@ -82,7 +82,8 @@ def finished(paths: LabelPaths, config: ml_collections.ConfigDict) -> bool:
     train = config.train
     steps_spent = train.max_steps and state.step >= train.max_steps
     seconds_spent = train.max_seconds and state.seconds >= train.max_seconds
-    return state.state == "done" and paths.generator.is_dir() and bool(steps_spent or seconds_spent)
+    exported = [paths.generator / "saved_model.pb", paths.generator / "variables" / "variables.index"]
+    return state.state == "done" and all(path.is_file() for path in exported) and bool(steps_spent or seconds_spent)
 
 
 def kept(paths: LabelPaths) -> list[str]:

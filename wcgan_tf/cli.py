@@ -23,6 +23,7 @@ from wcgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 FLUSH_SECONDS = 2.0
+LEAVE_SECONDS = 10.0  # a library's threads may be waiting for a network
 LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # until someone mends it
 
 
@@ -109,6 +110,8 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             config_module.validate(FLAGS.config)
             if extra:
                 raise UserError(f"{extra[0]!r} is not understood; arguments look like --name=value (see --help)")
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
         except SystemExit:  # only --help ends here, and absl would have it end with 1
             sys.exit(errors.DONE)
         except Exception as error:  # ml_collections raises many kinds for what is always a mistyped argument
@@ -116,19 +119,31 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         return argv[:1]
 
     def guarded(_):
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was begun is cleared away
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background jobs
+                signal.signal(number, _leave)
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # letters that matplotlib has not are boxes
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         try:
             code = main()
         except KeyboardInterrupt:
-            sys.exit(130)
+            _end(128 + signal.SIGINT)
         except Exception as error:
             sys.exit(show(error))
         _end(code or errors.DONE)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _leave(number: int, frame) -> None:
+    """Answer a signal: what was begun is cleared away, and where that takes too long, the process ends without."""
+    last = threading.Timer(LEAVE_SECONDS, os._exit, [128 + number])
+    last.daemon = True
+    last.start()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def show(error: Exception) -> int:

@@ -68,7 +68,7 @@ def main() -> None:
     with files.publish(output.folder) as path:
         aside = ModelPaths(path)
         model.save(manifest, aside.saved_model)
-        files.write_json(aside.manifest, manifest)
+        files.write_json(aside.manifest, {**manifest, "bytes": files.size(aside.saved_model)})
     number = f"{len(manifest['labels'])} of {len(names)} labels"
     if replace:
         print(f"put {datasets.format_labels(labels)} into {output.folder}, which has {number}")

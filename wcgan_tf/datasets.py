@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -161,8 +162,9 @@ def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> No
     """
     names = source.label_names
     if not paths.info.exists():
-        info = {"name": dataset.name, "resolution": dataset.resolution, "channels": source.channels, "labels": names}
-        files.write_json(paths.info, info)
+        root = str(Path(dataset.root).resolve()) if dataset.root else ""
+        info = {"name": dataset.name, "resolution": dataset.resolution, "channels": source.channels, "root": root}
+        files.write_json(paths.info, {**info, "labels": names})
     elif (there := prepared_names(paths, hint)) != names:
         differing = next((pair for pair in zip(there, names, strict=False) if pair[0] != pair[1]), None)
         how = (
@@ -170,6 +172,20 @@ def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> No
         )
         raise UserError(
             f"{paths.folder} holds a data set of other labels ({how}); delete it, or type another dataset.name"
+        )
+
+
+def refuse_other_root(dataset) -> None:
+    """Refuse a folder of images where those of another are prepared under this name.
+
+    Raises:
+        UserError: where both folders are there; one that is gone may have been moved.
+    """
+    paths = DatasetPaths.of(dataset)
+    before, now = Path(files.known_json(paths.info).get("root") or dataset.root), Path(dataset.root)
+    if dataset.root and before.is_dir() and now.is_dir() and not before.samefile(now):
+        raise UserError(
+            f"{paths.folder} holds the images of {before}, not of {now}; delete it, or type another dataset.name"
         )
 
 

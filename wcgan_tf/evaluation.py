@@ -198,7 +198,7 @@ def write_tensorboard(result: dict, folder: Path) -> None:
     before = list(folder.glob(f"events.*{suffix}"))
     step = int(np.mean([own["step"] for own in result["by_label"].values()]))
     with tf.summary.create_file_writer(str(folder), filename_suffix=suffix).as_default(step):
-        for kind, title in (("scores", "all labels"), ("means", "mean of each label alone")):
+        for kind, title in (("scores", "score, all labels"), ("means", "score, mean of each label alone")):
             for name, value in result[kind]["generated"].items():
                 tf.summary.scalar(f"{title}/{name}", value)
     for path in before:

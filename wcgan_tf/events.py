@@ -1,12 +1,14 @@
 """TensorBoard's files of a label: the pictures in them, and their end cut off where training goes on from before it."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
-PATTERN = "events.out.tfevents.*"
+PREFIX = "events.out.tfevents."
+PATTERN = f"{PREFIX}[0-9]*"
 KEPT = ".until-"  # in the name of a file that took the place of those before it
 
 
@@ -43,7 +45,7 @@ def keep_until(folder: Path, step: int, temporary: Path) -> None:
     before = sorted(folder.glob(PATTERN))
     if not before:
         return
-    kept = folder / f"{before[-1].name.split(KEPT)[0]}{KEPT}{step}"
+    kept = folder / f"{_stamped(before[-1])}{KEPT}{step}"
     aside = temporary / kept.name
     with tf.io.TFRecordWriter(str(aside)) as file:
         for event in read(folder):
@@ -53,6 +55,16 @@ def keep_until(folder: Path, step: int, temporary: Path) -> None:
     for path in before:
         if path != kept:
             path.unlink()
+
+
+def _stamped(last: Path) -> str:
+    """The name of the last file, for TensorBoard reads files in the order of their names, which begin with the time.
+
+    Where a clock was ahead, one that comes before what is written from now on.
+    """
+    name, now = last.name.split(KEPT)[0], int(time.time())
+    ahead = int(name.removeprefix(PREFIX).split(".")[0]) > now
+    return f"{PREFIX}{now - 1}" if ahead else name
 
 
 def _present(folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,6 +22,7 @@ def publish(target: Path) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; it takes the place of `target` when the block ends without an error.
 
     The path lies beside `target`, in the same file system, so that a rename is all there is to do.  A link stays one.
+    A file does not take the place of a folder.
     """
     if target.is_symlink():
         target = target.resolve()
@@ -29,6 +31,8 @@ def publish(target: Path) -> Iterator[Path]:
     replaced = aside / "replaced"
     try:
         yield aside / target.name
+        if target.is_dir() and not (aside / target.name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         if target.is_dir():  # a folder cannot be renamed onto a folder that has files in it
             target.rename(replaced)
         (aside / target.name).rename(target)
@@ -131,6 +135,11 @@ def known_json(path: Path) -> dict:
         return read_json(path, "", ())
     except (UserError, OSError):
         return {}
+
+
+def size(folder: Path) -> int:
+    """The bytes of all files in a folder; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def clear_leftovers(folder: Path) -> None:

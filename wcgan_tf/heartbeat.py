@@ -4,7 +4,6 @@ No TensorFlow: a thousand labels are read in a moment.
 """
 
 import contextlib
-import math
 import os
 import platform
 import threading
@@ -17,6 +16,7 @@ from wcgan_tf.errors import UserError
 
 BEAT_SECONDS = 10.0  # a living process writes at least so often, and while it trains
 SOONEST_SECONDS, SOONEST_SHARE = 1.0, 0.1  # at most so often, and the less often the longer it has lived
+LARGEST = 1e100  # no number in the file is so large, nor infinite
 STALE_SECONDS = 60.0  # after so long without a beat it is taken for dead
 
 STATES = ("pending", "running", "stale", "stopped", "diverged", "failed", "done")
@@ -86,7 +86,7 @@ def _checked(name: str, value):
         good = default is None
     else:
         kinds = int if type(default) is int else (int, float)
-        good = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+        good = isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < LARGEST
         good = good and (value >= 0 or name == "wasserstein_estimate") and (value <= 1 or name != "progress")
     if not good:
         raise ValueError(f"{name} is {value!r}")

@@ -2,17 +2,19 @@
 
 import contextlib
 import json
-import sys
+import re
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from wcgan_tf import claims, files, heartbeat, manifests
+from wcgan_tf import claims, datasets, files, heartbeat, manifests
 from wcgan_tf.errors import UserError
 from wcgan_tf.heartbeat import LabelState
 from wcgan_tf.paths import LabelPaths, ModelPaths, RunPaths
 from wcgan_tf.verdicts import Verdict, verdict
 
+LARGEST = 2.0**53  # a number beyond it is damage, and no chart shows it
 DISTANCES = ("kid", "kcd")  # the scores that labels are ranked by: the first that is there
 
 
@@ -42,6 +44,12 @@ class LabelOverview(NamedTuple):
     def distance(self) -> float | None:
         """The kernel distance of its images to real ones; None where it has no scores."""
         return next((self.scores[name] for name in DISTANCES if name in self.scores), None)
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Real images in critic steps, in the median over its training; None where not known."""
+        known = [row["images_per_second"] for row in self.rows if "images_per_second" in row]
+        return statistics.median(known) if known else self.state.images_per_second
 
 
 class Totals(NamedTuple):
@@ -134,10 +142,11 @@ def _label(label: int, name: str, paths: LabelPaths, own: dict, record: dict) ->
     if not in_model:  # it was trained on since
         own = {}
     generated, real = _numbers(own.get("scores")), _numbers(own.get("real"))
-    taken = {int(other): share for other, share in _numbers(own.get("taken_for")).items() if other.isdigit()}
+    shares = _numbers(own.get("taken_for"))
+    taken = {int(other): share for other, share in shares.items() if re.fullmatch(datasets.INDEX, other)}
     rows = read_rows(paths.metrics)
     judged = verdict(state, generated, real)
-    threads = int(_numbers(status).get("threads", 0))
+    threads = max(0, int(_numbers(status).get("threads", 0)))
     return LabelOverview(label, name, state, judged, rows, generated, real, taken, threads, in_model)
 
 
@@ -148,7 +157,7 @@ def read_rows(metrics: Path) -> list[dict[str, float]]:
         for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, RecursionError):
                 row = _numbers(json.loads(line))
-                if {"step", "seconds"} <= row.keys():
+                if min(row.get("step", -1), row.get("seconds", -1)) >= 0:
                     rows.append(row)
     return rows
 
@@ -191,13 +200,13 @@ def _beside(scores: dict) -> dict[str, tuple[float, float | None]]:
 
 
 def _numbers(values) -> dict[str, float]:
-    """Those values of a JSON object that are finite numbers."""
+    """Those values of a JSON object that are numbers, and not beyond all measure."""
     if not isinstance(values, dict):
         return {}
     return {
         name: value
         for name, value in values.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
     }
 
 

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import statistics
+from collections.abc import Iterable
 from importlib import resources
 from typing import NamedTuple
 
@@ -24,7 +26,8 @@ CURVES = (  # value, title, what it says
     (
         "gradient_penalty",
         "Gradient penalty",
-        "How far the slope of the critic is from 1. Small and steady is normal; a climb means the critic runs away.",
+        "How far the slope of the critic is from 1, squared. Hundredths or less are normal, and a slow climb as the "
+        "learning rates fall; one without an end means that the critic runs away.",
     ),
     (
         "kcd",
@@ -36,6 +39,22 @@ CURVES = (  # value, title, what it says
     ("generator_loss", "Generator loss", "Its level means nothing by itself: it moves with the critic."),
 )
 DECIMALS = 4  # of a score; what comes after them is noise
+SCORES = {  # what each is, and what is good
+    "classifier_score": "how sure the classifier is of each image, and how much the images differ; high",
+    "is": "inception score: how sure Inception is of each image, and how much the images differ; high",
+    "kcd": "kernel distance of what the classifier sees in them to what it sees in real ones; low, around 0",
+    "kid": "kernel inception distance to real images; low, around 0",
+    "fcd": "Fréchet distance of what the classifier sees in them to what it sees in real ones; low, near the floor",
+    "fid": "Fréchet inception distance to real images; low, near the floor",
+    "precision": "share of them that lie near real ones: how many are good; high",
+    "recall": "share of real ones that lie near them: how much of what there is they cover; high",
+    "density": "as precision, robust to outliers; around 1",
+    "coverage": "as recall, robust to outliers: it falls with kinds that are never drawn; high",
+    "recognised": "share that the domain classifier gives the label they were asked for; high",
+    "variety": "how far they lie from each other, as a share of how far real ones do; around 1",
+    "nearest_train": "how far the nearest training image is; like real ones, and much less is copying",
+    "accuracy": "of a classifier that was trained on them alone, on real test images; high, near the floor",
+}
 CONFUSED = 12  # pairs of labels that are shown where there are too many for a matrix
 
 
@@ -55,12 +74,20 @@ class Pair(NamedTuple):
     share: float
 
 
-def render(run: Overview, exhibits: dict[int, Exhibit], command: str, made: str) -> str:
+class Commands(NamedTuple):
+    """What to type: to make the run again; for a model of its labels, and for that model's scores."""
+
+    again: str
+    combine: str
+    evaluate: str
+
+
+def render(run: Overview, exhibits: dict[int, Exhibit], commands: Commands, made: str) -> str:
     """The page.
 
     Args:
         exhibits: the pictures of some labels.
-        command: that makes the run again, to be shown.
+        commands: to be shown.
         made: when it was made, and by which version.
     """
     environment = jinja2.Environment(
@@ -72,11 +99,12 @@ def render(run: Overview, exhibits: dict[int, Exhibit], command: str, made: str)
     )
     environment.filters.update(duration=tables.duration, figures=_figures, percent=lambda share: f"{100 * share:.0f} %")
     by_label = {own.label: own for own in run.labels}
-    return environment.get_template(TEMPLATE).render(
+    text = environment.get_template(TEMPLATE).render(
         run=run,
         title=run.folder.name or str(run.folder),
         verdicts=run.verdicts(),
         meanings=verdicts.MEANINGS,
+        scores=SCORES,
         distance=_distance_name(run.labels),
         shown=[(by_label[label], exhibit) for label, exhibit in exhibits.items()],
         settings=overview.changed(run.settings, config.default_config().to_dict()),
@@ -87,10 +115,17 @@ def render(run: Overview, exhibits: dict[int, Exhibit], command: str, made: str)
         confusion=_uri(charts.confusion(run.labels, run.names)),
         confused=_confused(run),
         speeds=_uri(charts.speeds(run.labels)),
-        speed=sum(own.state.images_per_second or 0.0 for own in run.labels),
-        command=command,
+        speed=_median(own.images_per_second for own in run.labels),
+        commands=commands,
         made=made,
     )
+    return text.encode("utf-8", "replace").decode("utf-8")  # of half a letter, which JSON may have, a question mark
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _distance_name(labels: list[LabelOverview]) -> str:

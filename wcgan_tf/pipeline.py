@@ -3,12 +3,14 @@
     python -m wcgan_tf.pipeline
     python -m wcgan_tf.pipeline --config configs/cifar10.py
     python -m wcgan_tf.pipeline --config configs/cifar10.py --from evaluate    # what was done before it stays
+    python -m wcgan_tf.pipeline --config configs/cifar10.py --skip evaluate    # without scores
     python -m wcgan_tf.pipeline --config configs/cifar10.py --partial          # go on with what is trained
 
 Each stage is a program of its own, and any of them may be run by hand in between.  A second run does only what is
 missing or was made of something else.  Ctrl-C stops the stage at work, which saves; the same command goes on.
 """
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from wcgan_tf import cli, datasets, errors, manifests, signals, tables, uptodate
 from wcgan_tf.errors import UserError
 from wcgan_tf.paths import ClassifierPaths, DatasetPaths, ModelPaths, RunPaths
 
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 SAMPLED = 100  # labels in the picture of samples
 STOPPED = {errors.STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM}  # exit codes
 
@@ -46,6 +49,7 @@ class Stage(NamedTuple):
 def define_flags() -> None:
     cli.define_common_flags(workdir=True, model=True)
     flags.DEFINE_enum("from", None, list(STAGES), "Start with this stage, and do it and all after it again.")
+    flags.DEFINE_multi_enum("skip", [], list(STAGES), "Leave this stage out.")
     flags.DEFINE_bool("partial", False, "Go on where some labels did not finish, with those that did.")
 
 
@@ -54,7 +58,11 @@ def main() -> int:
     began, runner, names = time.monotonic(), _Runner(), list(STAGES)
     start = cli.FLAGS["from"].value
     for program in names[names.index(start) if start else 0 :]:
-        title, stage = f"[{names.index(program) + 1}/{len(names)}] {program}", STAGES[program]()
+        title = f"[{names.index(program) + 1}/{len(names)}] {program}"
+        if program in cli.FLAGS.skip:
+            print(f"{title}: left out", flush=True)
+            continue
+        stage = STAGES[program]()
         if not start and stage.done():
             print(f"{title}: done before; see {stage.result}", flush=True)
             continue
@@ -158,7 +166,8 @@ def _trained() -> list[int]:
 def _again(program: str) -> str:
     """The command that goes on with a stage."""
     start = [f"--from={program}"] if cli.FLAGS["from"].value else []
-    return cli.command("pipeline", *cli.folders(), *start, *(["--partial"] if cli.FLAGS.partial else []))
+    skip, partial = [f"--skip={stage}" for stage in cli.FLAGS.skip], ["--partial"] if cli.FLAGS.partial else []
+    return cli.command("pipeline", *cli.folders(), *start, *skip, *partial)
 
 
 def _failed(program: str, code: int) -> int:
@@ -207,17 +216,21 @@ class _Runner:
         began = time.monotonic()
         command = [sys.executable, "-m", f"wcgan_tf.{program}", *cli.config_arguments(), *arguments]
         # A session of its own: Ctrl-C then comes once, from here.
-        self._process = subprocess.Popen(command, start_new_session=True)
+        self._process = subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_this_process)
         if self.stopped:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
         code = self._process.wait()
         return time.monotonic() - began, code
 
     def _hand_on(self, number, frame) -> None:
         self.stopped = True
         if self._process and self._process.poll() is None:
-            # Programs that make no checkpoints know these two alone.
-            self._process.send_signal(number if number == signal.SIGINT else signal.SIGTERM)
+            self._process.terminate()
+
+
+def _end_with_this_process() -> None:
+    """In a stage, before its program begins: SIGTERM where this process is killed, so that it saves and ends too."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def _train_domain() -> None:
 def _prepare() -> None:
     dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
     paths = DatasetPaths.of(dataset)
+    datasets.refuse_other_root(dataset)
     if paths.info.exists():  # then nothing may be left to do, and the source need not be opened
         names = datasets.prepared_names(paths, again)
         if not any(_unprepared(paths, split, names) for split in sources.SPLITS):

@@ -36,6 +36,7 @@ def main() -> None:
     with cli.quiet_imports():
         from wcgan_tf import boards, gallery, overview, page
 
+    files.refuse_to_replace(run.overview, boards.OWN)
     saved_model = _saved_model()
     known = overview.gather(run, names, ModelPaths(saved_model.parent))
     in_model = [own for own in known.labels if own.in_model]
@@ -46,7 +47,12 @@ def main() -> None:
     boards.write(known, grid, run.overview)
     made = f"{time.strftime('%Y-%m-%d %H:%M')}, wcgan_tf {wcgan_tf.__version__}, TensorFlow {_version('tensorflow')}"
     # Last, for where the page is there, all that was made with it is.
-    files.write_text(run.report, page.render(known, exhibits, _same_again(known.settings), made))
+    commands = page.Commands(
+        again=_same_again(known.settings),
+        combine=cli.command("combine", *cli.folders(), "--overwrite"),
+        evaluate=cli.command("evaluate", *cli.folders()),
+    )
+    files.write_text(run.report, page.render(known, exhibits, commands, made))
     print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
 
 

@@ -29,7 +29,7 @@ def load(folder: Path, hint: str) -> "ConditionalModel":
         loaded = tf.saved_model.load(str(saved_model))
         manifest = json.loads(loaded.signatures["manifest"]()["json"].numpy())
         return ConditionalModel(loaded, manifest)
-    except (OSError, tf.errors.OpError, ValueError, KeyError, TypeError) as error:
+    except (OSError, tf.errors.OpError, ValueError, LookupError, TypeError) as error:
         raise UserError(
             f"{saved_model} is damaged, or no model of wcgan_tf.combine ({type(error).__name__}); run: {hint}"
         ) from None

@@ -3,13 +3,15 @@
     python -m wcgan_tf.serve_demo
     python -m wcgan_tf.serve_demo --model saved_models/cifar10 --port 7861
 
-It listens on 127.0.0.1 alone, and asks nothing of any other machine.  Needs gradio: pip install 'wcgan_tf[demo]'.
+It listens on 127.0.0.1 alone, answers no other site's pages, and asks nothing of any other machine.  Needs gradio:
+pip install 'wcgan_tf[demo]'.
 """
 
 import html
 import importlib.util
 import os
 import socket
+import threading
 
 from absl import flags
 
@@ -17,10 +19,19 @@ from wcgan_tf import cli, manifests
 from wcgan_tf.errors import UserError
 
 HOST = "127.0.0.1"
+HERE = (b"127.0.0.1", b"localhost")
 FIRST_LABELS = 10  # that are chosen at first
 HIGHEST_SEED = 2**31 - 1
-WIDEST = 3.0  # truncation: beyond it next to no latent lies
+NARROWEST, WIDEST = 0.1, 3.0  # truncation: beyond it next to no latent lies
+LEGIBLE = {  # white on blue, where gradio has too little contrast
+    "button_primary_background_fill": "*primary_700",
+    "button_primary_background_fill_hover": "*primary_800",
+    "button_primary_background_fill_dark": "*primary_700",
+    "button_primary_background_fill_hover_dark": "*primary_800",
+    "color_accent": "*primary_700",
+}
 STYLE = """
+.dark [role=tab][aria-selected=true] { color: var(--primary-300); }
 .images { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 14px; }
 .images figure { margin: 0; }
 .images img { display: block; width: 100%; height: auto; background: #fff; border-radius: 4px; }
@@ -45,14 +56,39 @@ def main() -> None:
 
     model = sampler.load(cli.model_folder(), combine)
     address = f"http://{HOST}:{cli.FLAGS.port}"
-    print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
     page = _page(model, f"{cli.model_folder().name}: {len(model.labels)} labels")
     import gradio
 
     fonts = ["system-ui", "sans-serif"]  # those that are here
-    theme = gradio.themes.Default(font=fonts, font_mono=["monospace"])
+    theme = gradio.themes.Default(primary_hue="blue", font=fonts, font_mono=["monospace"]).set(**LEGIBLE)
     look = {"css": STYLE, "theme": theme, "footer_links": []}
-    page.launch(server_name=HOST, server_port=cli.FLAGS.port, quiet=True, ssr_mode=False, **look)
+    page.launch(
+        server_name=HOST,
+        server_port=cli.FLAGS.port,
+        app_kwargs={"middleware": [(_OnlyHere, (), {})]},
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,
+        **look,
+    )
+    print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
+    threading.Event().wait()
+
+
+class _OnlyHere:
+    """Answers this machine's own pages alone: another site's may send requests here, by a name of its own too."""
+
+    def __init__(self, app):
+        self._app = app
+
+    async def __call__(self, scope, receive, send):
+        headers = dict(scope.get("headers", ()))
+        names = [headers.get(b"host", b""), headers.get(b"origin", b"http://localhost").rpartition(b"//")[2]]
+        if scope["type"] == "lifespan" or all(name.partition(b":")[0] in HERE for name in names):
+            await self._app(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 403, "headers": []})
+            await send({"type": "http.response.body", "body": b"this page is for this machine alone"})
 
 
 def _refuse_taken(port: int) -> None:
@@ -61,7 +97,7 @@ def _refuse_taken(port: int) -> None:
         try:
             tried.bind((HOST, port))
         except OSError as error:
-            raise UserError(f"port {port} cannot be had ({error.strerror}); type another, --port={port + 1}") from None
+            raise UserError(f"port {port} cannot be had ({error.strerror}); type another, --port={port - 1}") from None
 
 
 def _stay_here() -> None:
@@ -83,9 +119,9 @@ def _page(model, title: str):
     def shown(make, labels, *numbers):
         if not labels:
             raise gradio.Error("choose a label", print_exception=False)
-        if any(number is None for number in numbers):
-            raise gradio.Error("a seed is a whole number, such as 0", print_exception=False)
-        return f'<div class="images">{make(sorted(labels), *map(int, numbers))}</div>'
+        if not all(number is not None and number % 1 == 0 and 0 <= number <= HIGHEST_SEED for number in numbers):
+            raise gradio.Error(f"a seed is a whole number from 0 to {HIGHEST_SEED}", print_exception=False)
+        return f'<div class="images">{make(sorted(set(labels)), *map(int, numbers))}</div>'
 
     def images(labels, seed, number, truncation):
         make = lambda labels, seed, number: playground.images(model, labels, number, seed, _bound(truncation))  # noqa: E731
@@ -98,13 +134,13 @@ def _page(model, title: str):
         return shown(make, labels, start, end, number)
 
     def seed(label: str, value: int):
-        return gradio.Number(value, label=label, precision=0, minimum=0, maximum=HIGHEST_SEED)
+        return gradio.Number(value, label=label)
 
     with gradio.Blocks(title=title, analytics_enabled=False) as page:
         gradio.HTML(f"<h1>{html.escape(title)}</h1>")
         labels = gradio.Dropdown(names, value=first, multiselect=True, label="labels")
         truncation = gradio.Slider(
-            0.1, WIDEST, WIDEST, step=0.1, label="truncation: the lower, the more typical and alike (3: none)"
+            NARROWEST, WIDEST, WIDEST, step=0.1, label="truncation: the lower, the more typical and alike (3: none)"
         )
         with gradio.Tab("images"):
             with gradio.Row():
@@ -112,11 +148,11 @@ def _page(model, title: str):
                 number = gradio.Slider(1, 64, 8, step=1, label="images of each label")
             draw = gradio.Button("draw", variant="primary", elem_id="draw")
             drawn = gradio.HTML(elem_id="drawn")
-            draw.click(images, [labels, one, number, truncation], drawn, api_name="images")
+            gradio.on([draw.click, one.submit], images, [labels, one, number, truncation], drawn, api_name="images")
         with gradio.Tab("between two seeds"):
             with gradio.Row():
                 start, end = seed("from seed", 0), seed("to seed", 1)
-                steps = gradio.Slider(2, 64, 8, step=1, label="images of each label")
+                steps = gradio.Slider(2, 64, 8, step=1, label="images on the way")
             go = gradio.Button("go", variant="primary", elem_id="go")
             gone = gradio.HTML(elem_id="gone")
             go.click(way, [labels, start, end, steps, truncation], gone, api_name="between")
@@ -125,7 +161,10 @@ def _page(model, title: str):
 
 
 def _bound(truncation: float) -> float | None:
-    return None if truncation >= WIDEST else float(truncation)
+    """As the model takes it; what is no number is the narrowest."""
+    if truncation >= WIDEST:
+        return None
+    return float(truncation) if truncation >= NARROWEST else NARROWEST
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def table(rows: Iterable[tuple[int, str, LabelState]]) -> rich.table.Table:
         shown.add_row(
             str(label),
             _cut(name),
-            f"[{color}]{state.state}[/]",
+            rich.text.Text(state.state, style=color),
             str(state.step) if state.step else "",
             _clock(state.seconds or None),
             _clock(state.seconds_left() if state.state == "running" else None),

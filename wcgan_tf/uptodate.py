@@ -1,6 +1,7 @@
 """Whether what a program makes is there already, made of what is there now.  No TensorFlow: told in an instant."""
 
 import contextlib
+import time
 from pathlib import Path
 
 from wcgan_tf import claims, datasets, files, heartbeat, manifests, sources
@@ -9,8 +10,13 @@ from wcgan_tf.paths import DatasetPaths, ModelPaths, RunPaths
 
 
 def prepared(config, hint: str) -> bool:
-    """Whether all labels are sorted; and where trainings score themselves, seen by the domain classifier."""
+    """Whether all labels are sorted; and where trainings score themselves, seen by the domain classifier.
+
+    Raises:
+        UserError: where the images of another folder are.
+    """
     dataset, paths = config.dataset, DatasetPaths.of(config.dataset)
+    datasets.refuse_other_root(dataset)
     if not paths.info.exists():
         return False
     labels = range(len(datasets.prepared_names(paths, hint)))
@@ -41,9 +47,9 @@ def _trained(config, run: RunPaths, label: int) -> bool:
 
 def combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
     """Whether the model is of these labels, as they are now."""
-    records, there = manifests.records(model), (model.saved_model / "saved_model.pb").exists()
+    records = manifests.records(model)
     return (
-        there
+        files.size(model.saved_model) == files.known_json(model.manifest).get("bytes")
         and sorted(records) == labels
         and all(
             (state := files.known_json(run.label(label).status)).get("state") == "done"
@@ -76,10 +82,12 @@ def evaluated(config, run: RunPaths, model: ModelPaths) -> bool:
 
 
 def newer(result: Path, *sources_of_it: Path) -> bool:
-    """Whether a file is there, and none that it is made of was written after it."""
-    if not result.exists():
+    """Whether a file or a folder is there, and nothing that it is made of was written after it."""
+    if not result.exists() or not result.stat().st_size:
         return False
     written = result.stat().st_mtime
+    if written > time.time():  # by a clock that was wrong
+        return False
     return all(not path.exists() or path.stat().st_mtime <= written for path in sources_of_it)
 
 

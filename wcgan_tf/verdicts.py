@@ -41,6 +41,10 @@ def _diverged(state: LabelState, scores: Scores, real: Scores) -> str | None:
     return state.error or "a number was no longer finite" if state.state == "diverged" else None
 
 
+def _not_begun(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    return "" if state.state == "pending" else None
+
+
 def _not_done(state: LabelState, scores: Scores, real: Scores) -> str | None:
     if state.state == "done":
         return None
@@ -73,6 +77,7 @@ def _less(name: str, share: float, scores: Scores, real: Scores) -> str | None:
 
 RULES = (
     Rule("diverged", "a loss or a weight was no longer a finite number; the last good checkpoint is kept", _diverged),
+    Rule("not begun", "no process has taken it up yet", _not_begun),
     Rule("unfinished", "its training has not ended, or failed", _not_done),
     Rule("not scored", "there are no scores of its present weights; run evaluate", _not_scored),
     Rule(
@@ -94,7 +99,10 @@ RULES = (
     ),
 )
 FINE = "fine"
-MEANINGS = {**{rule.word: rule.meaning for rule in RULES}, FINE: "none of the others"}
+MEANINGS = {
+    **{rule.word: rule.meaning for rule in RULES},
+    FINE: "none of the others: nothing is plainly wrong; how good it is, its scores say",
+}
 
 
 def verdict(state: LabelState, scores: Scores, real: Scores) -> Verdict:
