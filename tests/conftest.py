@@ -18,7 +18,9 @@ from wcgan_tf.config import default_config
 def pytest_configure():
     """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
     devices.own("cpu")
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup too, the programs that tests start are to hear it
+    # The programs that tests start are to hear these, under nohup and in a shell's background too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
