@@ -125,7 +125,8 @@ def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(tmp_pat
         "--slurm",
         "--rounds=1",
         "--config.model.width=4",
-        "--config.train.max_seconds=5",
+        "--config.train.max_seconds=0",
+        "--config.train.max_steps=100",
     ]
     lines = call(*benchmark, *arguments, folder=tmp_path).splitlines()
     assert [line for line in lines if line.endswith(", 1 rounds")] == [
