@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,7 +27,6 @@ pytestmark = [
 ]
 HERE = ("file", "data", "blob")
 WIDTHS = (1280, 390)
-PORT = 17863
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +45,19 @@ def browser():
 def demo(whole_chain):
     """The address of a demo page that is being served."""
     folder, _ = whole_chain
-    process = subprocess.Popen([sys.executable, "-m", "wcgan_tf.serve_demo", f"--port={PORT}"], cwd=folder)
-    address = f"http://127.0.0.1:{PORT}"
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(address).read()
-            break
-        except OSError:
-            assert process.poll() is None
-            time.sleep(0.2)
-    yield address
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 128 + signal.SIGINT
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "wcgan_tf.serve_demo", f"--port={port}"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        assert address in process.stdout.readline()  # it says so once it listens
+        yield address
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 128 + signal.SIGINT
+    finally:
+        process.kill()
 
 
 def set_width(browser, width: int, dark: bool = False) -> None:
