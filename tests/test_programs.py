@@ -248,6 +248,8 @@ def test_some_labels_are_combined_and_one_is_replaced(chain):
     assert {**json.loads(inside), "bytes": now["bytes"]} == now
     again = "put 7 into models/many, which has 2 of 10 labels\n7 had these very weights before\n"
     assert combine("--replace=7").stdout == again
+    same = (chain / "models/many/manifest.json").read_text()
+    assert {**json.loads(same), "bytes": now["bytes"]} == now  # TensorFlow's files differ by some bytes each time
     for arguments, words in (
         (
             ["--replace=3"],
@@ -264,7 +266,7 @@ def test_some_labels_are_combined_and_one_is_replaced(chain):
         assert done.returncode == errors.WRONG_INPUT
         assert done.stderr.startswith(f"error: {words}")
         assert done.stderr.count("\n") == 1
-    assert json.loads((chain / "models/many/manifest.json").read_text()) == now
+    assert (chain / "models/many/manifest.json").read_text() == same
     assert [path.name for path in (chain / "models").iterdir()] == ["many"]
 
 
