@@ -46,12 +46,12 @@ def main() -> None:
     grid = _draw_grid(model, sorted(own.label for own in _shown(in_model)), run, hint) if model else None
     boards.write(known, grid, run.overview)
     made = f"{time.strftime('%Y-%m-%d %H:%M')}, wcgan_tf {wcgan_tf.__version__}, TensorFlow {_version('tensorflow')}"
-    # Last, for where the page is there, all that was made with it is.
     commands = page.Commands(
         again=_same_again(known.settings),
         combine=cli.command("combine", *cli.folders(), "--overwrite"),
         evaluate=cli.command("evaluate", *cli.folders()),
     )
+    # Last, for where the page is there, all that was made with it is.
     files.write_text(run.report, page.render(known, exhibits, commands, made))
     print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
 
