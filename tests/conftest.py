@@ -68,6 +68,25 @@ def whole_chain(tmp_path_factory):
     return folder, said
 
 
+@pytest.fixture
+def begin():
+    """`begin(program, *arguments, folder=...)` is `run` beside the test, which leaves no process however it ends."""
+    begun = []
+
+    def beginner(program: str, *arguments: str, folder: Path, **kwargs) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]
+        begun.append(subprocess.Popen(command, cwd=folder, text=True, **kwargs))
+        return begun[-1]
+
+    yield beginner
+    for process in begun:
+        process.terminate()  # not kill: `launch` and `pipeline` are to end what they have started
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
 def run(program: str, *arguments: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess:
     """Run `python -m wcgan_tf.<program>` in a folder, as a user would."""
     command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]

@@ -49,10 +49,9 @@ def test_a_label_that_fails_leaves_the_others_and_shows_its_log(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path):
+def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path, begin):
     arguments = ["--labels=4,5", *SMALL, "--config.train.max_steps=3000", "--config.train.checkpoint_seconds=1"]
-    command = [sys.executable, "-m", "wcgan_tf.launch", *arguments]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    process = begin("launch", *arguments, folder=tmp_path, stdout=subprocess.PIPE)
     status = tmp_path / "runs/digits/labels/00004/status.json"
     checkpoints = tmp_path / "runs/digits/labels/00004/checkpoints"
     wait_until(lambda: list(checkpoints.glob("*.index")), process)
@@ -69,25 +68,16 @@ def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
-def test_stopping_the_launcher_saves_every_label(tmp_path, number):
+def test_stopping_the_launcher_saves_every_label(tmp_path, number, begin):
     arguments = ["--labels=1,2,3", "--jobs=2", "--config.model.width=4", "--config.train.max_seconds=300"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wcgan_tf.launch", *arguments],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = begin("launch", *arguments, folder=tmp_path, stdout=subprocess.PIPE, start_new_session=True)
     rows = [tmp_path / f"runs/digits/labels/0000{label}/metrics.jsonl" for label in (1, 2)]
-    try:
-        wait_until(lambda: all(path.exists() for path in rows), process)
-        if number == signal.SIGINT:
-            os.killpg(process.pid, number)  # a terminal's Ctrl-C reaches the whole group
-        else:
-            process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
-    finally:
-        process.terminate()
+    wait_until(lambda: all(path.exists() for path in rows), process)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # a terminal's Ctrl-C reaches the whole group
+    else:
+        process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == errors.STOPPED, output
     assert "the same command goes on from here" in output
     assert states(tmp_path) == {1: "stopped", 2: "stopped"}
@@ -97,10 +87,10 @@ def test_stopping_the_launcher_saves_every_label(tmp_path, number):
         assert status["step"] > 0
 
 
-def test_a_second_signal_ends_all_without_saving(tmp_path):
+def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
     arguments = ["--labels=1,2", "--config.model.width=4", "--config.train.max_seconds=300"]
-    command = [sys.executable, "-m", "wcgan_tf.launch", *arguments, "--config.train.steps_per_execution=3000"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    arguments += ["--config.train.steps_per_execution=3000"]
+    process = begin("launch", *arguments, folder=tmp_path, stdout=subprocess.PIPE)
     rows = [tmp_path / f"runs/digits/labels/0000{label}/metrics.jsonl" for label in (1, 2)]
     wait_until(lambda: all(path.exists() for path in rows), process)  # then it is in the middle of 3,000 steps
     process.send_signal(signal.SIGINT)
@@ -112,11 +102,10 @@ def test_a_second_signal_ends_all_without_saving(tmp_path):
     assert states(tmp_path) == {1: "stale", 2: "stale"}
 
 
-def test_labels_that_other_processes_train_are_left_to_them(tmp_path):
+def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
     """As after `kill -9` of a launcher, whose labels go on."""
     arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
-    command = [sys.executable, "-m", "wcgan_tf.launch", "--labels=1,2", *arguments]
-    launcher = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    launcher = begin("launch", "--labels=1,2", *arguments, folder=tmp_path, stdout=subprocess.DEVNULL)
     paths = [RunPaths(tmp_path / "runs/digits").label(label) for label in (1, 2)]
     try:
         wait_until(lambda: all(path.metrics.exists() for path in paths), launcher)
@@ -161,11 +150,11 @@ def test_a_work_directory_of_other_settings_is_refused_once(tmp_path):
     assert done.stdout == ""
 
 
-def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path):
+def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path, begin):
     terminal, end = pty.openpty()
-    command = [sys.executable, "-m", "wcgan_tf.launch", "--labels=1,2", *SMALL, "--config.train.max_steps=1500"]
+    arguments = ["--labels=1,2", *SMALL, "--config.train.max_steps=1500"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "110", "LINES": "30"}
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=end, env=environment)
+    process = begin("launch", *arguments, folder=tmp_path, stdout=end, env=environment)
     os.close(end)
     shown = b""
     try:
@@ -225,24 +214,21 @@ def test_a_rank_says_which_labels_it_takes_and_trains_those(tmp_path, monkeypatc
     assert states(tmp_path) == {3: "done", 8: "done"}
 
 
-def test_the_second_process_of_a_label_stops_with_one_line(tmp_path):
+def test_the_second_process_of_a_label_stops_with_one_line(tmp_path, begin):
     arguments = ["--label=3", "--config.model.width=4", "--config.train.max_seconds=300"]
-    command = [sys.executable, "-m", "wcgan_tf.train", *arguments]
-    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    first = begin("train", *arguments, folder=tmp_path, stdout=subprocess.DEVNULL)
     paths = RunPaths(tmp_path / "runs/digits").label(3)
-    try:
-        wait_until(paths.metrics.exists, first)
-        log = paths.log.read_text()
-        second = run("train", *arguments, folder=tmp_path, check=False)
-        assert second.returncode == errors.WRONG_INPUT
-        assert second.stderr.startswith("error: runs/digits/labels/00003 is in use by another process")
-        assert second.stderr.count("\n") == 1
-        assert paths.log.read_text().startswith(log)
-        assert "in use" not in paths.log.read_text()
-        assert heartbeat.read(paths.status).state == "running"
-    finally:
-        first.kill()  # however it dies, the system lets go of its lock
-        first.wait()
+    wait_until(paths.metrics.exists, first)
+    log = paths.log.read_text()
+    second = run("train", *arguments, folder=tmp_path, check=False)
+    assert second.returncode == errors.WRONG_INPUT
+    assert second.stderr.startswith("error: runs/digits/labels/00003 is in use by another process")
+    assert second.stderr.count("\n") == 1
+    assert paths.log.read_text().startswith(log)
+    assert "in use" not in paths.log.read_text()
+    assert heartbeat.read(paths.status).state == "running"
+    first.kill()  # however it dies, the system lets go of its lock
+    first.wait()
     assert run("train", "--label=3", *STEPS, folder=tmp_path).returncode == 0
 
 

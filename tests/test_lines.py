@@ -32,35 +32,31 @@ def test_a_training_gets_done_whoever_reads(tmp_path, ending):
 
 
 @pytest.mark.parametrize("phase", ["importing", "stepping"])
-def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase):
+def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase, begin):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with pytest.raises(BlockingIOError):
         while True:
             os.write(writer, b" " * 1000)
     os.set_blocking(writer, True)
-    command = [sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, "--config.train.max_seconds=300"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=writer)
+    process = begin("train", *ARGUMENTS, "--config.train.max_seconds=300", folder=tmp_path, stdout=writer)
     paths = LabelPaths(tmp_path / "run/labels/00003")
-    try:
-        deadline = time.monotonic() + 60
-        while phase == "stepping" and not paths.metrics.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        time.sleep(1)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == STOPPED
-    finally:
-        process.kill()
-        os.close(reader)
-        os.close(writer)
+    deadline = time.monotonic() + 60
+    while phase == "stepping" and not paths.metrics.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == STOPPED
+    os.close(reader)
+    os.close(writer)
     assert paths.checkpoints.exists() == (phase == "stepping")
 
 
-def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path):
+def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path, begin):
     """The bar hides the cursor; a signal in the middle of tracing must not leave it hidden."""
     terminal, end = pty.openpty()
-    command = [sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, "--config.model.architecture=resnet"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=end, env={**os.environ, "TERM": "xterm"})
+    arguments = [*ARGUMENTS, "--config.model.architecture=resnet"]
+    process = begin("train", *arguments, folder=tmp_path, stdout=end, env={**os.environ, "TERM": "xterm"})
     os.close(end)
     shown = b""
     with contextlib.suppress(OSError):  # the end of a terminal

@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -100,23 +99,18 @@ def test_other_settings_of_the_training_are_refused(whole_chain):
     assert "launch failed (see above)" in done.stderr.splitlines()[-1]
 
 
-def test_a_stage_that_is_killed_has_failed(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wcgan_tf.pipeline", "--from=launch", "--config.train.max_seconds=300"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_a_stage_that_is_killed_has_failed(tmp_path, begin):
+    arguments = ["--from=launch", "--config.train.max_seconds=30"]
+    process = begin("pipeline", *arguments, folder=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not (stages := children(process.pid)):
         assert process.poll() is None
         time.sleep(0.1)
-    os.killpg(stages[0], signal.SIGKILL)
+    os.kill(stages[0], signal.SIGKILL)
     _, said = process.communicate(timeout=60)
     assert process.returncode == errors.FAILED
     assert said.splitlines()[-1] == (
         "error: launch was killed by signal 9 (Killed); to go on, run: "
-        "python -m wcgan_tf.pipeline --config.train.max_seconds=300.0 --from=launch"
+        "python -m wcgan_tf.pipeline --config.train.max_seconds=30.0 --from=launch"
     )
 
 
@@ -139,9 +133,9 @@ def test_a_failing_stage_ends_it_with_what_to_type(whole_chain, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number):
-    command = [sys.executable, "-m", "wcgan_tf.pipeline", "--config.train.max_seconds=300", "--config.model.width=4"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={**os.environ})
+def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number, begin):
+    arguments = ["--config.train.max_seconds=300", "--config.model.width=4"]
+    process = begin("pipeline", *arguments, folder=tmp_path, stdout=subprocess.PIPE)
     status = tmp_path / "runs/digits/labels/00000/status.json"
     while not status.exists() or json.loads(status.read_text())["step"] == 0:
         assert process.poll() is None
@@ -153,9 +147,9 @@ def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number):
     assert json.loads(status.read_text())["state"] == "stopped"
 
 
-def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path):
-    command = [sys.executable, "-m", "wcgan_tf.pipeline", "--config.train.max_seconds=300", "--config.model.width=4"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin):
+    arguments = ["--config.train.max_seconds=300", "--config.model.width=4"]
+    process = begin("pipeline", *arguments, folder=tmp_path, stdout=subprocess.DEVNULL)
     status = tmp_path / "runs/digits/labels/00000/status.json"
     while not status.exists() or json.loads(status.read_text())["step"] == 0:
         assert process.poll() is None

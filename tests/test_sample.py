@@ -145,11 +145,12 @@ def test_wrong_input_is_one_line_and_writes_nothing(folder, tmp_path, arguments,
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_folder_leaves_nothing_behind(folder, tmp_path, number, code):
-    command = [sys.executable, "-m", "wcgan_tf.sample", f"--model={folder}/saved_models/digits", "--num=1000000"]
-    process = subprocess.Popen(
-        [*command, "--output=many", "--format=folder"],
-        cwd=tmp_path,
+def test_an_interrupted_folder_leaves_nothing_behind(folder, tmp_path, number, code, begin):
+    arguments = [f"--model={folder}/saved_models/digits", "--num=1000000", "--output=many", "--format=folder"]
+    process = begin(
+        "sample",
+        *arguments,
+        folder=tmp_path,
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background jobs ignore SIGINT
     )

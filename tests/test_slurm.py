@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.skipif(not (FOLDER / "slurm.conf").exists(), reason=WHY_NOT),
 ]
 
+PATIENCE_SECONDS = 300  # for anything that is waited for: generous, machines differ
 SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
 SHORT = [*SMALL, "--config.train.max_steps=20"]
 LONG = [*SMALL, "--config.train.max_steps=4000", "--config.train.checkpoint_seconds=1"]
@@ -55,21 +56,30 @@ def submit(folder: Path, *arguments: str) -> str:
     return call("sbatch", "--parsable", *arguments, folder=folder).strip()
 
 
-def wait_until(reached, what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(reached, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not reached():
-        assert time.monotonic() < deadline, f"{what} takes more than {seconds} s"
+        assert time.monotonic() < deadline, f"{what} takes more than {PATIENCE_SECONDS} s"
         time.sleep(0.2)
 
 
 def wait_for(job: str) -> None:
     """Until no part of a job is queued or at work."""
-    wait_until(lambda: not call("squeue", "--noheader", f"--jobs={job}", check=False).strip(), f"job {job}", 240)
+    wait_until(lambda: not call("squeue", "--noheader", f"--jobs={job}", check=False).strip(), f"job {job}")
 
 
 def details(job: str) -> dict[str, str]:
     """What Slurm knows of a job, or of an element such as 7_2."""
     return dict(re.findall(r"(\S+?)=(\S*)", call("scontrol", "--oneliner", "show", "job", job)))
+
+
+@pytest.fixture(autouse=True)
+def no_job_is_left():
+    """A test that fails does not leave the nodes to its jobs, where the next one's would wait."""
+    yield
+    if call("squeue", "--noheader", "--me"):
+        call("scancel", "--me")
+        wait_until(lambda: not call("squeue", "--noheader", "--me"), "cancelling")
 
 
 def states(folder: Path) -> dict[int, str]:
