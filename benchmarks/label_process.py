@@ -40,7 +40,7 @@ def main():
     config = cli.FLAGS.config
     data = datasets.label_images(config.dataset, "train", 0, "")
     part("images")
-    with cli.quiet_imports(without=("matplotlib", "sklearn")):
+    with cli.quiet_imports():
         from wcgan_tf import devices, training
         import tensorflow as tf
     part("importing TensorFlow")

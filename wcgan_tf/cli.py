@@ -23,6 +23,7 @@ from wcgan_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 FLUSH_SECONDS = 2.0
+SLOW_EXTRAS = ("matplotlib", "pandas", "sklearn")  # Keras imports them where they are, for parts that nobody here uses
 LEAVE_SECONDS = 10.0  # a library's threads may be waiting for a network
 LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # until someone mends it
 
@@ -204,11 +205,11 @@ def _is_text(argument: str) -> bool:
 
 
 @contextlib.contextmanager
-def quiet_imports(without: tuple[str, ...] = ()) -> Iterator[None]:
+def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
     """Import TensorFlow inside this block: what it writes to stderr before its log has a level is dropped.
 
     Args:
-        without: packages that others import where they are, and that this program has no use for.
+        without: packages that cannot be imported in this block.
     """
     hidden = [name for name in without if name not in sys.modules]
     for name in hidden:

@@ -34,7 +34,8 @@ def main() -> None:
     if not run.labels():
         raise UserError(f"there is no run in {run.folder}; run: {cli.command('launch', *cli.folders())}")
     with cli.quiet_imports():
-        from wcgan_tf import boards, gallery, overview, page
+        import tensorflow  # noqa: F401  before what draws with matplotlib
+    from wcgan_tf import boards, gallery, overview, page
 
     files.refuse_to_replace(run.overview, boards.OWN)
     saved_model = _saved_model()

@@ -110,8 +110,7 @@ class _Trainer:
                 return errors.DONE
             if self._trainer is None:
                 room = max(datasets.count(config.dataset, "train", each) for each in self._labels)
-                # Keras imports the two for a plot and a wrapper.
-                with cli.quiet_imports(without=("matplotlib", "sklearn")):
+                with cli.quiet_imports():
                     from wcgan_tf import training
                 self._trainer = training.Trainer(config, room)
             return EXIT_CODES[self._trainer.train(work)]
