@@ -162,3 +162,16 @@ def test_without_slurm_submit_says_what_to_type_instead(tmp_path):
     assert done.stderr == (
         "error: there is no Slurm here (no sbatch); on one machine type: python -m wcgan_tf.launch\n"
     )
+
+
+def test_tensorflow_is_imported_without_what_keras_would_import_on_the_side():
+    """And who wants that can have it afterwards."""
+    code = """
+import sys
+from wcgan_tf import cli
+with cli.quiet_imports():
+    import tensorflow
+assert not {"matplotlib", "pandas", "sklearn"} & set(sys.modules)
+import matplotlib.figure, sklearn.neighbors
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
