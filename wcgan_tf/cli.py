@@ -209,7 +209,7 @@ def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
     """Import TensorFlow inside this block: what it writes to stderr before its log has a level is dropped.
 
     Args:
-        without: packages that cannot be imported in this block.
+        without: packages that cannot be imported in this block, nor by TensorFlow; afterwards they can.
     """
     hidden = [name for name in without if name not in sys.modules]
     for name in hidden:

@@ -60,7 +60,7 @@ def _prepare() -> None:
         if not any(_unprepared(paths, split, names) for split in sources.SPLITS):
             print(f"{paths.folder} is prepared already; delete it to do it again")
             return
-    with cli.quiet_imports(without=()):
+    with cli.quiet_imports(without=()):  # the digits are scikit-learn's
         source = sources.source(dataset)
     datasets.parse_labels(cli.FLAGS.labels, source.label_names)  # a mistyped one is said before anything is written
     waiting = f"another process prepares {paths.folder}; waiting for it"

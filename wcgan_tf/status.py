@@ -69,7 +69,7 @@ def _names(run: RunPaths) -> list[str]:
         dataset = _trained_on(first)
     if DatasetPaths.of(dataset).info.exists():
         return datasets.label_names(dataset, cli.command("prepare"))
-    with cli.quiet_imports(without=()):
+    with cli.quiet_imports(without=()):  # the digits are scikit-learn's
         return sources.label_names(dataset)
 
 
