@@ -125,11 +125,13 @@ def main() -> None:
         repeats, arguments = int(arguments[place + 1]), arguments[:place] + arguments[place + 2 :]
     if not any(argument.split("=")[0] == "--config" for argument in arguments):
         arguments = [f"--config={DEFAULT_CONFIG}", *arguments]
+    title = arguments[0]
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         prepared(Path(folder), arguments, labels=2)
-        short = [*arguments, f"--config.dataset.data_dir={folder}", "--config.train.max_seconds=3"]
-        arguments = [*arguments, f"--config.dataset.data_dir={folder}", "--config.train.max_seconds=10"]
+        arguments = [f"--config.dataset.data_dir={folder}", *arguments]
+        short = ["--config.train.max_seconds=3", *arguments]
+        arguments = ["--config.train.max_seconds=10", *arguments]
         parts, firsts, memories, furthers = [], [], [], []
         for repeat in range(repeats):
             command = [sys.executable, "-c", PARTS, str(time.time()), *arguments]
@@ -138,7 +140,7 @@ def main() -> None:
             firsts.append(first)
             memories.append(memory)
             furthers.append(further(short, f"{folder}/two{repeat}"))
-    print(f"{' '.join(arguments[:1])}, one core, median of {repeats}")
+    print(f"{title}, one core, median of {repeats}")
     for name in parts[0]:
         print(f"  {statistics.median(part[name] for part in parts):6.2f} s  {name}")
     print(f"  {statistics.median(firsts):6.2f} s  python -m wcgan_tf.train, to the end of its first execution")

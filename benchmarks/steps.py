@@ -32,6 +32,7 @@ def define_flags() -> None:
 
     cli.define_common_flags()
     flags.DEFINE_integer("rounds", 5, "How often every row is run.", lower_bound=1)
+    flags.DEFINE_multi_enum("row", list(ROWS), list(ROWS), "Only this row; may be given several times.")
 
 
 def main() -> None:
@@ -47,9 +48,9 @@ def main() -> None:
     side, channels = cli.FLAGS.config.dataset.resolution, 3
     noise = np.random.default_rng(0).integers(0, 256, [5000, side, side, channels], np.uint8)
     runs = {}
-    for name, changes in ROWS.items():
+    for name in flags.FLAGS.row:
         config = cli.FLAGS.config.copy_and_resolve_references()
-        for setting, value in changes.items():
+        for setting, value in ROWS[name].items():
             section, key = setting.split(".")
             config[section][key] = value
         config.train.steps_per_execution = STEPS

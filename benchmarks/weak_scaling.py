@@ -105,10 +105,10 @@ def slurm(tasks: int, arguments: list[str], workdir: Path) -> None:
 
 def measure(folder: Path, ways: dict, rounds: int, arguments: list[str]) -> dict[str, dict[int, list[float]]]:
     """Make runs of one label and of one per core in every way, round after round, and print what each way gave."""
-    counts = [1, len(os.sched_getaffinity(0))]
+    counts = sorted({1, len(os.sched_getaffinity(0))})
     if folder.exists():
         sys.exit(f"error: {folder} is there already; delete it, or name another")
-    prepared(folder / "data", arguments, labels=counts[1])
+    prepared(folder / "data", arguments, labels=counts[-1])
     arguments = [*arguments, f"--config.dataset.data_dir={(folder / 'data').resolve()}"]
     runs = collections.defaultdict(list)
     for repeat in range(rounds):

@@ -46,7 +46,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
-SchedulerParameters=sched_interval=2,bf_interval=2
+SchedulerParameters=sched_interval=1,bf_interval=1
 MpiDefault=none
 # Jobs of the partition "urgent" take the place of others, which have 20 s to save and are requeued.
 PreemptType=preempt/partition_prio
@@ -54,7 +54,7 @@ PreemptMode=REQUEUE
 ReturnToService=2
 JobRequeue=1
 KillWait=30
-SlurmdTimeout=20
+SlurmdTimeout=10
 InactiveLimit=0
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool/%n

@@ -1,39 +1,105 @@
-"""What the tests share: settings of a training of a few steps, and programs run as a user runs them."""
+"""What the tests share: settings of a training of a few steps, programs, and what many of them begin with."""
 
+import fcntl
+import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")  # as wcgan_tf.cli does
+os.environ["SLURM_CPUS_PER_TASK"] = "1"  # a thread for each process: tests run beside each other on all cores
 
-from wcgan_tf import devices, lines, signals, training, work
+import warm
+
+from wcgan_tf.config import default_config
+
+PATIENCE_SECONDS = 300  # for anything that a test waits for: it fails then, on any machine, because it would never come
+PREPARE = "python -m wcgan_tf.prepare"
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
+STEPS = [*SMALL, "--config.train.max_steps=20"]
+CHAIN = [*STEPS, "--config.evaluate.accuracy=false"]  # of `whole_chain`
+ENDLESS = ["--config.model.width=4", "--config.train.max_seconds=600"]  # a test stops it
+UNTIL_ENOUGH = """
+# A label trains until it is stopped, or, where there is a file `enough`, for 20 steps more than were saved.
+import os
+from pathlib import Path
+
 from wcgan_tf.config import default_config
 
 
-def pytest_configure():
-    """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
-    devices.own("cpu")
+def get_config():
+    config = default_config()
+    saved = Path("runs/digits/labels").glob("*/checkpoints/ckpt-*.index")
+    steps = max([int(path.stem.removeprefix("ckpt-")) for path in saved], default=0) + 20
+    first = os.environ.get("SLURM_ARRAY_TASK_ID") == "0"  # the first element of a job array has enough at once
+    config.train.max_steps = steps if first or Path("enough").exists() else 10**6
+    config.train.max_seconds, config.train.checkpoint_seconds = 600.0, 1.0
+    config.model.width = 4
+    return config
+"""
+LONGEST_FIRST = ("test_slurm", "test_docs", "test_benchmarks", "test_browser")
+
+
+def pytest_configure(config):
     # The programs that tests start are to hear these, under nohup and in a shell's background too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses"):  # here tests will run
+        own_the_cpu()
+
+
+def own_the_cpu() -> None:
+    """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
+    from wcgan_tf import cli
+
+    with cli.quiet_imports():
+        from wcgan_tf import devices
+    devices.own("cpu")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: some tests wait for most of their time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # all that is imported: collections need not look through it again and again
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first, so that no worker is left alone with it at the end."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture
 def device():
     """The strategy of the tests' own process."""
+    from wcgan_tf import devices
+
     return devices.own("cpu")
 
 
 @pytest.fixture
 def config(tmp_path):
     """Digits, a small pair, a handful of steps; everything it writes is under the test's own folder."""
+    return small_config(tmp_path)
+
+
+def small_config(folder: Path):
+    """The settings of `config`, with the data in this folder."""
     settings = default_config()
-    settings.dataset.data_dir = str(tmp_path / "data")
+    settings.dataset.data_dir = str(folder / "data")
     settings.model.width = 4
     settings.model.latent_size = 3
     settings.train.batch_size = 8
@@ -44,11 +110,10 @@ def config(tmp_path):
     return settings
 
 
-PREPARE = "python -m wcgan_tf.prepare"
-
-
 def train_label(config, data, paths, stop=None) -> str:
     """Train a label in this process, as `python -m wcgan_tf.train` does in its own; "done before" where it was."""
+    from wcgan_tf import lines, signals, training, work
+
     out = lines.Lines()
     try:
         with work.at_work(config, data, paths, stop or signals.StopRequests(), out, PREPARE) as mine:
@@ -57,25 +122,31 @@ def train_label(config, data, paths, stop=None) -> str:
         out.finish()
 
 
-SMALL = ["--config.model.width=4", "--config.train.max_seconds=0", "--config.train.max_steps=20"]
+def start(program: str, *arguments: str, folder: Path, fresh: bool = False, **kwargs) -> subprocess.Popen:
+    """`python -m wcgan_tf.<program>` under way in a folder; `fresh` as a user starts it, else from the warm process."""
+    command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]
+    return (subprocess.Popen if fresh else warm.Warm)(command, cwd=folder, text=True, **kwargs)
 
 
-@pytest.fixture(scope="session")
-def whole_chain(tmp_path_factory):
-    """A folder where `pipeline` has run on all digits, and what it said; for tests of xdist's group `whole`."""
-    folder = tmp_path_factory.mktemp("whole")
-    said = run("pipeline", *SMALL, folder=folder).stdout
-    return folder, said
+def run(
+    program: str, *arguments: str, folder: Path, check: bool = True, fresh: bool = False, **kwargs
+) -> subprocess.CompletedProcess:
+    """Run `python -m wcgan_tf.<program>` in a folder to its end; see `start`."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
+    process = start(program, *arguments, folder=folder, fresh=fresh, **pipes)
+    out, err = process.communicate()
+    if check:
+        assert process.returncode == 0, f"{out}{err}"
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture
 def begin():
-    """`begin(program, *arguments, folder=...)` is `run` beside the test, which leaves no process however it ends."""
+    """`begin(program, *arguments, folder=...)` is `start` for a test, which leaves no process however it ends."""
     begun = []
 
     def beginner(program: str, *arguments: str, folder: Path, **kwargs) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]
-        begun.append(subprocess.Popen(command, cwd=folder, text=True, **kwargs))
+        begun.append(start(program, *arguments, folder=folder, **kwargs))
         return begun[-1]
 
     yield beginner
@@ -85,12 +156,61 @@ def begin():
             process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
-def run(program: str, *arguments: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess:
-    """Run `python -m wcgan_tf.<program>` in a folder, as a user would."""
-    command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if check:
-        assert done.returncode == 0, done.stdout + done.stderr
-    return done
+def wait_until(reached: Callable[[], bool], what: str = "it", process: subprocess.Popen | None = None) -> None:
+    """Until something is so; fails at once where the process that should bring it about has ended."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not reached():
+        ended = process is not None and process.poll() is not None
+        assert not ended or reached(), f"{what} did not happen before the process ended with {process.returncode}"
+        assert time.monotonic() < deadline, f"{what} takes more than {PATIENCE_SECONDS} s"
+        time.sleep(0.05)
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that all workers share; `make` fills it, for the first that asks.  Copy what you want to change."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, unfinished = base / name, base / f"{name}.unfinished"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    """A folder with the digits, prepared, and the domain classifier that has seen them."""
+    return made_once(tmp_path_factory, "digits", lambda folder: run("prepare", "--classifier=domain", folder=folder))
+
+
+@pytest.fixture(scope="session")
+def whole_chain(digits, tmp_path_factory):
+    """A folder where `pipeline` has run on all digits, with the classifier of `digits`, and what it said."""
+
+    def make(folder):
+        shutil.copytree(digits / "data/digits-8/classifiers", folder / "data/digits-8/classifiers")
+        run("train", "--label=0-6", *STEPS, folder=folder)  # compiled once; the others by `launch`
+        (folder / "said.txt").write_text(run("pipeline", *CHAIN, folder=folder).stdout)
+
+    folder = made_once(tmp_path_factory, "whole", make)
+    return folder, (folder / "said.txt").read_text()
+
+
+def trained(whole: Path, folder: Path, *labels: int) -> Path:
+    """Of a folder where the whole chain has run, the data and these labels, copied into another folder."""
+    for part in ("data", *(f"runs/digits/labels/{label:05}" for label in labels)):
+        shutil.copytree(whole / part, folder / part)
+    return folder
+
+
+@pytest.fixture
+def whole(whole_chain, tmp_path):
+    """A copy of that folder, to be changed."""
+    return shutil.copytree(whole_chain[0], tmp_path / "whole")

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
+from conftest import PATIENCE_SECONDS, wait_until
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = [
-    pytest.mark.xdist_group("whole"),
+    pytest.mark.xdist_group("browser"),  # one Chromium, one demo
     pytest.mark.skipif(
         not (shutil.which("chromium") and shutil.which("chromedriver")),
         reason="there is no Chromium with its driver; type: sudo apt-get install chromium chromium-driver",
@@ -55,7 +55,7 @@ def demo(whole_chain):
         assert address in process.stdout.readline()  # it says so once it listens
         yield address
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 128 + signal.SIGINT
+        assert process.wait(PATIENCE_SECONDS) == 128 + signal.SIGINT
     finally:
         process.kill()
 
@@ -143,7 +143,7 @@ def test_the_demo_draws_what_it_is_asked_for(browser, demo, width):
     assert set(after).isdisjoint(before)
     tab = next(own for own in browser.find_elements(By.CSS_SELECTOR, "button[role=tab]") if "between" in own.text)
     tab.click()
-    time.sleep(0.5)
+    wait_until(browser.find_element(By.ID, "go").is_displayed, "the other tab")
     browser.find_element(By.ID, "go").click()
     wait_for_images(browser, "gone", 10)
     refuse_trouble(browser)
@@ -165,19 +165,16 @@ def test_a_wrong_seed_is_said_on_the_page(browser, demo):
     seed = next(own for own in numbers if own.get_attribute("value") == "0")
     seed.clear()
     seed.send_keys("-5", Keys.ENTER)
-    for _ in range(50):
-        if "a seed is a whole number from 0" in browser.find_element(By.TAG_NAME, "body").text:
-            return
-        time.sleep(0.2)
-    raise AssertionError("nothing was said")
+    words = "a seed is a whole number from 0"
+    wait_until(lambda: words in browser.find_element(By.TAG_NAME, "body").text, "the words on the page")
 
 
 def wait_for_images(browser, place: str, number: int, other_than: list[str] | None = None) -> list[str]:
     """The images at a place of the page, once they are there."""
-    for _ in range(150):
+
+    def found() -> list[str]:
         script = f"return [...document.querySelectorAll('#{place} img')].map(image => image.src)"
-        found = browser.execute_script(script)
-        if len(found) == number and found != other_than:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"there are no {number} new images")
+        return browser.execute_script(script)
+
+    wait_until(lambda: len(found()) == number and found() != other_than, f"{number} new images")
+    return found()

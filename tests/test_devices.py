@@ -7,7 +7,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from wcgan_tf import devices
+from wcgan_tf import devices, ranks
 from wcgan_tf.errors import UserError
 
 
@@ -19,7 +19,7 @@ def test_threads_are_those_we_may_use(monkeypatch, slurm, pinned, threads):
     if slurm is not None:
         monkeypatch.setenv("SLURM_CPUS_PER_TASK", slurm)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(pinned)))
-    assert devices.cpu_threads() == threads
+    assert ranks.cpu_threads() == threads
 
 
 class Recorded:
@@ -77,7 +77,7 @@ def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch,
 def test_a_variable_that_is_no_number_is_named(monkeypatch):
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "abc")
     with pytest.raises(UserError, match="SLURM_CPUS_PER_TASK is 'abc', which is no number"):
-        devices.cpu_threads()
+        ranks.cpu_threads()
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch):

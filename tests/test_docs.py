@@ -1,20 +1,21 @@
 """What README and docs say is so: every command runs, every link leads somewhere, every setting exists."""
 
+import contextlib
 import itertools
 import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import SMALL
+from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, wait_until
 
 from wcgan_tf import classifiers, config, domain, errors
 from wcgan_tf.config import default_config
@@ -65,11 +66,6 @@ def photos(folder: Path, names: list[str], side: int) -> None:
             PIL.Image.fromarray(noise.astype(np.uint8)).save(inside / f"{index}.png")
 
 
-def run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
-
-
 @pytest.fixture(scope="module")
 def world(whole_chain, tmp_path_factory):
     """A fresh clone after `make demo`, with two labels under the name of CIFAR-10, and a photos folder."""
@@ -79,8 +75,7 @@ def world(whole_chain, tmp_path_factory):
     photos(folder / "cifar10", ["automobile", "cat"], 32)
     photos(folder / "tiny_imagenet10", ["frog", "koala"], 64)
     for name in ("cifar10", "tiny_imagenet10"):
-        arguments = [f"--config=configs/{name}.py", f"--config.dataset.root={name}"]
-        run([sys.executable, "-m", "wcgan_tf.prepare", *arguments], folder)
+        run("prepare", f"--config=configs/{name}.py", f"--config.dataset.root={name}", folder=folder)
         train_classifier(folder, name)
     return folder
 
@@ -91,24 +86,23 @@ def train_classifier(folder: Path, name: str) -> None:
     settings.dataset.name, settings.dataset.data_dir = name, str(folder / "data")
     settings.dataset.resolution = 64 if name == "tiny_imagenet10" else 32
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domain, "images_seen", lambda number: 4 * domain.BATCH_SIZE)
+        patch.setattr(domain, "images_seen", lambda number: domain.BATCH_SIZE)
         classifiers.load("domain", settings.dataset, "", lambda _: None)
 
 
-@pytest.mark.xdist_group("whole")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_runs(page, world):
+def test_every_command_runs(world):
     """One after another, page after page in one clone, as a reader would type them; on little data, for few steps."""
-    for command in dict.fromkeys(commands(page)):
+    for command in dict.fromkeys(command for page in PAGES for command in commands(page)):
         if elsewhere(command):
             continue
         words = shlex.split(re.sub(MANY, "--num 40", command))
-        if words[0] == "python":
-            words[0] = sys.executable
-            program = words[2].removeprefix("wcgan_tf.")
-            words += QUICK if program in SETTINGS and "configs/" in command else SMALL if program in SETTINGS else []
-        replaces = "wcgan_tf.sample" in command or command == "python -m wcgan_tf.combine"
-        run([*words, *(["--overwrite"] if replaces else [])], world)
+        if words[0] != "python":
+            subprocess.run(words, cwd=world, check=True)
+            continue
+        program = words[2].removeprefix("wcgan_tf.")
+        words += QUICK if program in SETTINGS and "configs/" in command else CHAIN if program in SETTINGS else []
+        replaces = program == "sample" or command == "python -m wcgan_tf.combine"
+        run(program, *words[3:], *(["--overwrite"] if replaces else []), folder=world)
 
 
 def test_most_commands_are_run_here():
@@ -134,32 +128,33 @@ def test_make_demo_is_the_pipeline():
     assert recipe.splitlines()[-1] == ".venv/bin/python -m wcgan_tf.pipeline"
 
 
-@pytest.mark.xdist_group("whole")
-def test_tensorboard_shows_the_labels_by_their_names(world):
-    port = 17864
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_tensorboard_shows_the_labels_by_their_names(whole_chain):
+    address = f"http://127.0.0.1:{(port := free_port())}"
     command = [str(Path(sys.executable).parent / "tensorboard"), "--logdir", "runs/digits", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=world, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=whole_chain[0], stderr=subprocess.DEVNULL)
+
+    def runs() -> set[str]:
+        with contextlib.suppress(OSError):  # it does not listen yet
+            return set(json.load(urllib.request.urlopen(f"{address}/data/runs")))
+        return set()
+
     try:
-        runs: list[str] = []
-        for _ in range(300):
-            assert process.poll() is None
-            try:
-                runs = urllib.request.urlopen(f"http://127.0.0.1:{port}/data/runs").read().decode()
-                if "labels/00009/9" in runs and "overview" in runs:
-                    break
-            except OSError:
-                pass
-            time.sleep(0.2)
+        wanted = {"labels/00000/0", "labels/00009/9", "overview", "scores"}
+        wait_until(lambda: runs() >= wanted, "the runs of all labels", process)
         body = {"experimentName": ""}
-        address = f"http://127.0.0.1:{port}/data/plugin/hparams/experiment"
-        asked = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        asked = urllib.request.Request(f"{address}/data/plugin/hparams/experiment", json.dumps(body).encode(), headers)
         settings = json.load(urllib.request.urlopen(asked))["hparamInfos"]
         assert {"label", "train.batch_size"} <= {setting["name"] for setting in settings}
-        for name in ("labels/00000/0", "labels/00009/9", "overview", "scores"):
-            assert f'"{name}"' in runs
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
 
 
 def anchors(page: Path) -> set[str]:
@@ -214,8 +209,7 @@ def python_blocks(page: str) -> list[str]:
 
 def test_the_config_of_the_page_is_a_config(tmp_path):
     (tmp_path / "mine.py").write_text(python_blocks("extending.md")[0])
-    command = [sys.executable, "-m", "wcgan_tf.status", "--config=mine.py", "--config.dataset.tfds_dir=nowhere"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = run("status", "--config=mine.py", "--config.dataset.tfds_dir=nowhere", folder=tmp_path, check=False)
     assert done.returncode in (errors.DONE, errors.WRONG_INPUT)
     assert "mine.py" not in done.stderr
 
@@ -228,10 +222,10 @@ import sys
 from wcgan_tf import cli, config, models, train
 models.ARCHITECTURES["mine"] = (Generator, Critic)
 config.CHOICES["model.architecture"] += ("mine",)
-sys.argv = ["train", "--label=3", "--config.model.architecture=mine", *{SMALL!r}]
+sys.argv = ["train", "--label=3", "--config.model.architecture=mine", *{STEPS!r}]
 cli.run(train.main, train.define_flags)
 """
-    run([sys.executable, "-c", code], tmp_path)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert (tmp_path / "runs/digits/labels/00003/generator").is_dir()
 
 

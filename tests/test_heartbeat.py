@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from conftest import wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.heartbeat import Heartbeat, LabelState
@@ -37,11 +38,8 @@ def test_it_beats_while_it_lives_and_keeps_what_it_was_told(tmp_path, fast):
     first = heartbeat.read(file)
     assert (first.state, first.step) == ("running", 0)
     beat.note(step=7, seconds=1.5, progress=0.25, wasserstein_estimate=-0.5)
-    deadline = time.monotonic() + 10
-    while heartbeat.read(file).updated < first.updated + 0.2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: heartbeat.read(file).updated >= first.updated + 0.2, "a beat")
     now = heartbeat.read(file)
-    assert now.updated >= first.updated + 0.2
     assert (now.step, now.seconds, now.progress, now.wasserstein_estimate) == (7, 1.5, 0.25, -0.5)
     assert now.seconds_left() == 4.5
     beat.end("failed", "it broke")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import run
+from conftest import PATIENCE_SECONDS, STEPS, trained
 
 LABEL = "00003"
 # Run at the start of every Python process of the test: note what is opened, made, moved or deleted, and every socket.
@@ -52,19 +52,15 @@ def snapshot(folder: Path, without: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.fixture
-def house(tmp_path):
+def house(whole_chain, tmp_path):
     """A user's machine in small: home, temporary files, prepared data, and a run in which another label is trained."""
     for name in ("home", "tmp", "watch"):
         (tmp_path / name).mkdir()
     (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
     (tmp_path / "notes.txt").touch()
-    run("prepare", folder=tmp_path)
-    run("train", "--label=4", *SHORT, folder=tmp_path)
+    trained(whole_chain[0], tmp_path, 4)
     (tmp_path / f"runs/digits/labels/{LABEL}").mkdir()
     return tmp_path
-
-
-SHORT = ["--config.model.width=4", "--config.train.max_seconds=0", "--config.train.max_steps=20"]
 
 
 def start(house: Path, *arguments: str, prefix=()) -> subprocess.Popen:
@@ -83,8 +79,8 @@ def start(house: Path, *arguments: str, prefix=()) -> subprocess.Popen:
 def test_it_writes_only_into_its_own_folder_and_reads_only_its_own_images(house):
     own = house / f"runs/digits/labels/{LABEL}"
     before = snapshot(house, without=own)
-    process = start(house, "--label=3", *SHORT)
-    assert process.wait(120) == 0
+    process = start(house, "--label=3", *STEPS)
+    assert process.wait(PATIENCE_SECONDS) == 0
     after = snapshot(house, without=own)
     notes = str(house / "notes.txt")
     assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {notes}
@@ -104,7 +100,7 @@ def test_it_writes_only_into_its_own_folder_and_reads_only_its_own_images(house)
 
 
 def test_it_trains_without_any_network_and_opens_no_socket(house):
-    process = start(house, "--label=3", *SHORT, "--config.train.max_steps=200", prefix=unshared())
+    process = start(house, "--label=3", *STEPS, "--config.train.max_steps=200", prefix=unshared())
     sockets, looks, descriptors = set(), 0, Path(f"/proc/{process.pid}/fd")
     while process.poll() is None:
         for descriptor in descriptors.iterdir() if descriptors.exists() else ():

@@ -6,14 +6,12 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
-from conftest import SMALL, run
+from conftest import CHAIN, ENDLESS, PATIENCE_SECONDS, run, wait_until
 
-from wcgan_tf import errors
-
-pytestmark = pytest.mark.xdist_group("whole")
+from wcgan_tf import errors, heartbeat
+from wcgan_tf.paths import RunPaths
 
 STAGES = ["prepare", "launch", "combine", "evaluate", "sample", "report"]
 
@@ -39,37 +37,33 @@ def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
     assert (folder / "runs/digits/samples.png").exists()
 
 
-def test_a_second_run_does_only_what_is_missing(whole_chain):
-    folder, _ = whole_chain
-    assert stages_done(run("pipeline", *SMALL, folder=folder).stdout) == dict.fromkeys(STAGES, False)
-    (folder / "runs/digits/samples.png").unlink()
-    again = stages_done(run("pipeline", *SMALL, folder=folder).stdout)
+def test_a_second_run_does_only_what_is_missing(whole):
+    assert stages_done(run("pipeline", *CHAIN, folder=whole).stdout) == dict.fromkeys(STAGES, False)
+    (whole / "runs/digits/samples.png").unlink()
+    again = stages_done(run("pipeline", *CHAIN, folder=whole).stdout)
     assert again == {**dict.fromkeys(STAGES, False), "sample": True}
 
 
-def test_it_starts_where_it_is_told(whole_chain):
-    folder, _ = whole_chain
-    assert stages_done(run("pipeline", "--from=sample", *SMALL, folder=folder).stdout) == {
+def test_it_starts_where_it_is_told(whole):
+    assert stages_done(run("pipeline", "--from=sample", *CHAIN, folder=whole, fresh=True).stdout) == {
         "sample": True,
         "report": True,
     }
 
 
-def test_a_stage_is_left_out_on_request(whole_chain, tmp_path):
-    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
-    (folder / "runs/digits/scores.json").unlink()
-    said = run("pipeline", *SMALL, "--skip=evaluate", "--from=sample", folder=folder).stdout
+def test_a_stage_is_left_out_on_request(whole):
+    (whole / "runs/digits/scores.json").unlink()
+    said = run("pipeline", *CHAIN, "--skip=evaluate", "--from=sample", folder=whole).stdout
     assert stages_done(said) == {"sample": True, "report": True}
-    said = run("pipeline", *SMALL, "--skip=evaluate", folder=folder).stdout
+    said = run("pipeline", *CHAIN, "--skip=evaluate", folder=whole).stdout
     assert "[4/6] evaluate: left out" in said
-    assert not (folder / "runs/digits/scores.json").exists()
+    assert not (whole / "runs/digits/scores.json").exists()
 
 
-def test_other_settings_of_a_stage_do_it_and_what_follows_again(whole_chain, tmp_path):
-    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
-    said = run("pipeline", *SMALL, "--config.evaluate.num_per_label=12", folder=folder).stdout
+def test_other_settings_of_a_stage_do_it_and_what_follows_again(whole):
+    said = run("pipeline", *CHAIN, "--config.evaluate.num_per_label=12", folder=whole).stdout
     assert [stage for stage, done in stages_done(said).items() if done] == ["evaluate", "report"]
-    assert json.loads((folder / "runs/digits/scores.json").read_text())["num_per_label"] == 12
+    assert json.loads((whole / "runs/digits/scores.json").read_text())["num_per_label"] == 12
 
 
 @pytest.mark.parametrize(
@@ -91,26 +85,24 @@ def test_what_could_not_be_scored_is_said_before_anything_is_trained(tmp_path, a
     assert not list(tmp_path.iterdir())
 
 
-def test_other_settings_of_the_training_are_refused(whole_chain):
-    folder, _ = whole_chain
-    done = run("pipeline", *SMALL, "--config.train.seed=1", folder=folder, check=False)
+def test_other_settings_of_the_training_are_refused(whole):
+    done = run("pipeline", *CHAIN, "--config.train.seed=1", folder=whole, check=False)
     assert done.returncode != errors.DONE
     assert "holds a training with other settings: train.seed (0 there, 1 here)" in done.stdout + done.stderr
     assert "launch failed (see above)" in done.stderr.splitlines()[-1]
 
 
 def test_a_stage_that_is_killed_has_failed(tmp_path, begin):
-    arguments = ["--from=launch", "--config.train.max_seconds=30"]
-    process = begin("pipeline", *arguments, folder=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not (stages := children(process.pid)):
-        assert process.poll() is None
-        time.sleep(0.1)
-    os.kill(stages[0], signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = begin("pipeline", "--from=launch", *CHAIN, folder=tmp_path, **pipes)
+    wait_until(lambda: children(process.pid), "a stage", process)
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.FAILED
     assert said.splitlines()[-1] == (
         "error: launch was killed by signal 9 (Killed); to go on, run: "
-        "python -m wcgan_tf.pipeline --config.train.max_seconds=30.0 --from=launch"
+        "python -m wcgan_tf.pipeline --config.model.width=4 --config.train.max_seconds=0.0 --config.train.max_steps=20 "
+        "--config.evaluate.accuracy=False --from=launch"
     )
 
 
@@ -119,12 +111,11 @@ def children(process: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def test_a_failing_stage_ends_it_with_what_to_type(whole_chain, tmp_path):
-    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
-    (folder / "runs/digits").rename(folder / "w")
-    shutil.rmtree(folder / "saved_models")
-    (folder / "saved_models").write_text("a file where a folder should be")
-    done = run("pipeline", *SMALL, "--workdir=w", folder=folder, check=False)
+def test_a_failing_stage_ends_it_with_what_to_type(whole):
+    (whole / "runs/digits").rename(whole / "w")
+    shutil.rmtree(whole / "saved_models")
+    (whole / "saved_models").write_text("a file where a whole should be")
+    done = run("pipeline", *CHAIN, "--workdir=w", folder=whole, check=False)
     assert done.returncode == errors.WRONG_INPUT
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: combine failed (see above); mend that and run: python -m wcgan_tf.pipeline")
@@ -134,45 +125,36 @@ def test_a_failing_stage_ends_it_with_what_to_type(whole_chain, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number, begin):
-    arguments = ["--config.train.max_seconds=300", "--config.model.width=4"]
-    process = begin("pipeline", *arguments, folder=tmp_path, stdout=subprocess.PIPE)
-    status = tmp_path / "runs/digits/labels/00000/status.json"
-    while not status.exists() or json.loads(status.read_text())["step"] == 0:
-        assert process.poll() is None
-        time.sleep(0.2)
+    process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.PIPE)
+    wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.send_signal(number)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.STOPPED
-    assert "stopped in launch; to go on, run: python -m wcgan_tf.pipeline --config.train.max_seconds=300" in said
-    assert json.loads(status.read_text())["state"] == "stopped"
+    assert "stopped in launch; to go on, run: python -m wcgan_tf.pipeline --config.model.width=4 --config" in said
+    assert first_label(tmp_path).state == "stopped"
+
+
+def first_label(folder) -> heartbeat.LabelState:
+    return heartbeat.read(RunPaths(folder / "runs/digits").label(0).status)
 
 
 def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin):
-    arguments = ["--config.train.max_seconds=300", "--config.model.width=4"]
-    process = begin("pipeline", *arguments, folder=tmp_path, stdout=subprocess.DEVNULL)
-    status = tmp_path / "runs/digits/labels/00000/status.json"
-    while not status.exists() or json.loads(status.read_text())["step"] == 0:
-        assert process.poll() is None
-        time.sleep(0.2)
+    process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
+    wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.kill()
     process.wait()
-    for _ in range(300):
-        if json.loads(status.read_text())["state"] == "stopped":
-            break
-        time.sleep(0.2)
-    assert json.loads(status.read_text())["state"] == "stopped"
+    wait_until(lambda: first_label(tmp_path).state == "stopped", "the end of its stage")
 
 
-def test_labels_that_fail_can_be_left_out(whole_chain, tmp_path):
-    folder = shutil.copytree(whole_chain[0], tmp_path / "copy")
-    run("prepare", folder=folder)
-    label = folder / "runs/digits/labels/00004"
+def test_labels_that_fail_can_be_left_out(whole):
+    run("prepare", folder=whole)
+    label = whole / "runs/digits/labels/00004"
     shutil.rmtree(label)
-    shutil.rmtree(folder / "saved_models")
-    (folder / "data/digits-8/train/00004.npy").write_bytes(b"damaged")
-    failed = run("pipeline", *SMALL, folder=folder, check=False)
+    shutil.rmtree(whole / "saved_models")
+    (whole / "data/digits-8/train/00004.npy").write_bytes(b"damaged")
+    failed = run("pipeline", *CHAIN, folder=whole, check=False)
     assert failed.returncode == errors.FAILED
     assert "or leave out the labels that did not finish" in failed.stderr.splitlines()[-1]
-    said = run("pipeline", "--partial", "--from=launch", *SMALL, folder=folder, check=False).stdout
+    said = run("pipeline", "--partial", "--from=launch", *CHAIN, folder=whole, check=False).stdout
     assert "going on with the labels that are trained" in said
     assert "combined 9 of 10 labels" in said

@@ -8,35 +8,34 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import run
+from conftest import SMALL, STEPS, made_once, run, trained
 from matplotlib import image
 
 from wcgan_tf import errors, export
 
-pytestmark = pytest.mark.xdist_group("chain")  # one process, so that the labels are trained once
 
-SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
-STEPS = [*SMALL, "--config.train.max_steps=20"]
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory):
-    """A folder in which two labels were prepared and trained."""
-    folder = tmp_path_factory.mktemp("chain")
-    run("prepare", folder=folder)
-    done = run("launch", "--labels=7,2,7", "--jobs=2", *STEPS, folder=folder)
-    assert "trained 2 labels in runs/digits" in done.stdout
-    return folder
+@pytest.fixture
+def chain(whole_chain, tmp_path):
+    """A folder in which two labels are prepared and trained."""
+    return trained(whole_chain[0], tmp_path / "chain", 2, 7)
 
 
-@pytest.fixture(scope="module")
-def scored(chain):
-    """The same folder with a model of both labels, and its scores."""
-    if not (chain / "saved_models/digits").exists():
-        run("combine", "--partial", folder=chain)
-    if not (chain / "runs/digits/scores.json").exists():
-        run("evaluate", "--num_per_label=20", "--noaccuracy", folder=chain)
-    return chain
+@pytest.fixture(scope="session")
+def scored_once(whole_chain, tmp_path_factory):
+    """As `chain`, with a model of both labels, and its scores."""
+
+    def make(folder):
+        trained(whole_chain[0], folder, 2, 7)
+        run("combine", "--partial", folder=folder)
+        run("evaluate", "--num_per_label=20", "--noaccuracy", folder=folder)
+
+    return made_once(tmp_path_factory, "scored", make)
+
+
+@pytest.fixture
+def scored(scored_once, tmp_path):
+    """A copy of it, to be changed."""
+    return shutil.copytree(scored_once, tmp_path / "scored")
 
 
 def test_the_chain_from_labels_to_a_picture(chain):
@@ -46,7 +45,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert "run: python -m wcgan_tf.launch --workdir=runs/digits --labels=0-1,3-6,8-9, or" in missing.stderr
     assert not (chain / "saved_models").exists()
 
-    said = run("combine", "--partial", folder=chain).stdout
+    said = run("combine", "--partial", folder=chain, fresh=True).stdout
     assert said == "combined 2 of 10 labels into saved_models/digits\n"
     manifest = json.loads((chain / "saved_models/digits/manifest.json").read_text())
     assert [(label["label"], label["name"], label["step"]) for label in manifest["labels"]] == [
@@ -58,7 +57,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert "type --overwrite to replace it" in again.stderr
     run("combine", "--partial", "--overwrite", folder=chain)
 
-    table = run("evaluate", "--num_per_label=20", folder=chain).stdout
+    table = run("evaluate", "--num_per_label=20", folder=chain, fresh=True).stdout
     scores = json.loads((chain / "runs/digits/scores.json").read_text())
     assert scores["images"]["generated"] == scores["images"]["real"] == 40
     assert scores["labels"] == [2, 7]
@@ -91,9 +90,8 @@ def test_the_chain_from_labels_to_a_picture(chain):
     ):
         assert words in table
 
-    assert (
-        "look at runs/digits/report.html and runs/digits/grid.png" in run("report", "--columns=4", folder=chain).stdout
-    )
+    said = run("report", "--columns=4", folder=chain).stdout
+    assert "look at runs/digits/report.html and runs/digits/grid.png" in said
     picture = image.imread(chain / "runs/digits/grid.png")
     assert picture.shape[1] > 300
     assert picture.std() > 0.1
@@ -105,21 +103,21 @@ def test_a_report_of_a_model_that_is_not_there_is_refused(scored):
     assert "there is no model in nothing" in done.stderr
 
 
-def test_a_report_replaces_nothing_that_is_not_its_own(scored, tmp_path):
-    folder = shutil.copytree(scored, tmp_path / "copy")
-    notes = folder / "runs/digits/overview/chapter.tex"
+def test_a_report_replaces_nothing_that_is_not_its_own(scored):
+    notes = scored / "runs/digits/overview/chapter.tex"
     notes.parent.mkdir(exist_ok=True)
     notes.write_text("precious")
-    done = run("report", folder=folder, check=False)
+    done = run("report", folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "overview has more in it than would be replaced, such as chapter.tex" in done.stderr
     assert notes.read_text() == "precious"
 
 
-def test_a_program_leaves_no_temporary_files(chain, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_a_program_leaves_no_temporary_files(chain, monkeypatch):
+    (chain / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(chain / "temporary"))
     run("train", "--label=2", "--workdir=tidy", *STEPS, folder=chain)
-    assert not list(tmp_path.iterdir())
+    assert not list((chain / "temporary").iterdir())
 
 
 def test_a_model_of_another_data_set_is_refused(scored):
@@ -314,7 +312,7 @@ def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(chain):
     assert json.loads(manifest.read_text())["labels"][0]["scores"] == {}
 
 
-def test_two_processes_draw_what_one_draws_from_the_same_seed(chain, tmp_path):
+def test_two_processes_draw_what_one_draws_from_the_same_seed(chain):
     """Labels trained side by side are, bit for bit, those trained alone with as many threads."""
     code = "import os, runpy, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); sys.argv[0] = 'train'; "
     code += "runpy.run_module('wcgan_tf.train', run_name='__main__', alter_sys=True)"

@@ -4,17 +4,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import run
+from conftest import PATIENCE_SECONDS, run, start, wait_until
 
 from wcgan_tf import conditional, errors, models, outputs
 from wcgan_tf.config import default_config
 from wcgan_tf.paths import ModelPaths
+
+pytestmark = pytest.mark.xdist_group("sample")  # they share a model
 
 NAMES = ["cat", "dog", "../a/b <i>", "bird"]
 PRESENT = [0, 1, 2]
@@ -40,7 +40,7 @@ def pixels(path) -> np.ndarray:
 
 
 def test_a_grid_has_a_row_for_each_label(folder):
-    done = run("sample", "--labels=cat,dog", "--num=3", "--output=cats.png", folder=folder)
+    done = run("sample", "--labels=cat,dog", "--num=3", "--output=cats.png", folder=folder, fresh=True)
     assert done.stdout == "6 images of 2 labels in cats.png\n"
     two = pixels(folder / "cats.png")
     run("sample", "--num=40", "--output=all.png", folder=folder)
@@ -152,20 +152,17 @@ def test_an_interrupted_folder_leaves_nothing_behind(folder, tmp_path, number, c
         *arguments,
         folder=tmp_path,
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background jobs ignore SIGINT
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".many.*/many/*/*.png")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: list(tmp_path.glob(".many.*/many/*/*.png")), "the first image", process)
     process.send_signal(number)
-    assert process.wait(60) == code
+    assert process.wait(PATIENCE_SECONDS) == code
     assert not list(tmp_path.iterdir())
 
 
 def test_memory_does_not_grow_with_the_number_of_images(folder, tmp_path):
     def peak(number):
-        command = [sys.executable, "-m", "wcgan_tf.sample", f"--model={folder}/saved_models/digits", "--labels=0"]
-        process = subprocess.Popen([*command, f"--num={number}", f"--output={number}.npz"], cwd=tmp_path)
+        arguments = [f"--model={folder}/saved_models/digits", "--labels=0", f"--num={number}", f"--output={number}.npz"]
+        process = start("sample", *arguments, folder=tmp_path)
         _, status, usage = os.wait4(process.pid, 0)
         assert status == 0
         return usage.ru_maxrss / 1024

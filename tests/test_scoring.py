@@ -11,10 +11,10 @@ LABELS = range(10)
 
 
 @pytest.fixture(scope="module")
-def eyes(tmp_path_factory):
+def eyes(digits):
     """The domain classifier of the digits."""
     dataset = default_config().dataset
-    dataset.data_dir = str(tmp_path_factory.mktemp("scoring"))
+    dataset.data_dir = str(digits / "data")
     return classifiers.load("domain", dataset, "", lambda _: None)
 
 

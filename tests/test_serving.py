@@ -16,6 +16,8 @@ from wcgan_tf import conditional, models
 from wcgan_tf.config import default_config
 from wcgan_tf.paths import ModelPaths
 
+pytestmark = pytest.mark.xdist_group("serving")  # they share a model
+
 PAGE = (Path(__file__).parent.parent / "docs/serving.md").read_text()
 LABELS = list(range(10))
 MANIFEST = {

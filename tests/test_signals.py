@@ -1,68 +1,53 @@
 """Signals in every phase of a label process: a quick end with its own exit code, and nothing lost."""
 
+import functools
 import json
+import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from conftest import run
+from conftest import PATIENCE_SECONDS, run, wait_until
 
+from wcgan_tf import heartbeat
 from wcgan_tf.errors import STOPPED
 from wcgan_tf.paths import LabelPaths
 
-PATIENCE_SECONDS = 120  # until a phase is reached: generous, machines differ
 ARGUMENTS = ["--label=3", "--workdir=run"]
 
 
 class Label:
     """`python -m wcgan_tf.train` under way."""
 
-    def __init__(self, folder: Path, *arguments: str):
+    def __init__(self, begin, folder: Path, *arguments: str, **kwargs):
         self.paths = LabelPaths(folder / "run/labels/00003")
         self.output = folder / "output.txt"
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with self.output.open("w") as file:
-            command = [sys.executable, "-u", "-m", "wcgan_tf.train", *ARGUMENTS, *arguments]
-            self.process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
-
-    def wait_until(self, reached) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not reached() and self.process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert reached(), self.output.read_text()
+            pipes = {"stdout": file, "stderr": subprocess.STDOUT}
+            self.process = begin("train", *ARGUMENTS, *arguments, folder=folder, env=environment, **pipes, **kwargs)
 
     def says(self, words: str) -> bool:
         return words in self.output.read_text()
 
     def end_by(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        try:
-            return self.process.wait(10)  # what the documentation promises
-        finally:
-            self.process.kill()
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture
-def start(tmp_path):
-    started = []
-
-    def starter(*arguments: str) -> Label:
-        started.append(Label(tmp_path, *arguments))
-        return started[-1]
-
-    yield starter
-    for label in started:
-        label.process.kill()
+def start(tmp_path, begin):
+    return functools.partial(Label, begin, tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
 def test_while_importing(start, number):
-    label = start("--config.train.max_seconds=300")
+    label = start("--config.train.max_seconds=300", fresh=True)
     maps = Path(f"/proc/{label.process.pid}/maps")
-    label.wait_until(lambda: "tensorflow" in maps.read_text())
+    wait_until(lambda: "tensorflow" in maps.read_text(), "the import", label.process)
     assert label.end_by(number) == STOPPED
     assert label.output.read_text() == "label 3: stopped before it took a step; the same command goes on\n"
     assert json.loads(label.paths.status.read_text())["state"] == "stopped"
@@ -78,7 +63,7 @@ def test_while_compiling_for_long(start, number):
         "--config.dataset.resolution=32",
         "--config.train.critic_steps=8",
     )
-    label.wait_until(lambda: label.says("tracing and compiling the step"))
+    wait_until(lambda: label.says("tracing and compiling the step"), "compiling", label.process)
     time.sleep(2)
     assert not label.says("first 10 steps")
     assert label.end_by(number) == STOPPED
@@ -91,13 +76,15 @@ def test_while_compiling_for_long(start, number):
 def test_while_stepping_and_going_on_afterwards(start, number, tmp_path):
     arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
     label = start(*arguments)
-    label.wait_until(lambda: label.says("first 10 steps"))
-    time.sleep(1)
+    wait_until(lambda: heartbeat.read(label.paths.status).step > 10, "some steps", label.process)
     assert label.end_by(number) == STOPPED
     status = json.loads(label.paths.status.read_text())
     step = status["step"]
     assert status["state"] == "stopped"
     assert step > 10
+    assert label.paths.checkpoints.joinpath(f"ckpt-{step}.index").exists()
+    if number != signal.SIGUSR1:  # once is enough
+        return
     again = run("train", *ARGUMENTS, *arguments, f"--config.train.max_steps={step + 10}", folder=tmp_path)
     assert f"goes on from step {step}\n" in again.stdout
     assert json.loads(label.paths.status.read_text())["step"] == step + 10
@@ -105,7 +92,7 @@ def test_while_stepping_and_going_on_afterwards(start, number, tmp_path):
 
 def test_while_exporting_it_still_gets_done(start):
     label = start("--config.model.width=4", "--config.train.max_seconds=0", "--config.train.max_steps=20")
-    label.wait_until(label.paths.checkpoints.joinpath("ckpt-20.index").exists)
+    wait_until(label.paths.checkpoints.joinpath("ckpt-20.index").exists, "the last checkpoint", label.process)
     assert label.end_by(signal.SIGTERM) == 0
     assert json.loads(label.paths.status.read_text())["state"] == "done"
     assert tf.saved_model.load(str(label.paths.generator)).signatures.keys() >= {"serving_default", "generate"}

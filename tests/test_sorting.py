@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import run
+from conftest import PATIENCE_SECONDS, run
 from PIL import Image
 
 from wcgan_tf import datasets, errors, sorting, sources
@@ -241,6 +241,6 @@ def test_large_images_are_few_at_a_time(photos):
 def test_two_at_once_do_it_once(photos, expected, tmp_path):
     command = [sys.executable, "-m", "wcgan_tf.prepare", *arguments(photos)]
     both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=120)[0] for process in both]
+    outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert content_of(photos) == expected

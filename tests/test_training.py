@@ -9,17 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import train_label
+from conftest import made_once, small_config, train_label
 
 from wcgan_tf import (
     checkpoint,
     claims,
-    classifiers,
     datasets,
-    domain,
     events,
     export,
-    features,
     files,
     lines,
     metrics,
@@ -47,6 +44,35 @@ def train(config, folder, label=3):
     data = datasets.label_images(config.dataset, "train", label, "")
     assert train_label(config, data, LabelPaths(folder)).startswith("done")
     return LabelPaths(folder)
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory):
+    return made_once(tmp_path_factory, "trained", lambda folder: train(small_config(folder), folder / "run"))
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """The label that `train(config, tmp_path / "run")` makes: it has taken its 6 steps."""
+    return LabelPaths(shutil.copytree(trained_once / "run", tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def stopped_once(tmp_path_factory):
+    def make(folder):
+        config = small_config(folder)
+        config.train.learning_rate_decay = "none"
+        for config.train.max_steps in (4, 6):
+            train(config, folder / "run")
+
+    return made_once(tmp_path_factory, "stopped", make)
+
+
+@pytest.fixture
+def two_checkpoints(config, stopped_once, tmp_path):
+    """A label with checkpoints of step 4, from a stop, and of step 6."""
+    config.train.learning_rate_decay = "none"
+    return LabelPaths(shutil.copytree(stopped_once / "run", tmp_path / "run"))
 
 
 def state_of(paths: LabelPaths) -> dict[str, np.ndarray]:
@@ -173,28 +199,25 @@ def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_pa
         assert_same_state(train(config, tmp_path / f"alone/{label}", label), paths)
 
 
-def test_what_is_done_is_told_without_tensorflow(config, tmp_path):
-    paths = train(config, tmp_path / "run")
-    assert claims.finished(paths, config)
+def test_what_is_done_is_told_without_tensorflow(config, trained, tmp_path):
+    assert claims.finished(trained, config)
     config.train.max_steps = 7
-    assert not claims.finished(paths, config)
-    config.train.max_steps, config.train.max_seconds = 0, json.loads(paths.status.read_text())["seconds"]
-    assert claims.finished(paths, config)
-    shutil.rmtree(paths.generator)
-    assert not claims.finished(paths, config)
+    assert not claims.finished(trained, config)
+    config.train.max_steps, config.train.max_seconds = 0, json.loads(trained.status.read_text())["seconds"]
+    assert claims.finished(trained, config)
+    shutil.rmtree(trained.generator)
+    assert not claims.finished(trained, config)
 
 
-def test_a_finished_label_returns_at_once_and_changes_nothing(config, tmp_path):
-    paths = train(config, tmp_path / "run")
-    rows = paths.metrics.read_text()
-    before = state_of(paths)
+def test_a_finished_label_returns_at_once_and_changes_nothing(config, trained, tmp_path):
+    rows = trained.metrics.read_text()
+    before = state_of(trained)
     train(config, tmp_path / "run")
-    assert paths.metrics.read_text() == rows
+    assert trained.metrics.read_text() == rows
     np.testing.assert_array_equal(before["step/.ATTRIBUTES/VARIABLE_VALUE"], 6)
 
 
-def test_other_settings_are_refused_and_named(config, tmp_path):
-    train(config, tmp_path / "run")
+def test_other_settings_are_refused_and_named(config, trained, tmp_path):
     config.train.max_steps = 7  # a budget may change
     config.model.width = 8
     config.train.seed = 1
@@ -205,40 +228,36 @@ def test_other_settings_are_refused_and_named(config, tmp_path):
         train(config, tmp_path / "run", label=5)
 
 
-def two_checkpoints(config, tmp_path) -> LabelPaths:
-    """A label with checkpoints of step 4, from a stop, and of step 6."""
-    config.train.max_steps, config.train.learning_rate_decay = 4, "none"
-    train(config, tmp_path / "run")
-    config.train.max_steps = 6
-    return train(config, tmp_path / "run")
-
-
 def cut(file) -> None:
     file.write_bytes(file.read_bytes()[:100])
 
 
-def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(config, tmp_path, capsys):
-    paths = two_checkpoints(config, tmp_path)
-    good = state_of(paths)
-    for file in paths.checkpoints.glob("ckpt-6.data*"):
+def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(config, two_checkpoints, tmp_path, capsys):
+    good = state_of(two_checkpoints)
+    for file in two_checkpoints.checkpoints.glob("ckpt-6.data*"):
         cut(file)
-    shutil.rmtree(paths.generator)  # else nothing is left to do
+    shutil.rmtree(two_checkpoints.generator)  # else nothing is left to do
     for stray in ("ckpt-foo.index", "ckpt-5.data-00000-of-00001", "ckpt-5_temp/part"):
-        (paths.checkpoints / stray).parent.mkdir(exist_ok=True)
-        (paths.checkpoints / stray).write_text("left by a kill")
+        (two_checkpoints.checkpoints / stray).parent.mkdir(exist_ok=True)
+        (two_checkpoints.checkpoints / stray).write_text("left by a kill")
     train(config, tmp_path / "run")
     said = capsys.readouterr().out
     assert "checkpoints/ckpt-6 is damaged" in said
     assert "goes on from step 4" in said
     kinds = ("data-00000-of-00001", "index")
-    assert {path.name for path in paths.checkpoints.iterdir()} == {f"ckpt-{s}.{kind}" for s in (4, 6) for kind in kinds}
-    for key, value in state_of(paths).items():
+    assert {path.name for path in two_checkpoints.checkpoints.iterdir()} == {
+        f"ckpt-{s}.{kind}" for s in (4, 6) for kind in kinds
+    }
+    for key, value in state_of(two_checkpoints).items():
         np.testing.assert_array_equal(value, good[key])
 
 
-def test_checkpoints_without_their_settings_are_refused(config, tmp_path):
-    paths = train(config, tmp_path / "run")
-    for damage in (paths.config.unlink, lambda: paths.config.write_text("{}"), lambda: paths.config.write_text("[]")):
+def test_checkpoints_without_their_settings_are_refused(config, trained, tmp_path):
+    for damage in (
+        trained.config.unlink,
+        lambda: trained.config.write_text("{}"),
+        lambda: trained.config.write_text("[]"),
+    ):
         damage()
         config.model.width = 5
         with pytest.raises(
@@ -261,18 +280,17 @@ def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp
     assert not (tmp_path / "run/metrics.jsonl").exists()
 
 
-def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, tmp_path, capsys):
-    paths = two_checkpoints(config, tmp_path)
-    for file in paths.checkpoints.glob("*.data*"):
+def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, two_checkpoints, tmp_path, capsys):
+    for file in two_checkpoints.checkpoints.glob("*.data*"):
         cut(file)
-    shutil.rmtree(paths.generator)
-    before = {path: path.read_bytes() for path in paths.checkpoints.iterdir()}
+    shutil.rmtree(two_checkpoints.generator)
+    before = {path: path.read_bytes() for path in two_checkpoints.checkpoints.iterdir()}
     with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete that folder"):
         train(config, tmp_path / "run")
     said = capsys.readouterr().out
     assert "ckpt-6 is damaged" in said
     assert "ckpt-4 is damaged" in said
-    assert {path: path.read_bytes() for path in paths.checkpoints.iterdir()} == before
+    assert {path: path.read_bytes() for path in two_checkpoints.checkpoints.iterdir()} == before
 
 
 def variables_made_by(build) -> tuple[object, list[tf.Variable]]:
@@ -326,21 +344,19 @@ def test_what_a_kill_has_left_is_cleared_away(config, tmp_path):
     assert not (folder / "temporary").exists()
 
 
-def test_rows_after_the_checkpoint_and_torn_rows_are_dropped(config, tmp_path):
-    paths = train(config, tmp_path / "run")
-    rows = paths.metrics.read_text()
-    paths.metrics.write_text(rows + json.dumps({"step": 99}) + '\n{"step": 3, "sec')
+def test_rows_after_the_checkpoint_and_torn_rows_are_dropped(config, trained, tmp_path):
+    rows = trained.metrics.read_text()
+    trained.metrics.write_text(rows + json.dumps({"step": 99}) + '\n{"step": 3, "sec')
     config.train.max_steps = 8
     train(config, tmp_path / "run")
-    assert paths.metrics.read_text().startswith(rows)
-    added = paths.metrics.read_text()[len(rows) :].splitlines()
+    assert trained.metrics.read_text().startswith(rows)
+    added = trained.metrics.read_text()[len(rows) :].splitlines()
     assert [json.loads(row)["step"] for row in added] == [8]
 
 
 @pytest.mark.parametrize("where", ["critic", "generator"])
-def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(config, tmp_path, where):
-    paths = train(config, tmp_path / "run")
-    good = state_of(paths)
+def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(config, trained, where):
+    good = state_of(trained)
     config.train.max_steps = 50
     data = datasets.label_images(config.dataset, "train", 3, "")
     restore = checkpoint.Checkpoints.restore
@@ -353,16 +369,20 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint.Checkpoints, "restore", poisoned)
-        assert train_label(config, data, paths) == "diverged"
-    assert json.loads(paths.status.read_text())["state"] == "diverged"
-    for key, value in state_of(paths).items():
+        assert train_label(config, data, trained) == "diverged"
+    assert json.loads(trained.status.read_text())["state"] == "diverged"
+    for key, value in state_of(trained).items():
         np.testing.assert_array_equal(value, good[key])
 
 
-def test_the_generator_that_scored_best_is_exported(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(domain, "FEWEST_LOOKS", 10_000)
-    eyes = classifiers.load("domain", config.dataset, "", lambda _: None)
-    features.real(config.dataset, "train", 3, eyes, "")
+@pytest.fixture
+def judge(config, digits):
+    """The digest of the domain classifier of the digits, which has seen them."""
+    shutil.copytree(digits / "data", config.dataset.data_dir)
+    return json.loads(DatasetPaths.of(config.dataset).domain.read_text())["digest"]
+
+
+def test_the_generator_that_scored_best_is_exported(config, judge, tmp_path, monkeypatch):
     scores = iter([0.3, 0.1, 0.2, 0.4, 0.5])
     monkeypatch.setattr(metrics, "kernel_distance", lambda *_: next(scores))
     config.train.steps_per_execution, config.train.eval_seconds = 2, 1e-6
@@ -370,7 +390,7 @@ def test_the_generator_that_scored_best_is_exported(config, tmp_path, monkeypatc
     assert json.loads((paths.best / "score.json").read_text()) == {
         "kcd": 0.1,
         "step": 4,
-        "classifier": eyes.digest,
+        "classifier": judge,
     }
     best = tf.train.load_checkpoint(str(paths.best / "weights"))
     exported = export.read_weights(paths.generator, "")
@@ -392,17 +412,14 @@ def test_the_generator_that_scored_best_is_exported(config, tmp_path, monkeypatc
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_another_classifier_scored_best_is_not_kept(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(domain, "FEWEST_LOOKS", 10_000)
-    eyes = classifiers.load("domain", config.dataset, "", lambda _: None)
-    features.real(config.dataset, "train", 3, eyes, "")
+def test_what_another_classifier_scored_best_is_not_kept(config, judge, tmp_path):
     config.train.eval_seconds = 1000.0
     paths = train(config, tmp_path / "run")
     files.write_json(paths.best / "score.json", {"kcd": -1e9, "step": 2, "classifier": "another"})
     config.train.max_steps = 8
     train(config, tmp_path / "run")
     record = json.loads((paths.best / "score.json").read_text())
-    assert (record["step"], record["classifier"]) == (8, eyes.digest)
+    assert (record["step"], record["classifier"]) == (8, judge)
 
 
 def test_scoring_wants_what_prepare_gets_ready(config, tmp_path):

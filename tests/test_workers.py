@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from conftest import PATIENCE_SECONDS
 
 from wcgan_tf import errors, workers
 from wcgan_tf.paths import RunPaths
@@ -34,7 +35,7 @@ def run(tmp_path, code: str, labels, places, until=None) -> tuple[workers.Worker
         labels, places, lambda label: [sys.executable, "-c", code, str(label)], RunPaths(tmp_path), notes
     )
     crew.turn()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while crew.running and time.monotonic() < deadline:
         assert len(crew.running) <= len(places)
         if until:

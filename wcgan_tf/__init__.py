@@ -8,7 +8,7 @@ The way the data flows; programs meet only in files:
 The rooms of the house, from the ground up.  A module imports only from lines above its own (tests/test_layers.py):
 
     errors                           how a program ends; what a user can mend, in one line
-    signals  lines                   requests to stop; lines that never block
+    signals  lines  ranks            requests to stop; lines that never block; what a scheduler gives to this process
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
     draws  metrics  seen             random numbers that are the same on every device; scores; what a classifier saw
@@ -16,7 +16,7 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     models  devices  datasets        networks; which device is ours; one label's images
     domain                           a classifier of a data set's own labels
     manifests                        what is known of a combined model
-    heartbeat  ranks                 how a label is; which labels a rank takes
+    heartbeat                        how a label is
     verdicts                         what is to be said of a label's scores
     claims  tables  workers          whose a label's folder is; how all labels are; processes that train them
     work                             a label that this process is at work on

@@ -152,7 +152,7 @@ class Launch(workers.Watcher):
         self._workers.stop(kill)
         if not kill:
             count = _labels(len(self._workers.running))
-            self._out.say(f"stopping: {count} write their checkpoints (Ctrl-C again ends them without)")
+            self._out.say(f"stopping: {count} to be saved first (Ctrl-C again ends all without)")
 
     def said(self, label: int, text: str) -> None:
         """A line about a label."""

@@ -1,4 +1,4 @@
-"""Which share of the labels this process takes, from the rank that a scheduler gave it.  No TensorFlow."""
+"""What of the labels, the cores and the GPUs is for this process, as a scheduler tells it.  No TensorFlow."""
 
 import os
 from collections.abc import Mapping
@@ -73,3 +73,22 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
         "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID and "
         "JOB_COMPLETION_INDEX is set; type --label=3, or --label=3/10 for every tenth label from 3 on"
     )
+
+
+def cpu_threads() -> int:
+    """Cores that this process may use: those it is pinned to, and no more than Slurm's SLURM_CPUS_PER_TASK."""
+    pinned = len(os.sched_getaffinity(0))
+    return max(1, min(pinned, _number("SLURM_CPUS_PER_TASK", pinned)))
+
+
+def gpu_index(count: int) -> int:
+    """Which of the `count` GPUs that this process sees is its own: one for each task of Slurm on this node, in turn."""
+    return _number("SLURM_LOCALID", 0) % count
+
+
+def _number(variable: str, otherwise: int) -> int:
+    """The number in an environment variable, or another where it is not set."""
+    text = os.environ.get(variable) or str(otherwise)
+    if not text.isdecimal():
+        raise UserError(f"{variable} is {text!r}, which is no number; unset it")
+    return int(text)

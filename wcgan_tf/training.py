@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from wcgan_tf import checkpoint, datasets, devices, draws, export, files, models, monitor
+from wcgan_tf import checkpoint, datasets, devices, draws, export, files, models, monitor, ranks
 from wcgan_tf.gan import LabelGAN
 from wcgan_tf.objectives import OBJECTIVES, Objective
 from wcgan_tf.work import Work
@@ -94,7 +94,7 @@ def _fit(gan: LabelGAN, work: Work, device: str, progress: monitor.Progress) -> 
     checkpoints = checkpoint.Checkpoints(gan, work.paths, work.config.train.checkpoint_seconds)
     best = _best(gan, work)
     resumed = checkpoints.restore(work.say)
-    recorder = monitor.Recorder(gan, work, device, devices.cpu_threads())
+    recorder = monitor.Recorder(gan, work, device, ranks.cpu_threads())
     budget = monitor.Budget(gan, work.stop)
     if budget.spent():  # it was ended between its last checkpoint and its export
         work.stop.ends_in_good_order()

@@ -1,0 +1,219 @@
+"""Do the tests notice?  Plants one fault after another in a copy of the project, and runs the tests that should fail.
+
+    python benchmarks/planted_faults.py                  # all of them, about 12 s each
+    python benchmarks/planted_faults.py losses files     # those in these modules
+
+Prints a line for each, and ends with exit code 1 where one was not noticed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).parent.parent
+COPIED = ("wcgan_tf", "tests", "benchmarks", "configs", "docs", "slurm", "setup.cfg", "README.md", "CONTRIBUTING.md")
+
+
+class Fault(NamedTuple):
+    """What is wrong, in words; in which module; the code as it is, and as it is planted; the tests that should fail."""
+
+    what: str
+    module: str
+    right: str
+    wrong: str
+    tests: str
+
+
+FAULTS = [
+    Fault(
+        "a dropped minus sign",
+        "losses",
+        "return -wasserstein_estimate(real_scores, fake_scores)",
+        "return wasserstein_estimate(real_scores, fake_scores)",
+        "losses",
+    ),
+    Fault("the penalty pulls the norm to 0", "losses", "tf.square(norm - 1.0)", "tf.square(norm)", "losses"),
+    Fault(
+        "a penalty that comes seldom weighs too little",
+        "gan",
+        "self.settings.gp_weight * self.settings.gp_every * penalty",
+        "self.settings.gp_weight * penalty",
+        "gan",
+    ),
+    Fault(
+        "the average forgets at once",
+        "gan",
+        "average.assign(decay * average + (1.0 - decay) * variable)",
+        "average.assign((1.0 - decay) * average + decay * variable)",
+        "gan",
+    ),
+    Fault(
+        "all labels draw the same numbers",
+        "gan",
+        "[self.settings.seed, self.label.value()]",
+        "[self.settings.seed, 0]",
+        "gan training",
+    ),
+    Fault(
+        "images of one seed overlap from batch to batch",
+        "draws",
+        "tf.cast(first, tf.uint64) * blocks",
+        "tf.cast(first, tf.uint64)",
+        "draws sampler",
+    ),
+    Fault(
+        "pixels are cut off, not rounded",
+        "images",
+        "tf.cast(tf.round(tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)",
+        "tf.cast(tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0), tf.uint8)",
+        "images",
+    ),
+    Fault(
+        "a share of labels is off by one",
+        "ranks",
+        "labels[self.rank :: self.count]",
+        "labels[self.rank + 1 :: self.count]",
+        "ranks",
+    ),
+    Fault("cores are left unused", "workers", "cores[job::jobs]", "cores[job : job + 1]", "workers"),
+    Fault("processes are not pinned", "workers", "os.sched_setaffinity(0, place.cpus)", "pass", "workers"),
+    Fault(
+        "a label that died is not tried a third time",
+        "workers",
+        "again + 1 == ATTEMPTS",
+        "again + 2 == ATTEMPTS",
+        "workers",
+    ),
+    Fault("a lock is not taken", "files", "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "files"),
+    Fault(
+        "a file is written in place",
+        "files",
+        'aside.write_text(text, encoding="utf-8")\n        aside.replace(target)',
+        'target.write_text(text, encoding="utf-8")',
+        "files",
+    ),
+    Fault("a run goes on with another seed", "claims", '"max_steps",', '"max_steps", "seed",', "training"),
+    Fault("only one checkpoint is kept", "checkpoint", "KEEP = 2", "KEEP = 1", "training"),
+    Fault(
+        "the critic's optimizer is not saved",
+        "checkpoint",
+        '"critic_optimizer": gan.critic_optimizer,',
+        "",
+        "training",
+    ),
+    Fault("weights that are not finite go on", "monitor", " or not self._gan.finite()", "", "training"),
+    Fault("curves go back and forth", "events", "if event.step <= step:", "if True:", "events training"),
+    Fault("the worst weights are kept", "best", "if kcd < self._best:", "if kcd > self._best:", "training"),
+    Fault(
+        "images of a mixed batch are in another order",
+        "conditional",
+        "tf.gather(images.concat(), tf.argsort(order))",
+        "images.concat()",
+        "conditional",
+    ),
+    Fault(
+        "the way between two images leaves the circle",
+        "sampler",
+        "tf.sin(shares * angle) * last",
+        "tf.cos(shares * angle) * last",
+        "sampler",
+    ),
+    Fault(
+        "samples are compared with themselves",
+        "metrics",
+        "(_sum_of_kernels(a, a) - with_themselves)",
+        "_sum_of_kernels(a, a)",
+        "metrics",
+    ),
+    Fault("covariances are divided by n", "metrics", "np.sqrt(len(a) - 1)", "np.sqrt(len(a))", "metrics"),
+    Fault("names in the page are markup", "page", "autoescape=True", "autoescape=False", "page"),
+    Fault("names in TensorBoard are markup", "boards", "_escaped(own.name),", "own.name,", "page"),
+    Fault(
+        "a name leaves its folder",
+        "outputs",
+        "{re.sub(r'[^0-9A-Za-z_]+', '_', name)[:NAME_LETTERS]}",
+        "{name[:NAME_LETTERS]}",
+        "sample",
+    ),
+    Fault("a kill in the middle doubles an image", "sorting", "os.truncate(raw, size)", "pass", "sorting"),
+    Fault(
+        "labels are mixed up in the accuracy",
+        "accuracy",
+        "yield model.images(labels[places], latents), places",
+        "yield model.images(labels[places], latents), places[::-1]",
+        "scoring programs",
+    ),
+    Fault(
+        "what is older than its source counts as made",
+        "uptodate",
+        "path.stat().st_mtime <= written",
+        "path.stat().st_mtime >= written",
+        "uptodate",
+    ),
+    Fault("a good label is called bad", "verdicts", "scores[name] >= share", "scores[name] < share", "verdicts"),
+    Fault(
+        "what was asked for again is not done again",
+        "pipeline",
+        "if not start and stage.done():",
+        "if stage.done():",
+        "pipeline",
+    ),
+    Fault("a signal waits for the first step", "signals", "self.received and self._farewell", "False", "signals"),
+    Fault("a misspelt setting is not explained", "cli", "            _check_config_arguments(argv)\n", "", "cli"),
+    Fault(
+        "--missing takes what is done",
+        "launch",
+        "states[label].state in heartbeat.GROUPS[group]",
+        "states[label].state not in heartbeat.GROUPS[group]",
+        "launch",
+    ),
+    Fault(
+        "an exported image depends on how many there are",
+        "export",
+        "latents_of(0, num, seed, latent_size)",
+        "latents_of(num, num, seed, latent_size)",
+        "sampler programs conditional",
+    ),
+]
+
+
+def noticed(fault: Fault, project: Path) -> bool:
+    """Whether the tests fail with the fault in a copy of the project, which is whole again afterwards."""
+    file = project / f"wcgan_tf/{fault.module}.py"
+    code = file.read_text()
+    if code.count(fault.right) == 0:
+        sys.exit(f"error: the code of `{fault.what}` is no longer in {fault.module}.py; write the fault anew")
+    file.write_text(code.replace(fault.right, fault.wrong))
+    tests = [f"tests/test_{name}.py" for name in fault.tests.split()]
+    command = [sys.executable, "-m", "pytest", "-x", "--numprocesses=0", "--durations=0", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    try:
+        code_of_pytest = subprocess.run(command, cwd=project, env=environment, capture_output=True).returncode
+    finally:
+        file.write_text(code)
+    if code_of_pytest not in (0, 1):
+        sys.exit(f"error: pytest ended with exit code {code_of_pytest}; type: {' '.join(command)}")
+    return code_of_pytest == 1
+
+
+def main() -> None:
+    chosen = [fault for fault in FAULTS if fault.module in sys.argv[1:] or not sys.argv[1:]]
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in COPIED:
+            source = PROJECT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(folder) / name)
+        for fault in chosen:
+            found = noticed(fault, Path(folder))
+            missed += not found
+            print(f"{'noticed' if found else 'MISSED '}  {fault.module}: {fault.what}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} were noticed")
+    sys.exit(bool(missed))
+
+
+if __name__ == "__main__":
+    main()
