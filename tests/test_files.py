@@ -89,6 +89,15 @@ def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):
     assert files.read_json(path, "", ("a",)) == json.loads(path.read_text()) == {"a": "ü"}
 
 
+def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    target = tmp_path / "status.json"
+    files.write_text(target, "old")
+    with pytest.raises(UnicodeEncodeError):
+        files.write_text(target, "half a letter: \ud800")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path):
     code = f"""
 import os, signal
@@ -99,11 +108,13 @@ with files.only_one(Path({str(tmp_path)!r})):
     signal.pause()
 """
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match="in use by another process"), files.only_one(tmp_path):
-        pass
-    holder.kill()
-    holder.wait()
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="in use by another process"), files.only_one(tmp_path):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
     with files.only_one(tmp_path):
         pass
 

@@ -211,6 +211,14 @@ def test_progress_is_the_larger_share(config):
     assert float(gan.progress()) == np.float32(0.8)
 
 
+def test_a_penalty_that_comes_seldom_weighs_the_more(config):
+    config.train.gp_every, config.train.gp_weight, config.train.critic_steps = 3, 7.0, 1
+    history = make(config).fit(tf.data.Dataset.range(1), verbose=0, shuffle=False).history
+    loss, estimate, penalty = (history[name][0] for name in ("critic_loss", "wasserstein_estimate", "gradient_penalty"))
+    assert penalty > 0.01
+    assert loss == pytest.approx(-estimate + 3 * 7.0 * penalty, rel=1e-4)
+
+
 def test_the_penalty_is_due_every_nth_critic_step(config):
     config.train.gp_every, config.train.critic_steps = 3, 2
     gan = make(config)
