@@ -119,7 +119,7 @@ def test_a_stop_ends_those_that_run_and_starts_no_more(tmp_path, kill):
     ready = [RunPaths(tmp_path).label(label).log for label in (0, 1)]
 
     def stop(crew):
-        if all(path.exists() and "ready" in path.read_text() for path in ready):
+        if not crew.stopping and all(path.exists() and "ready" in path.read_text() for path in ready):
             crew.stop(kill)
 
     crew, _ = run(tmp_path, ASKED, [0, 1, 2], [place(), place()], until=stop)
