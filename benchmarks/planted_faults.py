@@ -145,7 +145,7 @@ FAULTS = [
         "accuracy",
         "yield model.images(labels[places], latents), places",
         "yield model.images(labels[places], latents), places[::-1]",
-        "scoring programs",
+        "accuracy",
     ),
     Fault(
         "what is older than its source counts as made",
