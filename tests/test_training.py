@@ -375,6 +375,14 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
         np.testing.assert_array_equal(value, good[key])
 
 
+def test_weights_that_are_not_finite_end_the_label_before_its_losses_tell(config, trained, monkeypatch):
+    config.train.max_steps = 50
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    monkeypatch.setattr(LabelGAN, "finite", lambda self: False)
+    assert train_label(config, data, trained) == "diverged"
+    assert json.loads(trained.status.read_text())["step"] == 6 + config.train.steps_per_execution
+
+
 @pytest.fixture
 def judge(config, digits):
     """The digest of the domain classifier of the digits, which has seen them."""
