@@ -1,6 +1,6 @@
 """Do the tests notice?  Plants one fault after another in a copy of the project, and runs the tests that should fail.
 
-    python benchmarks/planted_faults.py                  # all of them, about 12 s each
+    python benchmarks/planted_faults.py                  # all of them
     python benchmarks/planted_faults.py losses files     # those in these modules
 
 Prints a line for each, and ends with exit code 1 where one was not noticed.

@@ -129,10 +129,10 @@ def start(program: str, *arguments: str, folder: Path, fresh: bool = False, **kw
 
 
 def run(
-    program: str, *arguments: str, folder: Path, check: bool = True, fresh: bool = False, **kwargs
+    program: str, *arguments: str, folder: Path, check: bool = True, fresh: bool = False
 ) -> subprocess.CompletedProcess:
     """Run `python -m wcgan_tf.<program>` in a folder to its end; see `start`."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = start(program, *arguments, folder=folder, fresh=fresh, **pipes)
     out, err = process.communicate()
     if check:

@@ -114,7 +114,7 @@ def children(process: int) -> list[int]:
 def test_a_failing_stage_ends_it_with_what_to_type(whole):
     (whole / "runs/digits").rename(whole / "w")
     shutil.rmtree(whole / "saved_models")
-    (whole / "saved_models").write_text("a file where a whole should be")
+    (whole / "saved_models").write_text("a file where a folder should be")
     done = run("pipeline", *CHAIN, "--workdir=w", folder=whole, check=False)
     assert done.returncode == errors.WRONG_INPUT
     last = done.stderr.splitlines()[-1]
