@@ -53,6 +53,16 @@ print(json.dumps({
 """
 
 
+EXPORT = """
+import sys
+from pathlib import Path
+from wcgan_tf import export, models
+from wcgan_tf.config import photo_config
+settings = photo_config().model
+export.export_generator(models.generator(settings, 32, 3), settings.latent_size, Path(sys.argv[1]))
+"""
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--labels", type=int, nargs="+", default=[10, 100, 1000])
@@ -73,11 +83,7 @@ def main() -> None:
 
 def export_one(folder: Path) -> Path:
     """Export a generator of the settings of configs/cifar10.py."""
-    from wcgan_tf import export, models
-    from wcgan_tf.config import photo_config
-
-    settings = photo_config().model
-    export.export_generator(models.generator(settings, 32, 3), settings.latent_size, folder / "generator")
+    subprocess.run([sys.executable, "-c", EXPORT, str(folder / "generator")], check=True)
     return folder / "generator"
 
 

@@ -45,7 +45,9 @@ def get_config():
     config.model.width = 4
     return config
 """
-LONGEST_FIRST = ("test_slurm", "test_docs", "test_benchmarks", "test_browser")
+MOST_DIGITS = 200  # no label has more of them
+TRAINERS: dict = {}
+LONGEST_FIRST = ("test_slurm", "test_docs", "test_training", "test_benchmarks", "test_browser")
 
 
 def pytest_configure(config):
@@ -110,30 +112,54 @@ def small_config(folder: Path):
     return settings
 
 
-def train_label(config, data, paths, stop=None) -> str:
-    """Train a label in this process, as `python -m wcgan_tf.train` does in its own; "done before" where it was."""
-    from wcgan_tf import lines, signals, training, work
+def train_label(config, data, paths, stop=None, trainer=None) -> str:
+    """Train a label in this process, as `python -m wcgan_tf.train` does in its own; "done before" where it was.
+
+    The step of these settings is traced once in a process, as where a program trains several labels; with a trainer of
+    its own, a label is as in a process of its own.
+    """
+    from wcgan_tf import lines, signals, work
 
     out = lines.Lines()
+    trainer = trainer or trainer_of(config, data)
     try:
         with work.at_work(config, data, paths, stop or signals.StopRequests(), out, PREPARE) as mine:
-            return training.Trainer(config, len(data.images)).train(mine) if mine else "done before"
+            return trainer.train(mine) if mine else "done before"
     finally:
         out.finish()
 
 
+def trainer_of(config, data):
+    """The trainer of these settings and images of this shape, which has traced its step once it was used."""
+    from wcgan_tf import training
+
+    train = {**config.train.to_dict(), "eval_seconds": 0, "checkpoint_seconds": 0}  # these are no matter of the step
+    key = repr([data.images.shape[1:], config.dataset.flip, config.model.to_dict(), train])
+    if key not in TRAINERS:
+        TRAINERS[key] = training.Trainer(config.copy_and_resolve_references(), room=MOST_DIGITS)
+    return TRAINERS[key]
+
+
 def start(program: str, *arguments: str, folder: Path, fresh: bool = False, **kwargs) -> subprocess.Popen:
     """`python -m wcgan_tf.<program>` under way in a folder; `fresh` as a user starts it, else from the warm process."""
-    command = [sys.executable, "-m", f"wcgan_tf.{program}", *arguments]
-    return (subprocess.Popen if fresh else warm.Warm)(command, cwd=folder, text=True, **kwargs)
+    return start_python("-m", f"wcgan_tf.{program}", *arguments, folder=folder, fresh=fresh, **kwargs)
+
+
+def start_python(*words: str, folder: Path, fresh: bool = False, **kwargs) -> subprocess.Popen:
+    """`python` with these words, a program, a script or code; see `start`."""
+    return (subprocess.Popen if fresh else warm.Warm)([sys.executable, *words], cwd=folder, text=True, **kwargs)
 
 
 def run(
     program: str, *arguments: str, folder: Path, check: bool = True, fresh: bool = False
 ) -> subprocess.CompletedProcess:
     """Run `python -m wcgan_tf.<program>` in a folder to its end; see `start`."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = start(program, *arguments, folder=folder, fresh=fresh, **pipes)
+    return run_python("-m", f"wcgan_tf.{program}", *arguments, folder=folder, check=check, fresh=fresh)
+
+
+def run_python(*words: str, folder: Path, check: bool = True, fresh: bool = False) -> subprocess.CompletedProcess:
+    """Run `python` with these words to its end; see `start`."""
+    process = start_python(*words, folder=folder, fresh=fresh, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate()
     if check:
         assert process.returncode == 0, f"{out}{err}"

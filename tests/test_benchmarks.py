@@ -5,11 +5,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
-import warm
-from conftest import run
+from conftest import run, run_python
 
 PROJECT = Path(__file__).parent.parent
 
@@ -22,9 +20,7 @@ def test_the_benchmark_of_a_label_process_fills_its_table():
 
 def table(*command: str) -> list[str]:
     """The lines that a benchmark prints."""
-    done = subprocess.run([sys.executable, *command], cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    return run_python(*command, folder=PROJECT).stdout.splitlines()
 
 
 def test_the_benchmark_of_a_step_has_a_line_for_each_setting():
@@ -84,17 +80,10 @@ def test_fixed_budget_scores_every_method_alike(whole_chain, tmp_path):
     shutil.copytree(whole_chain[0] / "data", tmp_path / "data")
     data = f"--config.dataset.data_dir={tmp_path}/data"
     run("prepare", "--classifier=domain", "--config=configs/digits.py", data, folder=PROJECT)
-    command = [sys.executable, "benchmarks/fixed_budget.py", "--config=configs/digits.py", "--methods=ours,dcgan", data]
-    arguments = ["--labels=3,8", "--width=4", "--seconds_per_label=2", "--num_per_label=15"]
+    command = ["benchmarks/fixed_budget.py", "--config=configs/digits.py", "--methods=ours,dcgan", data]
+    arguments = ["--labels=3,8", "--width=4", "--seconds_per_label=0.5", "--num_per_label=15"]
     arguments += ["--config.evaluate.accuracy=false", f"--folder={tmp_path}/run"]
-
-    def said() -> str:
-        with warm.Warm([*command, *arguments], cwd=PROJECT, stdout=PIPE, stderr=PIPE, text=True) as process:
-            out, err = process.communicate()
-        assert process.returncode == 0, err
-        return out
-
-    first = said()
+    first = run_python(*command, *arguments, folder=PROJECT).stdout
     table = (tmp_path / "run/table.md").read_text()
     assert table in first
     assert "| | ours | dcgan | floor |" in table
@@ -102,7 +91,7 @@ def test_fixed_budget_scores_every_method_alike(whole_chain, tmp_path):
     assert all(float(value) == float(value) for value in rows["kcd, mean of the labels"])
     for picture in ("grids.png", "curves.png"):
         assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
-    again = said()
+    again = run_python(*command, *arguments, folder=PROJECT).stdout
     assert again.endswith(first[first.index("3, 8: ") :])
     assert "wcgan_tf.evaluate" not in again
 

@@ -1,11 +1,10 @@
 """Which device a process takes: the choice by tables of environments, the pinning with logical CPU devices."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
+from conftest import run_python
 
 from wcgan_tf import devices, ranks
 from wcgan_tf.errors import UserError
@@ -108,9 +107,8 @@ print({variable.value.device[-5:] for variable in networks + optimizers}, gan.st
 """
 
 
-def test_everything_of_a_label_lies_on_its_device():
-    done = subprocess.run([sys.executable, "-c", PINNED], capture_output=True, text=True, check=False)
-    assert done.stdout == "{'CPU:2'} CPU:2 2\n", done.stderr
+def test_everything_of_a_label_lies_on_its_device(tmp_path):
+    assert run_python("-c", PINNED, folder=tmp_path).stdout == "{'CPU:2'} CPU:2 2\n"
 
 
 @pytest.mark.parametrize(("setting", "compiled"), [("auto", False), ("on", True), ("off", False)])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, wait_until
+from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, run_python, wait_until
 
 from wcgan_tf import classifiers, config, domain, errors
 from wcgan_tf.config import default_config
@@ -33,7 +33,9 @@ ELSEWHERE = {  # what is run elsewhere, and where
     r"python -m wcgan_tf\.train --label auto": "tests/test_launch.py",
     r"tensorboard ": "below",
 }
-QUICK = [*SMALL, "--config.train.max_steps=4", "--config.evaluate.num_per_label=10", "--config.evaluate.accuracy=false"]
+RESOLUTION = "--config.dataset.resolution=8"
+QUICK = [*SMALL, RESOLUTION, "--config.train.max_steps=4"]
+QUICK += ["--config.evaluate.num_per_label=10", "--config.evaluate.accuracy=false"]
 SETTINGS = {"prepare", "train", "launch", "combine", "evaluate", "report", "pipeline"}  # programs that get QUICK
 MANY = r"--num \d{4,}"  # images, of which some do as well
 
@@ -75,7 +77,7 @@ def world(whole_chain, tmp_path_factory):
     photos(folder / "cifar10", ["automobile", "cat"], 32)
     photos(folder / "tiny_imagenet10", ["frog", "koala"], 64)
     for name in ("cifar10", "tiny_imagenet10"):
-        run("prepare", f"--config=configs/{name}.py", f"--config.dataset.root={name}", folder=folder)
+        run("prepare", f"--config=configs/{name}.py", f"--config.dataset.root={name}", RESOLUTION, folder=folder)
         train_classifier(folder, name)
     return folder
 
@@ -84,7 +86,7 @@ def train_classifier(folder: Path, name: str) -> None:
     """The domain classifier of a set, trained for a moment only."""
     settings = config.photo_config()
     settings.dataset.name, settings.dataset.data_dir = name, str(folder / "data")
-    settings.dataset.resolution = 64 if name == "tiny_imagenet10" else 32
+    settings.dataset.resolution = 8
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(domain, "images_seen", lambda number: domain.BATCH_SIZE)
         classifiers.load("domain", settings.dataset, "", lambda _: None)
@@ -225,7 +227,7 @@ config.CHOICES["model.architecture"] += ("mine",)
 sys.argv = ["train", "--label=3", "--config.model.architecture=mine", *{STEPS!r}]
 cli.run(train.main, train.define_flags)
 """
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    run_python("-c", code, folder=tmp_path)
     assert (tmp_path / "runs/digits/labels/00003/generator").is_dir()
 
 

@@ -73,9 +73,10 @@ def test_a_critic_step_moves_only_the_critic_and_a_generator_step_only_the_gener
     assert moved(generator, values(gan.generator)) == len(generator)
 
 
-@EVERY_WAY
-def test_a_few_steps_move_the_loss_and_log_their_means(config, objective, architecture, precision):
-    gan = make(ways(config, objective, architecture, precision))
+@pytest.mark.parametrize("way", [("wasserstein", "resnet", "mixed_bfloat16"), ("dcgan", "dcgan", "float32")])
+def test_a_few_steps_move_the_loss_and_log_their_means(config, way):
+    gan = make(ways(config, *way))
+    objective = config.train.objective
     logs = gan.fit(tf.data.Dataset.range(3), verbose=0, shuffle=False).history
     assert set(logs) == set(OBJECTIVES[objective].logged)
     assert all(np.isfinite(value).all() for value in logs.values())

@@ -27,8 +27,19 @@ def kernels(network) -> list[tuple[int, ...]]:
 
 
 @BOTH
-@pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (28, 1), (32, 3), (48, 3), (64, 3), (128, 3), (256, 3)])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("resolution", "channels", "precision"),
+    [
+        (8, 1, "float32"),
+        (28, 1, "mixed_bfloat16"),
+        (32, 3, "float32"),
+        (32, 3, "mixed_bfloat16"),
+        (48, 3, "float32"),
+        (64, 3, "mixed_bfloat16"),
+        (128, 3, "float32"),
+        (256, 3, "float32"),
+    ],
+)
 def test_shapes_types_and_ranges(architecture, resolution, channels, precision):
     model = settings(architecture, batch_deviation=resolution == 32)
     generator = models.generator(model, resolution, channels, precision)

@@ -45,10 +45,8 @@ def test_a_second_run_does_only_what_is_missing(whole):
 
 
 def test_it_starts_where_it_is_told(whole):
-    assert stages_done(run("pipeline", "--from=sample", *CHAIN, folder=whole, fresh=True).stdout) == {
-        "sample": True,
-        "report": True,
-    }
+    said = run("pipeline", "--from=report", *CHAIN, folder=whole, fresh=True).stdout
+    assert stages_done(said) == {"report": True}
 
 
 def test_a_stage_is_left_out_on_request(whole):

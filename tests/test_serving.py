@@ -1,7 +1,6 @@
 """docs/serving.md: what it says of the model's signatures, for TensorFlow alone, its command line, REST and gRPC."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import run_python
 
 from wcgan_tf import conditional, models
 from wcgan_tf.config import default_config
@@ -89,12 +89,12 @@ def test_the_pages_program_runs_where_there_is_only_tensorflow(folder, expected)
     np.testing.assert_array_equal(np.load(folder / "images.npy"), expected)
 
 
-def test_saved_model_cli_shows_and_runs_it(folder, expected):
+def test_saved_model_cli_shows_and_runs_it(folder, expected, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+
     def cli(start):
         program = str(Path(sys.executable).parent / "saved_model_cli")
-        command = [program, *shlex.split(line(start))[1:]]
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=environment).stdout
+        return run_python(program, *shlex.split(line(start))[1:], folder=folder).stdout
 
     shown = cli("saved_model_cli show")
     for signature in ("serving_default", "generate", "manifest"):

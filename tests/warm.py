@@ -21,6 +21,8 @@ import sys
 import tempfile
 import threading
 import traceback
+import types
+import weakref
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
@@ -36,7 +38,7 @@ class Start(NamedTuple):
     """How a program starts.
 
     Attributes:
-        words: what follows `python`: `-m`, a module and its arguments, or a script and its arguments.
+        words: what follows `python`: `-m` and a module, `-c` and a program, or a script; and the arguments.
         folder: where.
         environment: its variables.
         cpus: on which it may run.
@@ -51,7 +53,7 @@ class Start(NamedTuple):
 
 
 class Forking(subprocess.Popen):
-    """A `Popen` that forks this process where one of our programs is to start, and starts anything else as ever."""
+    """A `Popen` that forks this process where a program of ours or code is to start, and starts all else as ever."""
 
     def _execute_child(self, *values):
         given = inspect.signature(super()._execute_child).bind(*values).arguments
@@ -59,11 +61,15 @@ class Forking(subprocess.Popen):
         if not self._is_ours(command):
             super()._execute_child(*values)
             return
-        environment = os.environ if given["env"] is None else given["env"]
+        variables = os.environ if given["env"] is None else given["env"]
+        environment = {os.fsdecode(name): os.fsdecode(value) for name, value in variables.items()}
+        words = command[1:]
+        if words[0] == "-u":
+            words, environment["PYTHONUNBUFFERED"] = words[1:], "1"
         start = Start(
-            command[1:],
+            words,
             os.path.abspath(given["cwd"] or "."),  # noqa: PTH100
-            {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()},
+            environment,
             sorted(os.sched_getaffinity(0)),
             given["start_new_session"],
         )
@@ -76,7 +82,9 @@ class Forking(subprocess.Popen):
 
     @staticmethod
     def _is_ours(command: list[str]) -> bool:
-        return command[:2] == [sys.executable, "-m"] and command[2].startswith("wcgan_tf.")
+        words = [word for word in command[1:4] if word != "-u"]
+        ours = command[:1] == [sys.executable] and (words[0] == "-c" or " ".join(words).startswith("-m wcgan_tf."))
+        return ours and not _runtime_started()
 
     def _fork(self, start: Start, streams: list[int], before: Callable | None) -> int:
         return os.fork() or become(start, streams, before)
@@ -175,6 +183,10 @@ def _run(words: list[str]) -> None:
     if words[0] == "-m":
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(words[1], vars(sys.modules["__main__"]))
     else:
         sys.argv = words
         sys.path[0] = os.path.dirname(os.path.abspath(words[0]))  # noqa: PTH100, PTH120
@@ -195,9 +207,16 @@ def _forget_the_parent(start: Start, streams: list[int]) -> None:
     os.environ.update(start.environment)
     _open_streams(unbuffered=bool(start.environment.get("PYTHONUNBUFFERED")))
     _forget_flags()
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]  # the parent's temporary folders are its own
     tempfile.tempdir = None
     subprocess.Popen = Forking  # type: ignore[misc]
     sys.path[0] = start.folder
+
+
+def _runtime_started() -> bool:
+    """Whether TensorFlow has threads here, of which a fork would have the locks and not the threads."""
+    context = sys.modules.get("tensorflow.python.eager.context")
+    return context is not None and context.context()._initialized
 
 
 def _listen_to_no_signal() -> None:
