@@ -3,6 +3,7 @@
 They run where `sudo slurm/local_cluster.sh start` has started that cluster; `.ci/run` does.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -141,13 +142,28 @@ def endless(tmp_path):
     return ["--config=digits.py"]
 
 
+def is_asked(pid: int, number: signal.Signals) -> bool:
+    """Whether this signal waits for a process that is stopped, or the process has gone on and ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    waiting = int(re.search(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    return bool(waiting >> (number - 1) & 1)
+
+
 def test_a_job_at_its_time_limit_is_requeued_and_goes_on(tmp_path, endless):
     shape = ["--ntasks=1", "--time=10", "--signal=USR1@40"]
     job = submit(tmp_path, *shape, str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
     (tmp_path / "enough").touch()
+    pid = heartbeat.read(RunPaths(tmp_path / "runs/digits").label(5).status).pid
+    os.kill(pid, signal.SIGSTOP)  # Slurm looks at its clock twice a minute: until then the cores are for other tests
     call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
-    wait_until(lambda: details(job)["Restarts"] == "1", "the end of a minute")
+    wait_until(lambda: is_asked(pid, signal.SIGUSR1), "the end of a minute")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: details(job)["Restarts"] == "1", "the requeue")
     call("scontrol", "update", f"JobId={job}", "TimeLimit=10")
     wait_for(job)
     assert details(job)["JobState"] == "COMPLETED"
