@@ -22,6 +22,15 @@ def stages_done(said: str) -> dict[str, bool]:
     return {line.split(":")[0]: "done before" not in line for line in lines if ":" in line.split(" took ")[0]}
 
 
+@pytest.fixture
+def one_core():
+    """On which what a test starts trains one label at a time."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(all_of_them)})
+    yield
+    os.sched_setaffinity(0, all_of_them)
+
+
 def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
     folder, said = whole_chain
     assert stages_done(said) == dict.fromkeys(STAGES, True)
@@ -122,7 +131,7 @@ def test_a_failing_stage_ends_it_with_what_to_type(whole):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number, begin):
+def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number, begin, one_core):
     process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.PIPE)
     wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.send_signal(number)
@@ -136,7 +145,7 @@ def first_label(folder) -> heartbeat.LabelState:
     return heartbeat.read(RunPaths(folder / "runs/digits").label(0).status)
 
 
-def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin):
+def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin, one_core):
     process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
     wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.kill()
