@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, run_python, wait_until
+from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, run_python, start_python, wait_until
 
 from wcgan_tf import classifiers, config, domain, errors
 from wcgan_tf.config import default_config
@@ -139,7 +139,7 @@ def free_port() -> int:
 def test_tensorboard_shows_the_labels_by_their_names(whole_chain):
     address = f"http://127.0.0.1:{(port := free_port())}"
     command = [str(Path(sys.executable).parent / "tensorboard"), "--logdir", "runs/digits", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=whole_chain[0], stderr=subprocess.DEVNULL)
+    process = start_python(*command, folder=whole_chain[0], stderr=subprocess.DEVNULL)
 
     def runs() -> set[str]:
         with contextlib.suppress(OSError):  # it does not listen yet
