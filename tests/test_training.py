@@ -117,7 +117,7 @@ def test_each_config_file_takes_a_few_steps(file, tmp_path):
     side = config.dataset.resolution
     noise = np.random.default_rng(0).integers(0, 256, [9, side, side, channels], np.uint8)
     data = datasets.LabelImages(noise, 3, "noise", "its digest")
-    assert train_label(config, data, LabelPaths(tmp_path)) == "done"
+    assert train_label(config, data, LabelPaths(tmp_path), trainer=training.Trainer(config, len(noise))) == "done"
     generate = tf.saved_model.load(str(LabelPaths(tmp_path).generator)).signatures["generate"]
     images = generate(num=tf.constant(2), seed=tf.constant(0, tf.int64))["images"]
     assert images.shape == (2, side, side, channels)
