@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import gc
 import os
 import re
 import runpy
@@ -208,6 +209,8 @@ def _is_text(argument: str) -> bool:
 def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
     """Import TensorFlow inside this block: what it writes to stderr before its log has a level is dropped.
 
+    Nothing that is imported becomes garbage: it is left out of all garbage collections, which take long to look at it.
+
     Args:
         without: packages that cannot be imported in this block, nor by TensorFlow; afterwards they can.
     """
@@ -218,9 +221,12 @@ def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
+    gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
+        gc.enable()
         os.dup2(kept, 2)
         os.close(kept)
         for name in hidden:

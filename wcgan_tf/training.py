@@ -1,5 +1,7 @@
 """One label, or several in turn, from their images to their exported generators."""
 
+import random
+
 import keras
 import tensorflow as tf
 
@@ -51,7 +53,8 @@ def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy, 
     Args:
         room: for so many images, where another label may have more than this one.
     """
-    keras.utils.set_random_seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
+    # Keras draws from it what initial weights depend on. To seed TensorFlow too would clear what it has compiled.
+    random.seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
     objective = OBJECTIVES[config.train.objective]
     _, side, _, channels = data.images.shape
     with strategy.scope():
