@@ -34,8 +34,8 @@ def count(folder: Path, labels: int) -> dict[str, int]:
             (run / f"labels/{label:05}/status.json").write_text('{"state": "done", "updated": 0}')
     trace = folder / "trace.txt"
     arguments = [f"--label={LABEL}", f"--workdir={run}", f"--config.dataset.data_dir={folder / 'data'}", *SETTINGS]
-    command = ["strace", "-f", "-y", "-e", f"trace={CALLS}", "-o", trace, sys.executable, "-m", "wcgan_tf.train"]
-    subprocess.run([*command, *arguments], check=True, stdout=subprocess.DEVNULL)
+    strace = ["strace", "--follow-forks", "--seccomp-bpf", "--decode-fds", f"--trace={CALLS}", f"--output={trace}"]
+    subprocess.run([*strace, sys.executable, "-m", "wcgan_tf.train", *arguments], check=True, stdout=subprocess.DEVNULL)
     calls = re.findall(r"^\d+ +(\w+)\((.*)$", trace.read_text(errors="replace"), re.MULTILINE)
     found = collections.Counter({"all": len(calls)})
     own = [(name, rest) for name, rest in calls if str(folder) in rest and str(trace) not in rest]

@@ -3,12 +3,13 @@
 import fcntl
 import gc
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,9 @@ def get_config():
     config = default_config()
     saved = Path("runs/digits/labels").glob("*/checkpoints/ckpt-*.index")
     steps = max([int(path.stem.removeprefix("ckpt-")) for path in saved], default=0) + 20
-    first = os.environ.get("SLURM_ARRAY_TASK_ID") == "0"  # the first element of a job array has enough at once
-    config.train.max_steps = steps if first or Path("enough").exists() else 10**6
+    config.train.max_steps = steps if Path("enough").exists() else 10**6
+    if os.environ.get("SLURM_ARRAY_TASK_ID") == "0":  # the first element of a job array
+        config.train.max_steps = 20
     config.train.max_seconds, config.train.checkpoint_seconds = 600.0, 1.0
     config.model.width = 4
     return config
@@ -55,15 +57,14 @@ def pytest_configure(config):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") or not config.getoption("numprocesses"):  # here tests will run
+        warm.start()
         own_the_cpu()
 
 
 def own_the_cpu() -> None:
     """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
-    from wcgan_tf import cli
+    from wcgan_tf import devices
 
-    with cli.quiet_imports():
-        from wcgan_tf import devices
     devices.own("cpu")
 
 
@@ -195,6 +196,18 @@ def wait_until(reached: Callable[[], bool], what: str = "it", process: subproces
         time.sleep(0.05)
 
 
+def shown_on(terminal: int) -> Iterator[bytes]:
+    """All that a terminal has shown so far, whenever there is more, until its programs have ended."""
+    shown, deadline = b"", time.monotonic() + PATIENCE_SECONDS
+    while select.select([terminal], [], [], PATIENCE_SECONDS)[0] and time.monotonic() < deadline:
+        try:
+            shown += os.read(terminal, 1000)
+        except OSError:  # the end of a terminal
+            return
+        yield shown
+    pytest.fail(f"no end within {PATIENCE_SECONDS} s after: {shown[-1000:].decode(errors='replace')}")
+
+
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """A folder that all workers share; `make` fills it, for the first that asks.  Copy what you want to change."""
     base = tmp_path_factory.getbasetemp()
@@ -222,7 +235,7 @@ def whole_chain(digits, tmp_path_factory):
 
     def make(folder):
         shutil.copytree(digits / "data/digits-8/classifiers", folder / "data/digits-8/classifiers")
-        run("train", "--label=0-6", *STEPS, folder=folder)  # compiled once; the others by `launch`
+        run("train", "--label=0-6,8-9", *STEPS, folder=folder)  # traced once; the last one by `launch`
         (folder / "said.txt").write_text(run("pipeline", *CHAIN, folder=folder).stdout)
 
     folder = made_once(tmp_path_factory, "whole", make)

@@ -6,11 +6,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from conftest import PATIENCE_SECONDS, STEPS, trained
+from conftest import STEPS, trained
+
+pytestmark = pytest.mark.xdist_group("isolation")  # one process for all of them
 
 LABEL = "00003"
+NO_NETWORK = ["unshare", "--map-root-user", "--net"]
 # Run at the start of every Python process of the test: note what is opened, made, moved or deleted, and every socket.
 WATCH = """
 import os, sys
@@ -32,14 +36,46 @@ sys.addaudithook(note)
 """
 
 
-def unshared() -> list[str]:
-    """A prefix that runs a command without any network, or a skip with the reason."""
-    command = ["unshare", "--map-root-user", "--net"]
-    try:
-        subprocess.run([*command, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"unshare is not allowed here: {error}")
-    return command
+class Watched(NamedTuple):
+    """What a label process did.
+
+    Attributes:
+        house: the user's machine in small: home, temporary files, prepared data, and a run with another label.
+        changed: the files and folders there, other than the label's own, that are not as they were.
+        events: what it opened, made, moved or deleted, and every socket.
+        sockets: those that it had open in one of the looks at it.
+        looks: how many files it was seen to have open.
+        alone: whether it had no network.
+    """
+
+    house: Path
+    changed: set[str]
+    events: list[tuple[str, str]]
+    sockets: set[str]
+    looks: int
+    alone: bool
+
+
+@pytest.fixture(scope="module")
+def watched(whole_chain, tmp_path_factory):
+    """A label process as a user starts it, watched to its end."""
+    house = tmp_path_factory.mktemp("house")
+    for name in ("home", "tmp", "watch"):
+        (house / name).mkdir()
+    (house / "watch/sitecustomize.py").write_text(WATCH)
+    (house / "notes.txt").touch()
+    trained(whole_chain[0], house, 4)
+    own = house / f"runs/digits/labels/{LABEL}"
+    own.mkdir()
+    before = snapshot(house, without=own)
+    alone = subprocess.run([*NO_NETWORK, "true"], capture_output=True, check=False).returncode == 0
+    process = start(house, "--label=3", *STEPS, "--config.train.max_steps=200", prefix=NO_NETWORK if alone else [])
+    sockets, looks = look_until_the_end(process)
+    assert process.returncode == 0, process.communicate()[0]
+    after = snapshot(house, without=own)
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    notes = (house / "notes.txt").read_text().splitlines()
+    return Watched(house, changed, [tuple(line.split(" ", 1)) for line in notes], sockets, looks, alone)
 
 
 def snapshot(folder: Path, without: Path) -> dict[str, tuple[int, int]]:
@@ -51,19 +87,7 @@ def snapshot(folder: Path, without: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-@pytest.fixture
-def house(whole_chain, tmp_path):
-    """A user's machine in small: home, temporary files, prepared data, and a run in which another label is trained."""
-    for name in ("home", "tmp", "watch"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
-    (tmp_path / "notes.txt").touch()
-    trained(whole_chain[0], tmp_path, 4)
-    (tmp_path / f"runs/digits/labels/{LABEL}").mkdir()
-    return tmp_path
-
-
-def start(house: Path, *arguments: str, prefix=()) -> subprocess.Popen:
+def start(house: Path, *arguments: str, prefix: list[str]) -> subprocess.Popen:
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("KERAS_")},
         "HOME": str(house / "home"),
@@ -76,31 +100,8 @@ def start(house: Path, *arguments: str, prefix=()) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=house, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def test_it_writes_only_into_its_own_folder_and_reads_only_its_own_images(house):
-    own = house / f"runs/digits/labels/{LABEL}"
-    before = snapshot(house, without=own)
-    process = start(house, "--label=3", *STEPS)
-    assert process.wait(PATIENCE_SECONDS) == 0
-    after = snapshot(house, without=own)
-    notes = str(house / "notes.txt")
-    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {notes}
-    assert json.loads((own / "config.json").read_text())["model"]["width"] == 4
-
-    events = [line.split(" ", 1) for line in Path(notes).read_text().splitlines()]
-    assert len(events) > 1000
-    changed = {path for event, path in events if event == "write" or event.startswith("os.")}
-    assert any(path.startswith(f"runs/digits/labels/{LABEL}/") for path in changed)
-    outside = {path for path in changed if not path.startswith((f"runs/digits/labels/{LABEL}", "/dev/", "/proc/"))}
-    assert {path for path in outside if str(own) not in path} <= {"runs/digits/labels", "runs/digits"}
-    images = {path for event, path in events if event == "read" and "digits-8" in path}
-    assert images == {f"data/digits-8/train/{LABEL}.json", f"data/digits-8/train/{LABEL}.npy"}
-    # Importing TensorFlow imports urllib3, which asks the system once whether it has IPv6, with a socket of its own.
-    assert {event for event, _ in events if event.startswith("socket")} <= {"socket.__new__", "socket.bind"}
-    assert sum(event == "socket.bind" for event, _ in events) <= 1
-
-
-def test_it_trains_without_any_network_and_opens_no_socket(house):
-    process = start(house, "--label=3", *STEPS, "--config.train.max_steps=200", prefix=unshared())
+def look_until_the_end(process: subprocess.Popen) -> tuple[set[str], int]:
+    """The sockets that a process has open in one of many looks at it, and how many open files were seen."""
     sockets, looks, descriptors = set(), 0, Path(f"/proc/{process.pid}/fd")
     while process.poll() is None:
         for descriptor in descriptors.iterdir() if descriptors.exists() else ():
@@ -111,6 +112,34 @@ def test_it_trains_without_any_network_and_opens_no_socket(house):
             looks += 1
             sockets |= {target} if target.startswith("socket:") else set()
         time.sleep(0.01)
-    assert process.returncode == 0, process.communicate()[0]
-    assert looks > 1000
-    assert not sockets
+    return sockets, looks
+
+
+def test_it_writes_only_into_its_own_folder(watched):
+    house, own = watched.house, f"runs/digits/labels/{LABEL}"
+    assert watched.changed == {str(house / "notes.txt")}
+    assert json.loads((house / own / "config.json").read_text())["model"]["width"] == 4
+    assert len(watched.events) > 1000
+    changed = {path for event, path in watched.events if event == "write" or event.startswith("os.")}
+    assert any(path.startswith(f"{own}/") for path in changed)
+    outside = {path for path in changed if not path.startswith((own, "/dev/", "/proc/"))}
+    assert {path for path in outside if str(house / own) not in path} <= {"runs/digits/labels", "runs/digits"}
+
+
+def test_it_reads_only_its_own_images(watched):
+    images = {path for event, path in watched.events if event == "read" and "digits-8" in path}
+    assert images == {f"data/digits-8/train/{LABEL}.json", f"data/digits-8/train/{LABEL}.npy"}
+
+
+def test_it_opens_no_socket(watched):
+    # Importing TensorFlow imports urllib3, which asks the system once whether it has IPv6, with a socket of its own.
+    assert {event for event, _ in watched.events if event.startswith("socket")} <= {"socket.__new__", "socket.bind"}
+    assert sum(event == "socket.bind" for event, _ in watched.events) <= 1
+    assert watched.looks > 1000
+    assert not watched.sockets
+
+
+def test_it_trains_without_any_network(watched):
+    if not watched.alone:
+        pytest.skip("unshare is not allowed here")
+    assert json.loads((watched.house / f"runs/digits/labels/{LABEL}/status.json").read_text())["state"] == "done"

@@ -1,6 +1,5 @@
 """Many labels on one machine: side by side, stopped, gone on with, and what is said about those that fail."""
 
-import contextlib
 import json
 import os
 import pty
@@ -11,7 +10,18 @@ import sys
 import time
 
 import pytest
-from conftest import ENDLESS, PATIENCE_SECONDS, SMALL, STEPS, UNTIL_ENOUGH, run, trained, wait_until
+from conftest import (
+    ENDLESS,
+    PATIENCE_SECONDS,
+    SMALL,
+    STEPS,
+    UNTIL_ENOUGH,
+    run,
+    shown_on,
+    start_python,
+    trained,
+    wait_until,
+)
 from PIL import Image
 
 from wcgan_tf import errors, files, heartbeat
@@ -152,35 +162,33 @@ def test_a_work_directory_of_other_settings_is_refused_once(whole_chain, tmp_pat
 def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path, begin):
     terminal, end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "110", "LINES": "30"}
-    process = begin("launch", "--labels=1,2", *ENDLESS, folder=tmp_path, stdout=end, env=environment)
+    process = begin("launch", "--labels=1,2", "--jobs=1", *ENDLESS, folder=tmp_path, stdout=end, env=environment)
     os.close(end)
     shown, text, asked = b"", "", False
-    with contextlib.suppress(OSError):  # the end of a terminal
-        while part := os.read(terminal, 1000):
-            shown += part
-            text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode(errors="ignore"))
-            if not asked and re.search(r"1 +1 +running +[1-9][0-9]* .*\s2 +2 +running", text):
-                process.send_signal(signal.SIGINT)
-                asked = True
+    for shown in shown_on(terminal):
+        text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode(errors="ignore"))
+        if not asked and re.search(r"1 +1 +running +[1-9]", text):
+            process.send_signal(signal.SIGINT)
+            asked = True
     assert process.wait(PATIENCE_SECONDS) == errors.STOPPED
     assert re.search(r"label +name +state +step +spent +left +W estimate +images/s +where", text)
-    assert "label 2: stopped after " in text
+    assert "label 1: stopped after " in text
     assert "stopped; the same command goes on from here" in text
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
 
 
 def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path):
-    pid, terminal = pty.fork()  # the launcher leads a session of its own, as under a shell or ssh
-    if pid == 0:
-        os.chdir(tmp_path)
-        os.environ["TERM"] = "xterm"
-        os.execv(sys.executable, [sys.executable, "-m", "wcgan_tf.launch", "--labels=1", *ENDLESS])
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while step(tmp_path, 1) == 0 and time.monotonic() < deadline:
-        os.read(terminal, 1000)
+    """The launcher leads a session of its own in it, as under a shell or ssh."""
+    terminal, end = pty.openpty()
+    code = "import fcntl, sys, termios; from wcgan_tf import cli, launch; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    code += "sys.argv[0] = 'launch'; cli.run(launch.main, launch.define_flags)"
+    streams = {"stdin": end, "stdout": end, "stderr": end, "env": {**os.environ, "TERM": "xterm"}}
+    arguments = ["-c", code, "--labels=1", *ENDLESS]
+    process = start_python(*arguments, folder=tmp_path, start_new_session=True, **streams)
+    os.close(end)
+    next(None for _ in shown_on(terminal) if step(tmp_path, 1) > 0)
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == errors.STOPPED
+    assert process.wait(PATIENCE_SECONDS) == errors.STOPPED
     assert states(tmp_path) == {1: "stopped"}
 
 

@@ -1,6 +1,5 @@
 """Whoever reads the lines of a training, and stops reading, does not stop the training."""
 
-import contextlib
 import json
 import os
 import pty
@@ -10,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_SECONDS, wait_until
+from conftest import PATIENCE_SECONDS, run_python, shown_on, wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.errors import STOPPED
@@ -20,15 +19,18 @@ ARGUMENTS = ["--label=3", "--workdir=run", "--config.model.width=4"]
 SHORT = ["--config.train.max_seconds=0", "--config.train.max_steps=40"]
 
 
-def shell(command: str, folder, **kwargs) -> subprocess.CompletedProcess:
-    return subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False, **kwargs)
-
-
-@pytest.mark.parametrize("ending", [">&-", "<&- >&- 2>&-"])
-def test_a_training_gets_done_where_a_stream_is_closed(tmp_path, ending):
+def test_a_training_gets_done_where_its_streams_are_closed(tmp_path):
     command = " ".join([sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, *SHORT])
-    done = shell(f"{command} {ending}", tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run(["bash", "-c", f"{command} <&- >&- 2>&-"], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert json.loads(LabelPaths(tmp_path / "run/labels/00003").status.read_text())["state"] == "done"
+
+
+def test_a_training_gets_done_where_only_its_output_is_closed(tmp_path):
+    """Python gives a program that starts so no `sys.stdout`, and the number 1 to a file that it opens."""
+    code = "import os, sys; from wcgan_tf import cli, train; os.close(1); sys.stdout = None; sys.argv[0] = 'train'; "
+    code += "cli.run(train.main, train.define_flags)"
+    done = run_python("-c", code, *ARGUMENTS, *SHORT, folder=tmp_path)
     assert done.stderr == ""
     assert json.loads(LabelPaths(tmp_path / "run/labels/00003").status.read_text())["state"] == "done"
 
@@ -78,11 +80,9 @@ def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path, begin):
     process = begin("train", *arguments, folder=tmp_path, stdout=end, env={**os.environ, "TERM": "xterm"})
     os.close(end)
     shown = b""
-    with contextlib.suppress(OSError):  # the end of a terminal
-        while part := os.read(terminal, 1000):
-            shown += part
-            if b"tracing" in shown and process.poll() is None:
-                process.send_signal(signal.SIGINT)
+    for shown in shown_on(terminal):
+        if b"tracing" in shown and process.poll() is None:
+            process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_SECONDS) == STOPPED
     assert b"stopped before it took a step" in shown
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0

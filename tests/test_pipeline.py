@@ -36,7 +36,7 @@ def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
     assert stages_done(said) == dict.fromkeys(STAGES, True)
     for stage in STAGES:
         assert f"] {stage} took " in said
-    assert "launch took 0 s" not in said  # ten processes that import TensorFlow
+    assert "launch took 0 s" not in said  # a process that traces its step
     last = said.splitlines()[-3:]
     for line, place in zip(
         last, ("runs/digits/report.html", "runs/digits/grid.png", "saved_models/digits"), strict=True
@@ -162,6 +162,7 @@ def test_labels_that_fail_can_be_left_out(whole):
     failed = run("pipeline", *CHAIN, folder=whole, check=False)
     assert failed.returncode == errors.FAILED
     assert "or leave out the labels that did not finish" in failed.stderr.splitlines()[-1]
-    said = run("pipeline", "--partial", "--from=launch", *CHAIN, folder=whole, check=False).stdout
+    short = ["--skip=evaluate", "--skip=report"]
+    said = run("pipeline", "--partial", "--from=launch", *short, *CHAIN, folder=whole).stdout
     assert "going on with the labels that are trained" in said
     assert "combined 9 of 10 labels" in said

@@ -89,8 +89,8 @@ def trains(folder: Path, label: int) -> bool:
     return any(paths.checkpoints.glob("ckpt-*.index")) and heartbeat.read(paths.status).state == "running"
 
 
-def assert_trained_once(folder: Path, labels, done_before=()) -> None:
-    assert states(folder) == dict.fromkeys([*done_before, *labels], "done")
+def assert_trained_once(folder: Path, labels: list[int]) -> None:
+    assert states(folder) == dict.fromkeys(labels, "done")
     for label in labels:
         assert len(re.findall(r" images, n[1-4] CPU:0", log(folder, label))) == 1
         assert log(folder, label).count("done after 20 steps") == 1
@@ -173,7 +173,8 @@ def test_a_job_at_its_time_limit_is_requeued_and_goes_on(tmp_path, endless):
     assert f"stopped before their end; job {job} goes on when it is started again" in text
 
 
-def test_a_requeued_element_goes_on_and_leaves_the_other_alone(tmp_path, endless):
+def test_a_requeued_element_goes_on_and_leaves_the_other_alone(whole_chain, tmp_path, endless):
+    trained(whole_chain[0], tmp_path, 2)
     job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *endless, "--labels=2,5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
     (tmp_path / "enough").touch()
@@ -181,23 +182,27 @@ def test_a_requeued_element_goes_on_and_leaves_the_other_alone(tmp_path, endless
     wait_for(job)
     assert states(tmp_path) == {2: "done", 5: "done"}
     assert_nothing_was_lost(log(tmp_path, 5))
-    assert "stopped" not in log(tmp_path, 2)
+    assert (tmp_path / f"slurm-{job}_0.log").read_text().count("label 2: done before") == 1
     assert details(f"{job}_1")["Restarts"] == "1"
     assert details(f"{job}_0")["Restarts"] == "0"
 
 
-def test_a_preempted_job_saves_and_goes_on_after_the_urgent_one(tmp_path, endless):
+def test_a_preempted_job_goes_on_after_the_urgent_one_and_stays_away_once_it_is_cancelled(tmp_path, endless):
+    paths = RunPaths(tmp_path / "runs/digits").label(5)
     job = submit(tmp_path, "--ntasks=1", str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
-    (tmp_path / "enough").touch()
     urgent = submit(tmp_path, "--partition=urgent", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     wait_for(urgent)
     assert details(urgent)["JobState"] == "COMPLETED"
-    wait_for(job)
-    assert details(job)["JobState"] == "COMPLETED"
+    wait_until(lambda: "goes on from step" in log(tmp_path, 5) and trains(tmp_path, 5), "its return")
     assert details(job)["Restarts"] == "1"
-    assert states(tmp_path) == {5: "done"}
     assert_nothing_was_lost(log(tmp_path, 5))
+    call("scancel", job)
+    wait_for(job)
+    assert details(job)["JobState"] == "CANCELLED"
+    assert details(job)["Restarts"] == "1"
+    assert states(tmp_path) == {5: "stopped"}
+    assert (paths.checkpoints / f"ckpt-{heartbeat.read(paths.status).step}.index").exists()
 
 
 def test_a_job_of_tasks_is_no_array(tmp_path):
@@ -209,19 +214,6 @@ def test_a_job_of_tasks_is_no_array(tmp_path):
         in (tmp_path / f"slurm-{details(f'{job}_0')['JobId']}.log").read_text()
     )
     assert not (tmp_path / "runs").exists()
-
-
-def test_a_cancelled_job_saves_and_stays_away(tmp_path, endless):
-    job = submit(tmp_path, "--ntasks=2", str(SCRIPTS / "train.sbatch"), *endless, "--labels=2,5")
-    wait_until(lambda: trains(tmp_path, 2) and trains(tmp_path, 5), "the first checkpoint")
-    call("scancel", job)
-    wait_for(job)
-    assert details(job)["JobState"] == "CANCELLED"
-    assert details(job)["Restarts"] == "0"
-    assert states(tmp_path) == {2: "stopped", 5: "stopped"}
-    for label in (2, 5):
-        step = heartbeat.read(RunPaths(tmp_path / "runs/digits").label(label).status).step
-        assert (tmp_path / f"runs/digits/labels/0000{label}/checkpoints/ckpt-{step}.index").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="killing a node takes root")
@@ -275,45 +267,48 @@ def test_a_failing_label_leaves_the_others_and_is_taken_up_again(tmp_path):
     file = tmp_path / "data/digits-8/train/00004.npy"
     content = file.read_bytes()
     file.write_bytes(content[:1000])
-    job = submit(tmp_path, "--ntasks=2", str(SCRIPTS / "train.sbatch"), *STEPS, "--labels=3-5")
+    job = submit(tmp_path, "--ntasks=2", str(SCRIPTS / "train.sbatch"), *STEPS, "--labels=4-5")
     wait_for(job)
     assert details(job)["JobState"] == "FAILED"
-    assert states(tmp_path) == {3: "done", 4: "failed", 5: "done"}
+    assert states(tmp_path) == {4: "failed", 5: "done"}
     file.write_bytes(content)
-    said = call(SCRIPTS / "submit.sh", "--failed", "--labels=3-5", *QUICK, folder=tmp_path)
-    assert "1 task for 1 label;" in said
+    said = call(SCRIPTS / "submit.sh", "--failed", "--array", "--labels=4-5", *QUICK, folder=tmp_path)
+    assert "1 element for 1 label;" in said
     for job in re.findall(r"job ([0-9]+)", said):
         wait_for(job)
         assert details(job)["JobState"] == "COMPLETED"
-    assert_trained_once(tmp_path, range(3, 6))
+    assert_trained_once(tmp_path, [4, 5])
     scores = json.loads((tmp_path / "runs/digits/scores.json").read_text())
-    assert scores["labels"] == [3, 4, 5]
+    assert scores["labels"] == [4, 5]
     assert (tmp_path / "runs/digits/grid.png").exists()
-    said = call(SCRIPTS / "submit.sh", "--missing", "--labels=3-5", folder=tmp_path)
+    said = call(SCRIPTS / "submit.sh", "--missing", "--labels=4-5", folder=tmp_path)
     assert said == "nothing to do: no label is missing\n"
 
 
+def shares(text: str) -> dict[int, list[int]]:
+    """Of each task that a log numbers, the labels it found done."""
+    found: dict[int, list[int]] = {}
+    for task, label in re.findall(r"^([0-9]+): label ([0-9]+): done before", text, re.MULTILINE):
+        found.setdefault(int(task), []).append(int(label))
+    return found
+
+
 def test_a_task_takes_every_so_manieth_label(whole_chain, tmp_path):
-    """Label 4 is left to train, and the others are done."""
-    trained(whole_chain[0], tmp_path, 0, 1, 2, 3)
+    trained(whole_chain[0], tmp_path, 0, 1, 2, 3, 4)
     job = submit(tmp_path, "--ntasks=3", "--nodes=2", str(SCRIPTS / "train.sbatch"), *STEPS, "--labels=0-4")
     wait_for(job)
     assert details(job)["JobState"] == "COMPLETED"
-    assert_trained_once(tmp_path, [4], done_before=range(4))
-    lines = (tmp_path / f"slurm-{job}.log").read_text()
-    done = re.findall(r"^([0-2]): label ([0-9]): done", lines, re.MULTILINE)
-    assert sorted((int(label), int(task)) for task, label in done) == [(label, label % 3) for label in range(5)]
+    assert shares((tmp_path / f"slurm-{job}.log").read_text()) == {0: [0, 3], 1: [1, 4], 2: [2]}
 
 
 def test_an_element_takes_every_so_manieth_label(whole_chain, tmp_path):
-    trained(whole_chain[0], tmp_path, 1, 2)
+    trained(whole_chain[0], tmp_path, 1, 2, 3)
     job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *STEPS, "--labels=1-3")
     wait_for(job)
-    assert_trained_once(tmp_path, [3], done_before=[1, 2])
     for element, labels in enumerate(("1,3", "2")):
         text = (tmp_path / f"slurm-{job}_{element}.log").read_text()
         assert f"SLURM_ARRAY_TASK_ID makes this rank {element} of 2, which takes label" in text
-        assert ",".join(re.findall(r"label ([0-9]): done", text)) == labels
+        assert ",".join(re.findall(r"label ([0-9]): done before", text)) == labels
 
 
 def test_an_array_with_gaps_takes_the_labels_of_its_own_numbers(whole_chain, tmp_path):
@@ -325,20 +320,35 @@ def test_an_array_with_gaps_takes_the_labels_of_its_own_numbers(whole_chain, tmp
         assert re.findall("label ([0-9]): done before", said) == [str(label)]
 
 
-def test_the_array_of_submit_shares_the_labels(whole_chain, tmp_path):
-    """Label 4 is left to train; that the last of the three jobs does its work is seen in the test above."""
-    trained(whole_chain[0], tmp_path, 2, 3)
-    shape = ["--array", "--tasks", "2", "--at-once", "1", "--labels", "2-4"]
-    said = call(SCRIPTS / "submit.sh", *shape, *QUICK, "--", "--time=5", "--hold", folder=tmp_path)
-    assert "2 elements for 3 labels" in said
+SHAPES = [  # of submit.sh's training job: its script, its tasks, the elements that wait
+    (["--tasks=2"], "train.sbatch", "2", None),
+    (["--array", "--tasks", "2", "--at-once", "1"], "train_array.sbatch", "1", "0-1%1"),
+]
+
+
+@pytest.fixture
+def down():
+    """Meanwhile nothing that is submitted begins."""
+    call("scontrol", "update", "PartitionName=main", "State=DOWN")
+    yield
+    call("scontrol", "update", "PartitionName=main", "State=UP")
+
+
+@pytest.mark.parametrize(("arguments", "script", "tasks", "elements"), SHAPES, ids=["tasks", "array"])
+@pytest.mark.usefixtures("down")
+def test_the_jobs_of_submit_wait_for_each_other(tmp_path, arguments, script, tasks, elements):
+    """That they do their work is seen in the tests above."""
+    command = [SCRIPTS / "submit.sh", *arguments, "--labels", "2-4", *QUICK, "--", "--time=5"]
+    said = call(*command, folder=tmp_path)
+    assert f"2 {'elements' if elements else 'tasks'} for 3 labels" in said
     prepare, train, evaluate = re.findall(r"job ([0-9]+)", said)
-    assert details(evaluate)["Dependency"] == f"afterany:{train}_*(unfulfilled)"
-    call("scancel", evaluate)
-    call("scontrol", "release", train)
-    wait_for(prepare)
-    wait_for(train)
-    assert_trained_once(tmp_path, [4], done_before=[2, 3])
-    assert details(f"{train}_0")["TimeLimit"] == "00:05:00"
+    job = details(train)
+    assert job["Command"] == str(SCRIPTS / script)
+    assert (job["TimeLimit"], job["NumTasks"], job.get("ArrayTaskId")) == ("00:05:00", tasks, elements)
+    assert job["Dependency"] == f"afterok:{prepare}(unfulfilled)"
+    assert details(evaluate)["Dependency"] == f"afterany:{train}{'_*' if elements else ''}(unfulfilled)"
+    call("scancel", prepare, train, evaluate)
+    assert not list(tmp_path.iterdir())
 
 
 WRONG = [

@@ -7,7 +7,6 @@ TensorFlow's runtime itself; all that it does not do is import.  What `launch` a
 import atexit
 import contextlib
 import ctypes
-import functools
 import gc
 import inspect
 import io
@@ -30,6 +29,7 @@ from absl import app, flags
 
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 LARGEST_MESSAGE = 1 << 20
+LINKS: list[socket.socket] = []  # to the warm process
 PARENTS_STREAMS: list = []  # in a fork: kept, for what they hold is the parent's to write
 ABSL_FLAGS = set(app.flags.FLAGS)
 
@@ -100,25 +100,30 @@ class Warm(Forking):
 
     def _fork(self, start: Start, streams: list[int], before: Callable | None) -> int:
         assert before is None, "a function cannot be sent to another process"
-        link = _warm_process()
+        (link,) = LINKS
         socket.send_fds(link, [json.dumps(start).encode()], streams)
         return int(link.recv(100))
 
 
-@functools.cache
-def _warm_process() -> socket.socket:
-    """Start it; returns the way to talk to it.  It ends with this process, which inherits its orphans."""
+def start() -> None:
+    """Import what our programs import, and fork the warm process; what that starts becomes a child of this one."""
+    _import_all()
+    gc.freeze()  # the forks share this memory, and do not look through it again and again
+    assert not _runtime_started()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    subprocess.Popen([sys.executable, __file__, str(its.fileno())], pass_fds=[its.fileno()])
+    if os.fork() == 0:
+        try:
+            mine.close()
+            serve(its)
+        finally:
+            os._exit(0)
     its.close()
-    return mine
+    LINKS.append(mine)
 
 
 def serve(link: socket.socket) -> None:
-    """Import what our programs import, and then fork one for each request."""
-    _import_all()
-    gc.freeze()  # the forks share this memory, and do not look through it again and again
+    """Fork a program for each request, until the process that asks has ended."""
     while True:
         message, streams, _, _ = socket.recv_fds(link, LARGEST_MESSAGE, 3)
         if not message:
@@ -244,7 +249,3 @@ def _forget_flags() -> None:
     flags.FLAGS.unparse_flags()
     for name in set(flags.FLAGS) - ABSL_FLAGS:
         delattr(flags.FLAGS, name)
-
-
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
