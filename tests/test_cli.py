@@ -117,28 +117,24 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def full_disk(size: str, folder) -> list[str]:
-    """A prefix that runs a command with a file system of this size at `folder`, or a skip with the reason."""
-    mount = f'mount -t tmpfs -o size={size} none "{folder}" && exec "$@"'
-    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
-    try:
-        subprocess.run([*prefix, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"mounting is not allowed here: {error}")
-    return prefix
+@pytest.fixture(params=["64k", "1m"])
+def full_disk(request, tmp_path):
+    """A folder on a file system of this size, which another process has mounted for itself; skips where none may."""
+    (tmp_path / "disk").mkdir()
+    mount = f'mount -t tmpfs -o size={request.param} none "{tmp_path}/disk" && echo mounted && exec sleep 600'
+    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    with subprocess.Popen([*prefix, mount], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as holder:
+        said = holder.stdout.readline()
+        if said == "mounted\n":
+            yield f"/proc/{holder.pid}/root{tmp_path}/disk"
+        holder.kill()
+    if said != "mounted\n":
+        pytest.skip(f"mounting is not allowed here: {said}")
 
 
-@pytest.mark.parametrize("size", ["64k", "1m"])
-def test_a_full_disk_is_one_line(tmp_path, size):
-    (tmp_path / "run").mkdir()
-    command = [*full_disk(size, tmp_path / "run"), sys.executable, "-m", "wcgan_tf.train", "--label=3", "--workdir=run"]
-    done = subprocess.run(
-        [*command, "--config.train.max_seconds=0", "--config.train.max_steps=20"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_full_disk_is_one_line(tmp_path, full_disk):
+    budget = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
+    done = run("train", "--label=3", f"--workdir={full_disk}/run", *budget, folder=tmp_path, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     assert "no space is left on the device" in done.stderr
