@@ -12,6 +12,7 @@ The rooms of the house, from the ground up.  A module imports only from lines ab
     config  paths  files  decoding   settings; the name of every file; files that appear whole; pictures as pixels
     cli  images  losses  progress    flags and exit codes; uint8 <-> [-1, 1] and grids; formulas; how far it has come
     draws  metrics  seen             random numbers that are the same on every device; scores; what a classifier saw
+    optimizers                       Adam
     sources  objectives  augment     the tables of data sets and of objectives; what images go through in training
     models  devices  datasets        networks; which device is ours; one label's images
     domain                           a classifier of a data set's own labels

@@ -1,18 +1,51 @@
 """Random numbers from a seed alone, by a named algorithm, the same on every device, with and without XLA.
 
 Philox's integers are that; its floats are not, in TensorFlow 2.21: XLA makes others of the same seed.  So they are made
-of the integers here.  A seed is int64 [2].
+of the integers here.  A seed is int64 [2].  Each function is a handful of TensorFlow's own operations: `tf.random`'s,
+of which a training would have hundreds, make the same numbers.
 """
 
 import tensorflow as tf
 
 PHILOX, PHILOX_BLOCK = 1, 4
+SCRAMBLER = 0x02461E293EC8F720  # the key by which TensorFlow makes keys of seeds
 BITS = 23  # the middles of 2^23 equal parts of 0..1 are float32 numbers, 0 and 1 not among them
 
 
 def uniform(shape, seed):
     """float32 of `shape`, uniform in the open interval 0..1."""
-    return _between_0_and_1(tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox"))
+    return _between_0_and_1(integers(shape, seed, tf.uint32))
+
+
+def integers(shape, seed, dtype):
+    """Of `shape` and of a type that has 32 or 64 bits, all its values equally likely."""
+    key, counter = _key_and_counter(seed)
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(shape=shape, key=key, counter=counter, alg=PHILOX, dtype=dtype)
+
+
+def _key_and_counter(seed):
+    """Where Philox begins, as in `tf.random`; of `StatelessRandomGetKeyCounter`, XLA reads half of a seed's bits."""
+    key, low = tf.split(
+        tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=[2],
+            key=tf.constant([SCRAMBLER], tf.uint64),
+            counter=tf.cast(seed, tf.uint64),
+            alg=PHILOX,
+            dtype=tf.uint64,
+        ),
+        2,
+    )
+    return key, tf.concat([tf.zeros([1], tf.uint64), low], 0)
+
+
+def fold_in(seed, number):
+    """A seed for each int64 `number`, far from those of other numbers: what `tf.random.fold_in` makes of them."""
+    return tf.stack([integers([], seed, tf.int64), number])
+
+
+def split(seed, number: int) -> list:
+    """So many seeds of one: what `tf.random.split` makes of it."""
+    return tf.unstack(integers([number, 2], seed, tf.int64))
 
 
 def normal_rows(first, number, size: int, seed):
@@ -21,16 +54,16 @@ def normal_rows(first, number, size: int, seed):
     Row i depends on (seed, i) alone.  Philox numbers its blocks of four integers, so that it may begin at any of them.
     """
     blocks = -(-size // PHILOX_BLOCK)
-    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    key, counter = _key_and_counter(seed)
     counter += tf.stack([tf.cast(first, tf.uint64) * blocks, tf.constant(0, tf.uint64)])
-    integers = tf.raw_ops.StatelessRandomUniformFullIntV2(
+    drawn = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[number, blocks * PHILOX_BLOCK], key=key, counter=counter, alg=PHILOX, dtype=tf.uint32
     )
-    return tf.math.ndtri(_between_0_and_1(integers[:, :size]))
+    return tf.math.ndtri(_between_0_and_1(drawn[:, :size]))
 
 
-def _between_0_and_1(integers):
-    return (tf.cast(tf.bitwise.right_shift(integers, tf.constant(32 - BITS, tf.uint32)), tf.float32) + 0.5) * 2.0**-BITS
+def _between_0_and_1(drawn):
+    return (tf.cast(tf.bitwise.right_shift(drawn, tf.constant(32 - BITS, tf.uint32)), tf.float32) + 0.5) * 2.0**-BITS
 
 
 def normal(shape, seed):
@@ -40,4 +73,7 @@ def normal(shape, seed):
 
 def below(limit, shape, seed):
     """int32 of `shape`, uniform in 0..limit - 1, for an int32 `limit`."""
-    return tf.random.stateless_uniform(shape, seed, 0, limit, tf.int32, alg="philox")
+    key, counter = _key_and_counter(seed)
+    return tf.raw_ops.StatelessRandomUniformIntV2(
+        shape=shape, key=key, counter=counter, alg=PHILOX, minval=0, maxval=limit
+    )

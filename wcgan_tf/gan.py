@@ -125,8 +125,8 @@ class LabelGAN(keras.Model):
     def _draw(self) -> Draws:
         """From (seed, label, step) alone: the same on every device, after any resume."""
         turns, batch = self.settings.critic_steps, self.settings.batch_size
-        seed = tf.random.fold_in([self.settings.seed, self.label.value()], self.step, alg="philox")
-        seeds = tf.unstack(tf.random.split(seed, 4, alg="philox"))
+        seed = draws.fold_in([self.settings.seed, self.label.value()], self.step)
+        seeds = draws.split(seed, 4)
         return Draws(
             indices=draws.below(self.count, [turns, batch], seeds[0]),
             latents=draws.normal([turns + 1, batch, self.latent_size], seeds[1]),

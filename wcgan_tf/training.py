@@ -2,10 +2,9 @@
 
 import random
 
-import keras
 import tensorflow as tf
 
-from wcgan_tf import checkpoint, datasets, devices, draws, export, files, models, monitor, ranks
+from wcgan_tf import checkpoint, datasets, devices, draws, export, files, models, monitor, optimizers, ranks
 from wcgan_tf.gan import LabelGAN
 from wcgan_tf.objectives import OBJECTIVES, Objective
 from wcgan_tf.work import Work
@@ -74,8 +73,8 @@ def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy, 
             room=room,
         )
         gan.compile(
-            generator_optimizer=keras.optimizers.Adam(config.train.generator_learning_rate, *objective.adam_betas),
-            critic_optimizer=keras.optimizers.Adam(config.train.critic_learning_rate, *objective.adam_betas),
+            generator_optimizer=optimizers.Adam(config.train.generator_learning_rate, *objective.adam_betas),
+            critic_optimizer=optimizers.Adam(config.train.critic_learning_rate, *objective.adam_betas),
             steps_per_execution=config.train.steps_per_execution,
             jit_compile=devices.jit_compile(config.train.jit_compile, strategy),
         )
