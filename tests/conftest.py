@@ -186,6 +186,15 @@ def begin():
             process.wait()
 
 
+@pytest.fixture
+def one_core():
+    """On which what a test starts trains one label at a time."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(all_of_them)})
+    yield
+    os.sched_setaffinity(0, all_of_them)
+
+
 def wait_until(reached: Callable[[], bool], what: str = "it", process: subprocess.Popen | None = None) -> None:
     """Until something is so; fails at once where the process that should bring it about has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS

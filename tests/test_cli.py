@@ -117,7 +117,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.fixture(params=["64k", "1m"])
+@pytest.fixture(params=["8k", "1m"])
 def full_disk(request, tmp_path):
     """A folder on a file system of this size, which another process has mounted for itself; skips where none may."""
     (tmp_path / "disk").mkdir()
@@ -133,6 +133,7 @@ def full_disk(request, tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path, full_disk):
+    """The smaller one is full before the first step, the larger one at the first checkpoint."""
     budget = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
     done = run("train", "--label=3", f"--workdir={full_disk}/run", *budget, folder=tmp_path, check=False)
     assert done.returncode == 1

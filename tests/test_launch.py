@@ -76,9 +76,7 @@ def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path, beg
     assert "tracing" not in paths.log.read_text()[len(log) :]
 
 
-@pytest.mark.parametrize(
-    ("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 1), (signal.SIGHUP, 1), (signal.SIGUSR1, 1)]
-)
+@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 1), (signal.SIGUSR1, 1)])
 def test_stopping_the_launcher_saves_every_label(tmp_path, number, jobs, begin):
     labels = range(1, jobs + 1)
     arguments = ["--labels=1-3", f"--jobs={jobs}", *ENDLESS]

@@ -22,15 +22,6 @@ def stages_done(said: str) -> dict[str, bool]:
     return {line.split(":")[0]: "done before" not in line for line in lines if ":" in line.split(" took ")[0]}
 
 
-@pytest.fixture
-def one_core():
-    """On which what a test starts trains one label at a time."""
-    all_of_them = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(all_of_them)})
-    yield
-    os.sched_setaffinity(0, all_of_them)
-
-
 def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
     folder, said = whole_chain
     assert stages_done(said) == dict.fromkeys(STAGES, True)
@@ -47,14 +38,14 @@ def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
 
 
 def test_a_second_run_does_only_what_is_missing(whole):
-    assert stages_done(run("pipeline", *CHAIN, folder=whole).stdout) == dict.fromkeys(STAGES, False)
+    assert stages_done(run("pipeline", *CHAIN, folder=whole, fresh=True).stdout) == dict.fromkeys(STAGES, False)
     (whole / "runs/digits/samples.png").unlink()
     again = stages_done(run("pipeline", *CHAIN, folder=whole).stdout)
     assert again == {**dict.fromkeys(STAGES, False), "sample": True}
 
 
 def test_it_starts_where_it_is_told(whole):
-    said = run("pipeline", "--from=report", *CHAIN, folder=whole, fresh=True).stdout
+    said = run("pipeline", "--from=report", *CHAIN, folder=whole).stdout
     assert stages_done(said) == {"report": True}
 
 

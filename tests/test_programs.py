@@ -25,7 +25,7 @@ def scored_once(whole_chain, tmp_path_factory):
     def make(folder):
         trained(whole_chain[0], folder, 2, 7)
         run("combine", "--partial", folder=folder)
-        run("evaluate", "--num_per_label=20", "--noaccuracy", folder=folder, fresh=True)
+        run("evaluate", "--num_per_label=20", "--noaccuracy", folder=folder)
 
     return made_once(tmp_path_factory, "scored", make)
 
@@ -34,6 +34,17 @@ def scored_once(whole_chain, tmp_path_factory):
 def scored(scored_once, tmp_path):
     """A copy of it, to be changed."""
     return shutil.copytree(scored_once, tmp_path / "scored")
+
+
+@pytest.fixture(scope="session")
+def further_7(whole_chain, tmp_path_factory):
+    """The folder of label 7, 20 steps further than in `chain`."""
+
+    def make(folder):
+        trained(whole_chain[0], folder, 7)
+        run("train", "--label=7", *SMALL, "--config.train.max_steps=40", folder=folder)
+
+    return made_once(tmp_path_factory, "further", make) / "runs/digits/labels/00007"
 
 
 def evaluate_soon(*arguments: str, folder) -> str:
@@ -51,7 +62,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert "run: python -m wcgan_tf.launch --workdir=runs/digits --labels=0-1,3-6,8-9, or" in missing.stderr
     assert not (chain / "saved_models").exists()
 
-    said = run("combine", "--partial", folder=chain, fresh=True).stdout
+    said = run("combine", "--partial", folder=chain).stdout
     assert said == "combined 2 of 10 labels into saved_models/digits\n"
     manifest = json.loads((chain / "saved_models/digits/manifest.json").read_text())
     assert [(label["label"], label["name"], label["step"]) for label in manifest["labels"]] == [
@@ -119,13 +130,6 @@ def test_a_report_replaces_nothing_that_is_not_its_own(scored):
     assert notes.read_text() == "precious"
 
 
-def test_a_program_leaves_no_temporary_files(chain, monkeypatch):
-    (chain / "temporary").mkdir()
-    monkeypatch.setenv("TMPDIR", str(chain / "temporary"))
-    run("train", "--label=2", "--workdir=tidy", *STEPS, folder=chain)
-    assert not list((chain / "temporary").iterdir())
-
-
 def test_a_model_of_another_data_set_is_refused(scored):
     done = run("evaluate", "--config.dataset.name=mnist", folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
@@ -160,7 +164,7 @@ def test_a_model_is_scored_by_a_classifier_of_ones_own(scored):
     assert {"fid", "kid", "coverage"} <= own["means"]["generated"].keys()
 
 
-def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(scored):
+def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(scored, monkeypatch):
     arguments = ["--label=7", "--workdir=best", *STEPS, "--config.train.eval_seconds=1"]
     (scored / "data/digits-8/classifiers").rename(scored / "kept")
     missing = run("train", *arguments, folder=scored, check=False)
@@ -171,7 +175,10 @@ def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(s
     said = run("prepare", "--classifier=domain", folder=scored).stdout
     assert "and what it sees are in data/digits-8" in said
     assert "training" not in said
+    (scored / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(scored / "temporary"))
     run("train", *arguments, folder=scored)
+    assert not list((scored / "temporary").iterdir())
     best = json.loads((scored / "best/labels/00007/best/score.json").read_text())["step"]
     assert best in (10, 20)
     run("combine", "--labels=7", "--workdir=best", "--model=best_model", folder=scored)
@@ -205,11 +212,15 @@ def test_what_cannot_be_scored_is_one_line(scored, arguments, words):
 
 
 def test_labels_trained_otherwise_are_not_combined(chain):
-    shutil.copytree(chain / "runs/digits/labels/00002", chain / "other/labels/00002")
-    run("train", "--label=3", "--workdir=other", *STEPS, "--config.model.latent_size=5", folder=chain)
+    for label in (2, 7):
+        shutil.copytree(chain / f"runs/digits/labels/0000{label}", chain / f"other/labels/0000{label}")
+    file = chain / "other/labels/00007/config.json"
+    settings = json.loads(file.read_text())
+    settings["model"]["latent_size"] = 5
+    file.write_text(json.dumps(settings))
     done = run("combine", "--partial", "--workdir=other", "--model=saved_models/other", folder=chain, check=False)
     assert done.returncode == errors.WRONG_INPUT
-    assert "label 3 was trained otherwise than label 2: model.latent_size (64 there, 5 here)" in done.stderr
+    assert "label 7 was trained otherwise than label 2: model.latent_size (64 there, 5 here)" in done.stderr
     assert not (chain / "saved_models/other").exists()
 
 
@@ -219,7 +230,7 @@ def images(folder, labels: list[int]) -> np.ndarray:
     return model.signatures["generate"](labels=tf.constant(labels), seed=tf.constant(5, tf.int64))["images"].numpy()
 
 
-def test_some_labels_are_combined_and_one_is_replaced(chain):
+def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
     def combine(*arguments, **more):
         return run("combine", "--workdir=many", "--output=models/many", *arguments, folder=chain, **more)
 
@@ -238,14 +249,15 @@ def test_some_labels_are_combined_and_one_is_replaced(chain):
     np.testing.assert_array_equal(before[3:], by_generator[1](latents=latents[3:])["images"])
 
     manifest = json.loads((chain / "models/many/manifest.json").read_text())
-    run("train", "--label=7", "--workdir=many", *SMALL, "--config.train.max_steps=60", folder=chain)
+    shutil.rmtree(chain / "many/labels/00007")
+    shutil.copytree(further_7, chain / "many/labels/00007")
     combine("--replace=7")
     after = images(chain / "models/many", [2] * 3 + [7] * 3)
     np.testing.assert_array_equal(after[:3], before[:3])
     assert not np.array_equal(after[3:], before[3:])
     now = json.loads((chain / "models/many/manifest.json").read_text())
     assert now["labels"][0] == manifest["labels"][0]
-    assert (now["labels"][1]["label"], now["labels"][1]["step"]) == (7, 60)
+    assert (now["labels"][1]["label"], now["labels"][1]["step"]) == (7, 40)
     assert now["labels"][1]["weights_digest"] != manifest["labels"][1]["weights_digest"]
     assert now["labels"][1]["settings_digest"] == manifest["labels"][1]["settings_digest"]
     inside = tf.saved_model.load(str(chain / "models/many/1")).signatures["manifest"]()["json"].numpy()
@@ -303,7 +315,7 @@ def test_what_is_damaged_is_not_combined(chain):
     assert combine("--replace=7").returncode == 0
 
 
-def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(scored):
+def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(scored, further_7):
     def kept() -> list[dict]:
         manifest = json.loads((scored / "saved_models/digits/manifest.json").read_text())
         return [label["scores"] for label in manifest["labels"]]
@@ -313,9 +325,10 @@ def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(scored):
     assert 0.0 <= own["2"]["recognised"] <= 1.0
     run("combine", "--partial", "--overwrite", folder=scored)
     assert kept() == [own["2"], own["7"]]
-    run("train", "--label=2", *SMALL, "--config.train.max_steps=40", folder=scored)
-    run("combine", "--replace=2", folder=scored)
-    assert kept() == [{}, own["7"]]
+    shutil.rmtree(scored / "runs/digits/labels/00007")
+    shutil.copytree(further_7, scored / "runs/digits/labels/00007")
+    run("combine", "--replace=7", folder=scored)
+    assert kept() == [own["2"], {}]
 
 
 def test_two_processes_draw_what_one_draws_from_the_same_seed(chain):

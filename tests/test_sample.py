@@ -167,7 +167,7 @@ def test_memory_does_not_grow_with_the_number_of_images(folder, tmp_path):
         assert status == 0
         return usage.ru_maxrss / 1024
 
-    assert peak(300_000) < peak(1000) + 10  # the images alone are 18 MiB
+    assert peak(200_000) < peak(1000) + 10  # the images alone are 12 MiB
 
 
 def test_a_folders_name_stays_in_its_folder():

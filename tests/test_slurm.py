@@ -7,13 +7,14 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, STEPS, UNTIL_ENOUGH, run, trained, wait_until
+from conftest import SMALL, STEPS, UNTIL_ENOUGH, start_python, trained, wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.paths import RunPaths
@@ -89,6 +90,13 @@ def trains(folder: Path, label: int) -> bool:
     return any(paths.checkpoints.glob("ckpt-*.index")) and heartbeat.read(paths.status).state == "running"
 
 
+def has_gone_on(folder: Path, label: int, times: int) -> bool:
+    """Whether a label has gone on so many times, and has taken steps since."""
+    begins = re.findall(r"goes on from step ([0-9]+)", log(folder, label))
+    step = heartbeat.read(RunPaths(folder / "runs/digits").label(label).status).step
+    return len(begins) == times and step > int(begins[-1])
+
+
 def assert_trained_once(folder: Path, labels: list[int]) -> None:
     assert states(folder) == dict.fromkeys(labels, "done")
     for label in labels:
@@ -103,19 +111,20 @@ def assert_nothing_was_lost(text: str) -> None:
     assert re.findall(r"goes on from step ([0-9]+)", text) == stops
 
 
-def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(tmp_path):
+def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(one_core, tmp_path):
     """On one core, where it measures one label at a time: three trainings instead of nine."""
-    config = ["--config", SCRIPTS.parent / "configs/digits.py"]
-    benchmark = [
-        "taskset",
-        "--cpu-list",
-        str(min(os.sched_getaffinity(0))),
-        sys.executable,
-        SCRIPTS.parent / "benchmarks/weak_scaling.py",
-        *config,
-    ]
     arguments = ["--measure", "scaling", "--slurm", "--rounds=1", *SMALL, "--config.train.max_steps=100"]
-    lines = call(*benchmark, *arguments, folder=tmp_path).splitlines()
+    process = start_python(
+        str(SCRIPTS.parent / "benchmarks/weak_scaling.py"),
+        f"--config={SCRIPTS.parent}/configs/digits.py",
+        *arguments,
+        folder=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+    )
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    lines = said.splitlines()
     assert [line for line in lines if line.endswith(", 1 rounds")] == [
         f"{way}, 1 rounds" for way in ("copies", "launch", "slurm")
     ]
@@ -152,55 +161,34 @@ def is_asked(pid: int, number: signal.Signals) -> bool:
     return bool(waiting >> (number - 1) & 1)
 
 
-def test_a_job_at_its_time_limit_is_requeued_and_goes_on(tmp_path, endless):
+def test_a_job_goes_on_after_an_urgent_one_and_a_time_limit_and_stays_away_once_it_is_cancelled(tmp_path, endless):
     shape = ["--ntasks=1", "--time=10", "--signal=USR1@40"]
     job = submit(tmp_path, *shape, str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
-    (tmp_path / "enough").touch()
-    pid = heartbeat.read(RunPaths(tmp_path / "runs/digits").label(5).status).pid
+    urgent = submit(tmp_path, "--partition=urgent", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    wait_for(urgent)
+    assert details(urgent)["JobState"] == "COMPLETED"
+    wait_until(lambda: has_gone_on(tmp_path, 5, times=1), "its return")
+    assert details(job)["Restarts"] == "1"
+
+    paths = RunPaths(tmp_path / "runs/digits").label(5)
+    pid = heartbeat.read(paths.status).pid
     os.kill(pid, signal.SIGSTOP)  # Slurm looks at its clock twice a minute: until then the cores are for other tests
     call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
     wait_until(lambda: is_asked(pid, signal.SIGUSR1), "the end of a minute")
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: details(job)["Restarts"] == "1", "the requeue")
+    wait_until(lambda: details(job)["Restarts"] == "2", "the requeue")
     call("scontrol", "update", f"JobId={job}", "TimeLimit=10")
-    wait_for(job)
-    assert details(job)["JobState"] == "COMPLETED"
-    assert states(tmp_path) == {5: "done"}
+    wait_until(lambda: has_gone_on(tmp_path, 5, times=2), "its second return")
     assert_nothing_was_lost(log(tmp_path, 5))
     text = (tmp_path / f"slurm-{job}.log").read_text()
     assert f"stopped before their end; job {job} goes on when it is started again" in text
 
-
-def test_a_requeued_element_goes_on_and_leaves_the_other_alone(whole_chain, tmp_path, endless):
-    trained(whole_chain[0], tmp_path, 2)
-    job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *endless, "--labels=2,5")
-    wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
-    (tmp_path / "enough").touch()
-    call("scontrol", "requeue", f"{job}_1")
-    wait_for(job)
-    assert states(tmp_path) == {2: "done", 5: "done"}
-    assert_nothing_was_lost(log(tmp_path, 5))
-    assert (tmp_path / f"slurm-{job}_0.log").read_text().count("label 2: done before") == 1
-    assert details(f"{job}_1")["Restarts"] == "1"
-    assert details(f"{job}_0")["Restarts"] == "0"
-
-
-def test_a_preempted_job_goes_on_after_the_urgent_one_and_stays_away_once_it_is_cancelled(tmp_path, endless):
-    paths = RunPaths(tmp_path / "runs/digits").label(5)
-    job = submit(tmp_path, "--ntasks=1", str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
-    wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
-    urgent = submit(tmp_path, "--partition=urgent", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
-    wait_for(urgent)
-    assert details(urgent)["JobState"] == "COMPLETED"
-    wait_until(lambda: "goes on from step" in log(tmp_path, 5) and trains(tmp_path, 5), "its return")
-    assert details(job)["Restarts"] == "1"
-    assert_nothing_was_lost(log(tmp_path, 5))
     call("scancel", job)
     wait_for(job)
     assert details(job)["JobState"] == "CANCELLED"
-    assert details(job)["Restarts"] == "1"
+    assert details(job)["Restarts"] == "2"
     assert states(tmp_path) == {5: "stopped"}
     assert (paths.checkpoints / f"ckpt-{heartbeat.read(paths.status).step}.index").exists()
 
@@ -231,6 +219,7 @@ def test_a_label_of_a_node_that_died_goes_on_elsewhere(tmp_path, endless):
         call(CLUSTER, "node", node)
         idle = ["sinfo", "--noheader", f"--nodes={node}", "--format=%t"]
         wait_until(lambda: call(*idle).strip() == "idle", "the node's return")
+    assert details(job)["JobState"] == "COMPLETED"
     assert states(tmp_path)[5] == "done"
     assert re.search(r"goes on from step [1-9]", log(tmp_path, 5))
 
@@ -262,8 +251,22 @@ def kill_node(node: str) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def test_a_failing_label_leaves_the_others_and_is_taken_up_again(tmp_path):
-    run("prepare", folder=tmp_path)
+def test_a_requeued_element_goes_on_and_leaves_the_other_alone(whole_chain, tmp_path, endless):
+    trained(whole_chain[0], tmp_path, 2)
+    job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *endless, "--labels=2,5")
+    wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
+    (tmp_path / "enough").touch()
+    call("scontrol", "requeue", f"{job}_1")
+    wait_for(job)
+    assert states(tmp_path) == {2: "done", 5: "done"}
+    assert_nothing_was_lost(log(tmp_path, 5))
+    assert (tmp_path / f"slurm-{job}_0.log").read_text().count("label 2: done before") == 1
+    assert details(f"{job}_1")["Restarts"] == "1"
+    assert details(f"{job}_0")["Restarts"] == "0"
+
+
+def test_a_failing_label_leaves_the_others_and_is_taken_up_again(digits, tmp_path):
+    shutil.copytree(digits / "data", tmp_path / "data")
     file = tmp_path / "data/digits-8/train/00004.npy"
     content = file.read_bytes()
     file.write_bytes(content[:1000])
