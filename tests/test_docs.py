@@ -103,9 +103,10 @@ def test_every_command_runs(world):
             continue
         program = words[2].removeprefix("wcgan_tf.")
         words += QUICK if program in SETTINGS and "configs/" in command else CHAIN if program in SETTINGS else []
-        if program == "pipeline" and "configs/" in command:  # both labels in one process, which traces the step once
-            run("prepare", *words[3:], folder=world)
-            run("train", "--label=0,1", *words[3:], folder=world)
+        if program in ("launch", "pipeline") and "configs/" in command:
+            settings = [word for word in words[3:] if "config" in word]  # not --missing
+            run("prepare", *settings, folder=world)
+            run("train", "--label=0,1", *settings, folder=world)  # in one process, which traces the step once
         replaces = program == "sample" or command == "python -m wcgan_tf.combine"
         run(program, *words[3:], *(["--overwrite"] if replaces else []), folder=world)
 

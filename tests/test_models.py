@@ -36,7 +36,6 @@ def kernels(network) -> list[tuple[int, ...]]:
         (32, 3, "mixed_bfloat16"),
         (48, 3, "float32"),
         (64, 3, "mixed_bfloat16"),
-        (128, 3, "float32"),
         (256, 3, "float32"),
     ],
 )

@@ -44,12 +44,7 @@ def test_a_second_run_does_only_what_is_missing(whole):
     assert again == {**dict.fromkeys(STAGES, False), "sample": True}
 
 
-def test_it_starts_where_it_is_told(whole):
-    said = run("pipeline", "--from=report", *CHAIN, folder=whole).stdout
-    assert stages_done(said) == {"report": True}
-
-
-def test_a_stage_is_left_out_on_request(whole):
+def test_it_starts_where_it_is_told_and_leaves_out_a_stage_on_request(whole):
     (whole / "runs/digits/scores.json").unlink()
     said = run("pipeline", *CHAIN, "--skip=evaluate", "--from=sample", folder=whole).stdout
     assert stages_done(said) == {"sample": True, "report": True}
