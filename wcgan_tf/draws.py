@@ -1,8 +1,8 @@
 """Random numbers from a seed alone, by a named algorithm, the same on every device, with and without XLA.
 
 Philox's integers are that; its floats are not, in TensorFlow 2.21: XLA makes others of the same seed.  So they are made
-of the integers here.  A seed is int64 [2].  Each function is a handful of TensorFlow's own operations: `tf.random`'s,
-of which a training would have hundreds, make the same numbers.
+of the integers here, which are those of `tf.random` in less than half of its operations: each takes time to trace.
+A seed is two integers of up to 64 bits.
 """
 
 import tensorflow as tf
