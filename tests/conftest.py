@@ -1,9 +1,13 @@
 """What the tests share: settings of a training of a few steps, programs, and what many of them begin with."""
 
+import contextlib
 import fcntl
 import gc
+import io
 import os
+import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,21 +17,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")  # as wcgan_tf.cli does
-os.environ["SLURM_CPUS_PER_TASK"] = "1"  # a thread for each process: tests run beside each other on all cores
-
 import warm
 
 from wcgan_tf.config import default_config
 
+# What a user's own shell, job or proxy says is no matter of the tests.
+OTHERS = r"(SLURM|SBATCH|SRUN|SQUEUE|SACCT|OMPI|PMI|JOB_COMPLETION|TTY_|PYTHONWARN|(FORCE_|NO_)COLOR|.*_PROXY$)"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not re.match(OTHERS, name.upper())}
+ENVIRONMENT |= {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as cli does
+ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow is to see none
+ENVIRONMENT["SLURM_CPUS_PER_TASK"] = "1"  # a thread for each process: tests run beside each other on all cores
+os.environ.clear()
+os.environ.update(ENVIRONMENT)
+
 PATIENCE_SECONDS = 300  # for anything that a test waits for: it fails then, on any machine, because it would never come
 PREPARE = "python -m wcgan_tf.prepare"
-SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]
-STEPS = [*SMALL, "--config.train.max_steps=20"]
-CHAIN = [*STEPS, "--config.evaluate.accuracy=false"]  # of `whole_chain`
-ENDLESS = ["--config.model.width=4", "--config.train.max_seconds=600"]  # a test stops it
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]  # flags: small networks; give the steps
+STEPS = [*SMALL, "--config.train.max_steps=20"]  # flags: a training of 20 steps
+CHAIN = [*STEPS, "--config.evaluate.accuracy=false"]  # flags that `whole_chain` was made with
+ENDLESS = ["--config.model.width=4", "--config.train.max_seconds=600"]  # flags: a training that a test stops
 UNTIL_ENOUGH = """
 # A label trains until it is stopped, or, where there is a file `enough`, for 20 steps more than were saved.
 import os
@@ -56,6 +64,7 @@ def pytest_configure(config):
     # The programs that tests start are to hear these, under nohup and in a shell's background too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.args[:] = [re.sub(r"@\w+$", "", argument) for argument in config.args]  # a report's names have their group
     if hasattr(config, "workerinput") or not config.getoption("numprocesses"):  # here tests will run
         warm.start()
         own_the_cpu()
@@ -159,31 +168,53 @@ def run(
 
 
 def run_python(*words: str, folder: Path, check: bool = True, fresh: bool = False) -> subprocess.CompletedProcess:
-    """Run `python` with these words to its end; see `start`."""
+    """Run `python` with these words to its end; see `start`.  Where the test fails, pytest shows what it said."""
     process = start_python(*words, folder=folder, fresh=fresh, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate()
+    print(f"$ python {shlex.join(words)}\n{out}{err}exit code {process.returncode}")
     if check:
-        assert process.returncode == 0, f"{out}{err}"
+        assert process.returncode == 0, "".join(err.splitlines()[-1:])
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture
-def begin():
-    """`begin(program, *arguments, folder=...)` is `start` for a test, which leaves no process however it ends."""
+def begin(begin_python):
+    """`begin(program, *arguments, folder=...)` is `start` for a test, which leaves no process however it ends.
+
+    Where the test fails, pytest shows what the programs have said into a file or a pipe.
+    """
+    return lambda program, *arguments, **kwargs: begin_python("-m", f"wcgan_tf.{program}", *arguments, **kwargs)
+
+
+@pytest.fixture
+def begin_python():
+    """`start_python` for a test; see `begin`."""
     begun = []
 
-    def beginner(program: str, *arguments: str, folder: Path, **kwargs) -> subprocess.Popen:
-        begun.append(start(program, *arguments, folder=folder, **kwargs))
-        return begun[-1]
+    def beginner(*words: str, folder: Path, **kwargs) -> subprocess.Popen:
+        process = start_python(*words, folder=folder, **kwargs)
+        begun.append((process, [kwargs.get("stdout"), kwargs.get("stderr")]))
+        return process
 
     yield beginner
-    for process in begun:
-        process.terminate()  # not kill: `launch` and `pipeline` are to end what they have started
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    for process, streams in begun:
+        # Not kill at first: `launch` and `pipeline` are to end what they have started, at the second signal at once.
+        for end in (process.terminate, process.terminate, process.kill):
+            end()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+        print(f"$ {shlex.join(process.args)}\n{_left_unread(process, streams)}exit code {process.returncode}")
+
+
+def _left_unread(process: subprocess.Popen, streams: list) -> str:
+    """What a process that has ended wrote into the files of these streams, and what nobody read of its pipes."""
+    paths = [Path(stream.name) for stream in streams if isinstance(stream, io.IOBase)]
+    said = [path.read_bytes() for path in paths if path.is_file()]
+    for pipe in (process.stdout, process.stderr):
+        if pipe and not pipe.closed:
+            os.set_blocking(pipe.fileno(), False)  # what it has started may hold the other end
+            said.append(pipe.buffer.read() or b"")
+    return b"".join(said).decode(errors="replace")
 
 
 @pytest.fixture
@@ -195,12 +226,23 @@ def one_core():
     os.sched_setaffinity(0, all_of_them)
 
 
+def maps(process: subprocess.Popen) -> str:
+    """The files that a process has in its memory; none once it has ended."""
+    try:
+        return Path(f"/proc/{process.pid}/maps").read_text()
+    except OSError:
+        return ""
+
+
 def wait_until(reached: Callable[[], bool], what: str = "it", process: subprocess.Popen | None = None) -> None:
     """Until something is so; fails at once where the process that should bring it about has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not reached():
-        ended = process is not None and process.poll() is not None
-        assert not ended or reached(), f"{what} did not happen before the process ended with {process.returncode}"
+    while True:
+        code = process.poll() if process else None
+        if reached():
+            return
+        if code is not None:
+            pytest.fail(f"the process ended with {code} before {what}")
         assert time.monotonic() < deadline, f"{what} takes more than {PATIENCE_SECONDS} s"
         time.sleep(0.05)
 
@@ -221,13 +263,16 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
     """A folder that all workers share; `make` fills it, for the first that asks.  Copy what you want to change."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, unfinished = base / name, base / f"{name}.unfinished"
+    folder, unfinished, failed = base / name, base / f"{name}.unfinished", base / f"{name}.failed"
     with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if failed.exists():
+            pytest.fail(f"{name} could not be made: {failed.read_text()}")
         if not folder.exists():
-            shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
+            failed.write_text("see the first test that asked for it")
             make(unfinished)
+            failed.unlink()
             unfinished.rename(folder)
     return folder
 

@@ -1,5 +1,6 @@
 """Nothing exchanged: a label process opens no socket, reads its own images only, writes into its own folder only."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -104,13 +105,13 @@ def look_until_the_end(process: subprocess.Popen) -> tuple[set[str], int]:
     """The sockets that a process has open in one of many looks at it, and how many open files were seen."""
     sockets, looks, descriptors = set(), 0, Path(f"/proc/{process.pid}/fd")
     while process.poll() is None:
-        for descriptor in descriptors.iterdir() if descriptors.exists() else ():
-            try:
-                target = str(descriptor.readlink())
-            except OSError:  # closed, or gone with its process, since it was listed
-                continue
-            looks += 1
-            sockets |= {target} if target.startswith("socket:") else set()
+        targets = []
+        with contextlib.suppress(OSError):  # it has ended; where it has a namespace of its own, only root may look then
+            for descriptor in descriptors.iterdir():
+                with contextlib.suppress(OSError):  # closed since it was listed
+                    targets.append(str(descriptor.readlink()))
+        looks += len(targets)
+        sockets |= {target for target in targets if target.startswith("socket:")}
         time.sleep(0.01)
     return sockets, looks
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from conftest import (
     UNTIL_ENOUGH,
     run,
     shown_on,
-    start_python,
     trained,
     wait_until,
 )
@@ -183,14 +183,14 @@ def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path, begin)
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
 
 
-def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path):
+def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path, begin_python):
     """The launcher leads a session of its own in it, as under a shell or ssh."""
     terminal, end = pty.openpty()
     code = "import fcntl, sys, termios; from wcgan_tf import cli, launch; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     code += "sys.argv[0] = 'launch'; cli.run(launch.main, launch.define_flags)"
     streams = {"stdin": end, "stdout": end, "stderr": end, "env": {**os.environ, "TERM": "xterm"}}
     arguments = ["-c", code, "--labels=1", *ENDLESS]
-    process = start_python(*arguments, folder=tmp_path, start_new_session=True, **streams)
+    process = begin_python(*arguments, folder=tmp_path, start_new_session=True, **streams)
     os.close(end)
     next(None for _ in shown_on(terminal) if step(tmp_path, 1) > 0)
     os.close(terminal)
@@ -263,7 +263,7 @@ def test_damaged_settings_of_a_label_are_one_line(tmp_path, content):
 
 
 def test_status_says_nothing_to_a_reader_who_has_left(tmp_path):
-    command = f"{sys.executable} -m wcgan_tf.status --json | head -1"
+    command = f"{shlex.quote(sys.executable)} -m wcgan_tf.status --json | head -1"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("{\n", "")
 

@@ -3,13 +3,14 @@
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_SECONDS, run_python, shown_on, wait_until
+from conftest import PATIENCE_SECONDS, maps, run_python, shown_on, wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.errors import STOPPED
@@ -20,7 +21,7 @@ SHORT = ["--config.train.max_seconds=0", "--config.train.max_steps=40"]
 
 
 def test_a_training_gets_done_where_its_streams_are_closed(tmp_path):
-    command = " ".join([sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, *SHORT])
+    command = shlex.join([sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, *SHORT])
     done = subprocess.run(["bash", "-c", f"{command} <&- >&- 2>&-"], cwd=tmp_path, check=False)
     assert done.returncode == 0
     assert json.loads(LabelPaths(tmp_path / "run/labels/00003").status.read_text())["state"] == "done"
@@ -60,9 +61,8 @@ def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase, begin):
     arguments = [*ARGUMENTS, "--config.train.max_seconds=300"]
     process = begin("train", *arguments, folder=tmp_path, stdout=writer, fresh=phase == "importing")
     paths = LabelPaths(tmp_path / "run/labels/00003")
-    maps = Path(f"/proc/{process.pid}/maps")
     reached = {
-        "importing": lambda: "tensorflow" in maps.read_text(),
+        "importing": lambda: "tensorflow" in maps(process),
         "stepping": lambda: heartbeat.read(paths.status).step > 0,
     }
     wait_until(reached[phase], phase, process)

@@ -88,8 +88,9 @@ def test_other_settings_of_the_training_are_refused(whole):
 def test_a_stage_that_is_killed_has_failed(tmp_path, begin):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = begin("pipeline", "--from=launch", *CHAIN, folder=tmp_path, **pipes)
-    wait_until(lambda: children(process.pid), "a stage", process)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    stage = []
+    wait_until(lambda: stage.extend(children(process.pid)) or stage, "a stage", process)
+    os.kill(stage[0], signal.SIGKILL)
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.FAILED
     assert said.splitlines()[-1] == (
@@ -135,7 +136,7 @@ def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin, one_
     process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
     wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.kill()
-    process.wait()
+    process.wait(PATIENCE_SECONDS)
     wait_until(lambda: first_label(tmp_path).state == "stopped", "the end of its stage")
 
 

@@ -5,18 +5,39 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from conftest import PATIENCE_SECONDS, run, wait_until
+from conftest import PATIENCE_SECONDS, STEPS, maps, run, wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.errors import STOPPED
 from wcgan_tf.paths import LabelPaths
 
 ARGUMENTS = ["--label=3", "--workdir=run"]
+EXPORT_WAITS = """
+# `train`, which exports once there is a file `go`.
+import sys
+import time
+from pathlib import Path
+
+from wcgan_tf import cli, export, train
+
+save = export.save
+
+
+def wait_and_save(*arguments):
+    Path("exporting").touch()
+    while not Path("go").exists():
+        time.sleep(0.01)
+    save(*arguments)
+
+
+export.save = wait_and_save
+del sys.argv[0]
+cli.run(train.main, train.define_flags)
+"""
 
 
 class Label:
@@ -33,6 +54,11 @@ class Label:
     def says(self, words: str) -> bool:
         return words in self.output.read_text()
 
+    def cpu_seconds(self) -> float:
+        """What it has used so far, from proc(5)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def end_by(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
@@ -45,8 +71,7 @@ def start(tmp_path, begin):
 
 def test_while_importing(start):
     label = start("--config.train.max_seconds=300", fresh=True)
-    maps = Path(f"/proc/{label.process.pid}/maps")
-    wait_until(lambda: "tensorflow" in maps.read_text(), "the import", label.process)
+    wait_until(lambda: "tensorflow" in maps(label.process), "the import", label.process)
     assert label.end_by(signal.SIGTERM) == STOPPED
     assert label.output.read_text() == "label 3: stopped before it took a step; the same command goes on\n"
     assert json.loads(label.paths.status.read_text())["state"] == "stopped"
@@ -62,7 +87,8 @@ def test_while_compiling_for_long(start):
         "--config.train.critic_steps=8",
     )
     wait_until(lambda: label.says("tracing and compiling the step"), "compiling", label.process)
-    time.sleep(2)
+    begun = label.cpu_seconds()
+    wait_until(lambda: label.cpu_seconds() > begun + 2, "compiling", label.process)
     assert not label.says("first 10 steps")
     assert label.end_by(signal.SIGINT) == STOPPED
     assert label.says("stopped before it took a step")
@@ -85,9 +111,12 @@ def test_while_stepping_and_going_on_afterwards(start, tmp_path):
     assert json.loads(label.paths.status.read_text())["step"] == step + 10
 
 
-def test_while_exporting_it_still_gets_done(start):
-    label = start("--config.model.width=4", "--config.train.max_seconds=0", "--config.train.max_steps=20")
-    wait_until(label.paths.checkpoints.joinpath("ckpt-20.index").exists, "the last checkpoint", label.process)
-    assert label.end_by(signal.SIGTERM) == 0
+def test_while_exporting_it_still_gets_done(begin_python, tmp_path):
+    label = Label(functools.partial(begin_python, "-c", EXPORT_WAITS), tmp_path, *STEPS)
+    wait_until((tmp_path / "exporting").exists, "exporting", label.process)
+    assert label.paths.checkpoints.joinpath("ckpt-20.index").exists()
+    label.process.send_signal(signal.SIGTERM)
+    (tmp_path / "go").touch()
+    assert label.process.wait(PATIENCE_SECONDS) == 0
     assert json.loads(label.paths.status.read_text())["state"] == "done"
     assert tf.saved_model.load(str(label.paths.generator)).signatures.keys() >= {"serving_default", "generate"}

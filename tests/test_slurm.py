@@ -38,7 +38,7 @@ QUICK = [*STEPS, "--config.evaluate.num_per_label=10", "--config.evaluate.accura
 def environment() -> dict[str, str]:
     """As after `eval "$(slurm/local_cluster.sh environment)"`, with our own Python first."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+    mine = {name: value for name, value in os.environ.items() if name != "SLURM_CPUS_PER_TASK"}
     return {**mine, "PATH": path, "SLURM_CONF": str(FOLDER / "slurm.conf"), "SLURM_MPI_TYPE": "none"}
 
 

@@ -2,6 +2,8 @@
 
 A fork is a program of its own, with its own arguments, environment, folder, streams, signals and cores, and starts
 TensorFlow's runtime itself; all that it does not do is import.  What `launch` and `pipeline` start, they fork as well.
+So a variable that is read during the imports (`PYTHONPATH`, `KERAS_BACKEND`, ...) and whether something is imported at
+all can only be tested with `fresh=True`.
 """
 
 import atexit
@@ -32,6 +34,7 @@ LARGEST_MESSAGE = 1 << 20
 LINKS: list[socket.socket] = []  # to the warm process
 PARENTS_STREAMS: list = []  # in a fork: kept, for what they hold is the parent's to write
 ABSL_FLAGS = set(app.flags.FLAGS)
+NOT_DONE = {"pass_fds": (), "uid": None, "gid": None, "gids": None, "umask": -1, "process_group": -1}
 
 
 class Start(NamedTuple):
@@ -61,6 +64,8 @@ class Forking(subprocess.Popen):
         if not self._is_ours(command):
             super()._execute_child(*values)
             return
+        cannot = {name: given[name] for name, default in NOT_DONE.items() if given.get(name, default) != default}
+        assert not cannot, f"a fork has no {cannot}; use fresh=True"
         variables = os.environ if given["env"] is None else given["env"]
         environment = {os.fsdecode(name): os.fsdecode(value) for name, value in variables.items()}
         words = command[1:]
@@ -83,7 +88,7 @@ class Forking(subprocess.Popen):
     @staticmethod
     def _is_ours(command: list[str]) -> bool:
         words = [word for word in command[1:4] if word != "-u"]
-        ours = command[:1] == [sys.executable] and (words[0] == "-c" or " ".join(words).startswith("-m wcgan_tf."))
+        ours = command[:1] == [sys.executable] and (words[:1] == ["-c"] or " ".join(words).startswith("-m wcgan_tf."))
         return ours and not _runtime_started()
 
     def _fork(self, start: Start, streams: list[int], before: Callable | None) -> int:
@@ -212,9 +217,11 @@ def _forget_the_parent(start: Start, streams: list[int]) -> None:
     os.environ.update(start.environment)
     _open_streams(unbuffered=bool(start.environment.get("PYTHONUNBUFFERED")))
     _forget_flags()
-    weakref.finalize._registry.clear()  # type: ignore[attr-defined]  # the parent's temporary folders are its own
+    atexit._clear()  # what the parent has to do at its end is its own, such as deleting temporary folders
+    weakref.finalize._registry.clear()
+    weakref.finalize._registered_with_atexit = False
     tempfile.tempdir = None
-    subprocess.Popen = Forking  # type: ignore[misc]
+    subprocess.Popen = Forking
     sys.path[0] = start.folder
 
 
