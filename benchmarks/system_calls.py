@@ -1,11 +1,12 @@
 """What a label process asks of the file system, by the number of labels that there are: it should not grow with them.
 
     python benchmarks/system_calls.py            # digits' sizes; needs strace
-    python benchmarks/system_calls.py 10 100
+    python benchmarks/system_calls.py 10 100 --config.model.width=4
 
-For 10, 100 and 1,000 labels, or those numbers of them: a data set of so many labels, and a run in which all labels but
-one have a folder already.  Then one label is trained for 20 steps under strace, and the calls that name, read or write
-a file are counted: all of them, and those whose path lies in the data set or in the run.
+For 10, 100 and 1,000 labels, or those numbers of them, with the defaults or those settings: a data set of so many
+labels, and a run in which all labels but one have a folder already.  Then one label is trained for 20 steps under
+strace, and the calls that name, read or write a file are counted: all of them, and those whose path lies in the data
+set or in the run.
 """
 
 import collections
@@ -24,7 +25,7 @@ CALLS = "%file,read,pread64,readv,write,pwrite64,writev,getdents64,fsync,fdatasy
 SETTINGS = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
 
 
-def count(folder: Path, labels: int) -> dict[str, int]:
+def count(folder: Path, labels: int, settings: list[str]) -> dict[str, int]:
     """Train one of so many labels; returns how many calls there were, of each kind."""
     prepared(folder / "data", [], labels, count=100)
     run = folder / "run"
@@ -33,9 +34,10 @@ def count(folder: Path, labels: int) -> dict[str, int]:
             (run / f"labels/{label:05}").mkdir(parents=True)
             (run / f"labels/{label:05}/status.json").write_text('{"state": "done", "updated": 0}')
     trace = folder / "trace.txt"
-    arguments = [f"--label={LABEL}", f"--workdir={run}", f"--config.dataset.data_dir={folder / 'data'}", *SETTINGS]
+    arguments = [f"--label={LABEL}", f"--workdir={run}", f"--config.dataset.data_dir={folder / 'data'}"]
     strace = ["strace", "--follow-forks", "--seccomp-bpf", "--decode-fds", f"--trace={CALLS}", f"--output={trace}"]
-    subprocess.run([*strace, sys.executable, "-m", "wcgan_tf.train", *arguments], check=True, stdout=subprocess.DEVNULL)
+    program = [sys.executable, "-m", "wcgan_tf.train", *arguments, *SETTINGS, *settings]
+    subprocess.run([*strace, *program], check=True, stdout=subprocess.DEVNULL)
     calls = re.findall(r"^\d+ +(\w+)\((.*)$", trace.read_text(errors="replace"), re.MULTILINE)
     found = collections.Counter({"all": len(calls)})
     own = [(name, rest) for name, rest in calls if str(folder) in rest and str(trace) not in rest]
@@ -55,11 +57,12 @@ def count(folder: Path, labels: int) -> dict[str, int]:
 def main() -> None:
     if not shutil.which("strace"):
         sys.exit("error: there is no strace; type: apt-get install strace")
-    counts = [int(argument) for argument in sys.argv[1:]] or COUNTS
+    settings = [argument for argument in sys.argv[1:] if argument.startswith("--")]
+    counts = [int(argument) for argument in sys.argv[1:] if argument not in settings] or COUNTS
     columns = []
     for labels in counts:
         with tempfile.TemporaryDirectory() as folder:
-            columns.append(count(Path(folder), labels))
+            columns.append(count(Path(folder), labels, settings))
     print(f"{'labels':28}" + "".join(f"{labels:>10}" for labels in counts))
     for kind in dict.fromkeys(kind for column in columns for kind in column):
         print(f"{kind:28}" + "".join(f"{column[kind]:>10}" for column in columns))

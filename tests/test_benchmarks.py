@@ -34,7 +34,7 @@ def test_the_benchmark_of_a_step_has_a_line_for_each_setting():
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace; type: apt-get install strace")
 def test_no_system_call_of_a_label_process_is_about_another_label():
-    head, *lines = table("benchmarks/system_calls.py", "10", "40")
+    head, *lines = table("benchmarks/system_calls.py", "10", "40", "--config.model.width=4")
     assert head.split() == ["labels", "10", "40"]
     rows = {line[:28].strip(): [int(word) for word in line[28:].split()] for line in lines}
     assert rows["of other labels"] == [0, 0]

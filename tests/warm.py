@@ -27,6 +27,7 @@ import weakref
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
+import rich
 from absl import app, flags
 
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
@@ -149,6 +150,7 @@ def _import_all() -> None:
     from wcgan_tf import boards, evaluation, page, pictures, tfgan, training, uptodate, workers  # noqa: F401
 
     tfgan.evaluation()
+    rich.print(end="")  # imports more; a fork of `launch` would wait for ever for an import under way in another thread
 
 
 def _fork_orphan(start: Start, streams: list[int]) -> int:
