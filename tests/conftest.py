@@ -64,7 +64,7 @@ def pytest_configure(config):
     # The programs that tests start are to hear these, under nohup and in a shell's background too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.args[:] = [re.sub(r"@\w+$", "", argument) for argument in config.args]  # a report's names have their group
+    config.args[:] = [re.sub(r"(::.*)@\w+$", r"\1", argument) for argument in config.args]  # reports add the group
     if hasattr(config, "workerinput") or not config.getoption("numprocesses"):  # here tests will run
         warm.start()
         own_the_cpu()
@@ -170,7 +170,10 @@ def run(
 def run_python(*words: str, folder: Path, check: bool = True, fresh: bool = False) -> subprocess.CompletedProcess:
     """Run `python` with these words to its end; see `start`.  Where the test fails, pytest shows what it said."""
     process = start_python(*words, folder=folder, fresh=fresh, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = process.communicate()
+    try:
+        out, err = process.communicate()
+    finally:
+        process.kill()  # where the test's time is up; else it has ended
     print(f"$ python {shlex.join(words)}\n{out}{err}exit code {process.returncode}")
     if check:
         assert process.returncode == 0, "".join(err.splitlines()[-1:])
@@ -226,10 +229,10 @@ def one_core():
     os.sched_setaffinity(0, all_of_them)
 
 
-def maps(process: subprocess.Popen) -> str:
-    """The files that a process has in its memory; none once it has ended."""
+def proc(process: subprocess.Popen, name: str) -> str:
+    """What a file of proc(5) says of a process; nothing once it has ended."""
     try:
-        return Path(f"/proc/{process.pid}/maps").read_text()
+        return Path(f"/proc/{process.pid}/{name}").read_text()
     except OSError:
         return ""
 

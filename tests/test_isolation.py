@@ -90,7 +90,7 @@ def snapshot(folder: Path, without: Path) -> dict[str, tuple[int, int]]:
 
 def start(house: Path, *arguments: str, prefix: list[str]) -> subprocess.Popen:
     environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("KERAS_")},
+        **{key: value for key, value in os.environ.items() if not key.startswith(("KERAS_", "COVERAGE_"))},
         "HOME": str(house / "home"),
         "TMPDIR": str(house / "tmp"),
         "NOTES": str(house / "notes.txt"),

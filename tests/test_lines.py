@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_SECONDS, maps, run_python, shown_on, wait_until
+from conftest import PATIENCE_SECONDS, proc, run_python, shown_on, wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.errors import STOPPED
@@ -62,7 +62,7 @@ def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase, begin):
     process = begin("train", *arguments, folder=tmp_path, stdout=writer, fresh=phase == "importing")
     paths = LabelPaths(tmp_path / "run/labels/00003")
     reached = {
-        "importing": lambda: "tensorflow" in maps(process),
+        "importing": lambda: "tensorflow" in proc(process, "maps"),
         "stepping": lambda: heartbeat.read(paths.status).step > 0,
     }
     wait_until(reached[phase], phase, process)

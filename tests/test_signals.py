@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from conftest import PATIENCE_SECONDS, STEPS, maps, run, wait_until
+from conftest import PATIENCE_SECONDS, STEPS, proc, run, wait_until
 
 from wcgan_tf import heartbeat
 from wcgan_tf.errors import STOPPED
@@ -55,8 +55,7 @@ class Label:
         return words in self.output.read_text()
 
     def cpu_seconds(self) -> float:
-        """What it has used so far, from proc(5)."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = proc(self.process, "stat").rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def end_by(self, number: signal.Signals) -> int:
@@ -71,7 +70,7 @@ def start(tmp_path, begin):
 
 def test_while_importing(start):
     label = start("--config.train.max_seconds=300", fresh=True)
-    wait_until(lambda: "tensorflow" in maps(label.process), "the import", label.process)
+    wait_until(lambda: "tensorflow" in proc(label.process, "maps"), "the import", label.process)
     assert label.end_by(signal.SIGTERM) == STOPPED
     assert label.output.read_text() == "label 3: stopped before it took a step; the same command goes on\n"
     assert json.loads(label.paths.status.read_text())["state"] == "stopped"
