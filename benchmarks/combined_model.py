@@ -56,7 +56,8 @@ print(json.dumps({
 EXPORT = """
 import sys
 from pathlib import Path
-from wcgan_tf import export, models
+from wcgan_tf import models
+from wcgan_tf.models import generator_export as export
 from wcgan_tf.config import photo_config
 settings = photo_config().model
 export.export_generator(models.generator(settings, 32, 3), settings.latent_size, Path(sys.argv[1]))
@@ -95,7 +96,7 @@ def measure(folder: Path, generator: Path, count: int) -> dict[str, float]:
     combine = [sys.executable, "-m", "wcgan_tf.combine", f"--config={config}"]
     peak = peak_memory([*combine, "--output=saved_models/model"], folder)
     seconds = time.perf_counter() - began
-    own = peak_memory([sys.executable, "-c", "from wcgan_tf import conditional"], folder)
+    own = peak_memory([sys.executable, "-c", "from wcgan_tf.combined import model"], folder)
     model = folder / "saved_models/model"
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) / 2**20
     asked = subprocess.run(
@@ -115,7 +116,7 @@ def measure(folder: Path, generator: Path, count: int) -> dict[str, float]:
 def write_run(folder: Path, generator: Path, count: int) -> None:
     """A prepared data set and a run of so many labels, as `prepare` and `train` leave them."""
     from wcgan_tf.config import photo_config
-    from wcgan_tf.paths import DatasetPaths, RunPaths
+    from wcgan_tf.core.paths import DatasetPaths, RunPaths
 
     config = photo_config()
     config.dataset.name, config.dataset.data_dir = "cifar10", str(folder / "data")

@@ -131,7 +131,7 @@ def draw_grids(methods: list[str], chosen: argparse.Namespace, others: list[str]
     """Images of every method side by side, a row per label."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with cli.quiet_imports():
-        from wcgan_tf import pictures, sampler
+        from wcgan_tf.combined import pictures, sampler
 
     models = {method: sampler.load(chosen.folder / f"{method}_model", "") for method in methods}
     labels = next(iter(models.values())).labels

@@ -33,18 +33,19 @@ def part(name):
     times[name] = times.get(name, 0.0) + now - last[0]
     last[0] = now
 
-from wcgan_tf import cli, datasets, train
+from wcgan_tf import cli, train
+from wcgan_tf.data import prepared
 
 def main():
     part("Python, flags, settings")
     config = cli.FLAGS.config
-    data = datasets.label_images(config.dataset, "train", 0, "")
+    data = prepared.label_images(config.dataset, "train", 0, "")
     part("images")
     with cli.quiet_imports():
-        from wcgan_tf import devices, training
+        from wcgan_tf.training import device, trainer
         import tensorflow as tf
     part("importing TensorFlow")
-    gan = training.build(config, data, devices.own(config.train.device))
+    gan = trainer.build(config, data, device.own(config.train.device))
     part("networks, optimizers")
     step = gan.train_step
 
@@ -82,7 +83,7 @@ def prepared(folder: Path, arguments: list[str], labels: int, count: int = IMAGE
     (target.parent / "dataset.json").write_text(json.dumps(info))
     images = np.random.default_rng(0).integers(0, 256, [count, side, side, channels], np.uint8)
     np.save(target / "00000.npy", images)
-    digest = "import numpy, sys; from wcgan_tf import files; print(files.digest(numpy.load(sys.argv[1])))"
+    digest = "import numpy, sys; from wcgan_tf.core import files; print(files.digest(numpy.load(sys.argv[1])))"
     found = subprocess.run(
         [sys.executable, "-c", digest, target / "00000.npy"], check=True, capture_output=True, text=True
     )

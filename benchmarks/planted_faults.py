@@ -1,7 +1,7 @@
 """Do the tests notice?  Plants one fault after another in a copy of the project, and runs the tests that should fail.
 
     python benchmarks/planted_faults.py                  # all of them
-    python benchmarks/planted_faults.py losses files     # those in these modules
+    python benchmarks/planted_faults.py training/losses core/files     # those in these modules
 
 Prints a line for each, and ends with exit code 1 where one was not noticed.
 """
@@ -31,130 +31,180 @@ class Fault(NamedTuple):
 FAULTS = [
     Fault(
         "a dropped minus sign",
-        "losses",
+        "training/losses",
         "return -wasserstein_estimate(real_scores, fake_scores)",
         "return wasserstein_estimate(real_scores, fake_scores)",
-        "losses",
+        "training/losses",
     ),
-    Fault("the penalty pulls the norm to 0", "losses", "tf.square(norm - 1.0)", "tf.square(norm)", "losses"),
+    Fault(
+        "the penalty pulls the norm to 0",
+        "training/losses",
+        "tf.square(norm - 1.0)",
+        "tf.square(norm)",
+        "training/losses",
+    ),
     Fault(
         "a penalty that comes seldom weighs too little",
-        "gan",
+        "training/gan",
         "self.settings.gp_weight * self.settings.gp_every * penalty",
         "self.settings.gp_weight * penalty",
-        "gan",
+        "training/gan",
     ),
     Fault(
         "the average forgets at once",
-        "gan",
+        "training/gan",
         "average.assign(decay * average + (1.0 - decay) * variable)",
         "average.assign((1.0 - decay) * average + decay * variable)",
-        "gan",
+        "training/gan",
     ),
     Fault(
         "all labels draw the same numbers",
-        "gan",
+        "training/gan",
         "[self.settings.seed, self.label.value()]",
         "[self.settings.seed, 0]",
-        "gan training",
+        "training/gan training/trainer",
     ),
     Fault(
         "images of one seed overlap from batch to batch",
-        "draws",
+        "core/stateless_random",
         "tf.cast(first, tf.uint64) * blocks",
         "tf.cast(first, tf.uint64)",
-        "draws sampler",
+        "core/stateless_random combined/sampler",
     ),
     Fault(
         "pixels are cut off, not rounded",
-        "images",
+        "core/images",
         "tf.cast(tf.round(tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)",
         "tf.cast(tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0), tf.uint8)",
-        "images",
+        "core/images",
     ),
     Fault(
         "a share of labels is off by one",
-        "ranks",
+        "launching/ranks",
         "labels[self.rank :: self.count]",
         "labels[self.rank + 1 :: self.count]",
-        "ranks",
+        "launching/ranks",
     ),
-    Fault("cores are left unused", "workers", "cores[job::jobs]", "cores[job : job + 1]", "workers"),
-    Fault("processes are not pinned", "workers", "os.sched_setaffinity(0, place.cpus)", "pass", "workers"),
+    Fault(
+        "cores are left unused", "launching/workers", "cores[job::jobs]", "cores[job : job + 1]", "launching/workers"
+    ),
+    Fault(
+        "processes are not pinned",
+        "launching/workers",
+        "os.sched_setaffinity(0, place.cpus)",
+        "pass",
+        "launching/workers",
+    ),
     Fault(
         "a label that died is not tried a third time",
-        "workers",
+        "launching/workers",
         "again + 1 == ATTEMPTS",
         "again + 2 == ATTEMPTS",
-        "workers",
+        "launching/workers",
     ),
-    Fault("a lock is not taken", "files", "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "files"),
+    Fault(
+        "a lock is not taken", "core/files", "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "core/files"
+    ),
     Fault(
         "a file is written in place",
-        "files",
+        "core/files",
         'aside.write_text(text, encoding="utf-8")\n        aside.replace(target)',
         'target.write_text(text, encoding="utf-8")',
-        "files",
+        "core/files",
     ),
-    Fault("a run goes on with another seed", "claims", '"max_steps",', '"max_steps", "seed",', "training"),
-    Fault("only one checkpoint is kept", "checkpoint", "KEEP = 2", "KEEP = 1", "training"),
+    Fault(
+        "a run goes on with another seed", "runs/settings", '"max_steps",', '"max_steps", "seed",', "training/trainer"
+    ),
+    Fault("only one checkpoint is kept", "training/checkpoint", "KEEP = 2", "KEEP = 1", "training/trainer"),
     Fault(
         "the critic's optimizer is not saved",
-        "checkpoint",
+        "training/checkpoint",
         '"critic_optimizer": gan.critic_optimizer,',
         "",
-        "training",
+        "training/trainer",
     ),
-    Fault("weights that are not finite go on", "monitor", " or not self._gan.finite()", "", "training"),
-    Fault("curves go back and forth", "events", "if event.step <= step:", "if True:", "events training"),
-    Fault("the worst weights are kept", "best", "if kcd < self._best:", "if kcd > self._best:", "training"),
+    Fault(
+        "weights that are not finite go on", "training/callbacks", " or not self._gan.finite()", "", "training/trainer"
+    ),
+    Fault(
+        "curves go back and forth",
+        "runs/event_files",
+        "if event.step <= step:",
+        "if True:",
+        "runs/event_files training/trainer",
+    ),
+    Fault(
+        "the worst weights are kept",
+        "training/best_weights",
+        "if kcd < self._best:",
+        "if kcd > self._best:",
+        "training/trainer",
+    ),
     Fault(
         "images of a mixed batch are in another order",
-        "conditional",
+        "combined/model",
         "tf.gather(images.concat(), tf.argsort(order))",
         "images.concat()",
-        "conditional",
+        "combined/model",
     ),
     Fault(
         "the way between two images leaves the circle",
-        "sampler",
+        "combined/sampler",
         "tf.sin(shares * angle) * last",
         "tf.cos(shares * angle) * last",
-        "sampler",
+        "combined/sampler",
     ),
     Fault(
         "samples are compared with themselves",
-        "metrics",
+        "evaluation/metrics",
         "(_sum_of_kernels(a, a) - with_themselves)",
         "_sum_of_kernels(a, a)",
-        "metrics",
+        "evaluation/metrics",
     ),
-    Fault("covariances are divided by n", "metrics", "np.sqrt(len(a) - 1)", "np.sqrt(len(a))", "metrics"),
-    Fault("names in the page are markup", "page", "autoescape=True", "autoescape=False", "page"),
-    Fault("names in TensorBoard are markup", "boards", "_escaped(own.name),", "own.name,", "page"),
+    Fault(
+        "covariances are divided by n",
+        "evaluation/metrics",
+        "np.sqrt(len(a) - 1)",
+        "np.sqrt(len(a))",
+        "evaluation/metrics",
+    ),
+    Fault("names in the page are markup", "reporting/page", "autoescape=True", "autoescape=False", "reporting/page"),
+    Fault(
+        "names in TensorBoard are markup",
+        "reporting/overview_board",
+        "_escaped(own.name),",
+        "own.name,",
+        "reporting/page",
+    ),
     Fault(
         "a name leaves its folder",
-        "outputs",
+        "combined/outputs",
         "{re.sub(r'[^0-9A-Za-z_]+', '_', name)[:NAME_LETTERS]}",
         "{name[:NAME_LETTERS]}",
         "sample",
     ),
-    Fault("a kill in the middle doubles an image", "sorting", "os.truncate(raw, size)", "pass", "sorting"),
+    Fault("a kill in the middle doubles an image", "data/sorting", "os.truncate(raw, size)", "pass", "data/sorting"),
     Fault(
         "labels are mixed up in the accuracy",
-        "accuracy",
+        "evaluation/accuracy",
         "yield model.images(labels[places], latents), places",
         "yield model.images(labels[places], latents), places[::-1]",
-        "accuracy",
+        "evaluation/accuracy",
     ),
     Fault(
         "what is older than its source counts as made",
-        "uptodate",
+        "launching/up_to_date",
         "path.stat().st_mtime <= written",
         "path.stat().st_mtime >= written",
-        "uptodate",
+        "launching/up_to_date",
     ),
-    Fault("a good label is called bad", "verdicts", "scores[name] >= share", "scores[name] < share", "verdicts"),
+    Fault(
+        "a good label is called bad",
+        "reporting/verdicts",
+        "scores[name] >= share",
+        "scores[name] < share",
+        "reporting/verdicts",
+    ),
     Fault(
         "what was asked for again is not done again",
         "pipeline",
@@ -162,7 +212,9 @@ FAULTS = [
         "if stage.done():",
         "pipeline",
     ),
-    Fault("a signal waits for the first step", "signals", "self.received and self._farewell", "False", "signals"),
+    Fault(
+        "a signal waits for the first step", "core/signals", "self.received and self._farewell", "False", "core/signals"
+    ),
     Fault("a misspelt setting is not explained", "cli", "            _check_config_arguments(argv)\n", "", "cli"),
     Fault(
         "--missing takes what is done",
@@ -173,10 +225,10 @@ FAULTS = [
     ),
     Fault(
         "an exported image depends on how many there are",
-        "export",
+        "models/generator_export",
         "latents_of(0, num, seed, latent_size)",
         "latents_of(num, num, seed, latent_size)",
-        "sampler programs conditional",
+        "combined/sampler programs combined/model",
     ),
 ]
 
@@ -188,7 +240,7 @@ def noticed(fault: Fault, project: Path) -> bool:
     if code.count(fault.right) == 0:
         sys.exit(f"error: the code of `{fault.what}` is no longer in {fault.module}.py; write the fault anew")
     file.write_text(code.replace(fault.right, fault.wrong))
-    tests = [f"tests/test_{name}.py" for name in fault.tests.split()]
+    tests = [str(Path("tests", name).with_name(f"test_{Path(name).name}.py")) for name in fault.tests.split()]
     command = [sys.executable, "-m", "pytest", "-x", "--numprocesses=0", "--durations=0", *tests]
     environment = {**os.environ, "PYTHONPATH": str(project)}
     try:

@@ -36,12 +36,14 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    from wcgan_tf import cli, datasets
+    from wcgan_tf import cli
+    from wcgan_tf.data import prepared as datasets
 
     with cli.quiet_imports():
         import tensorflow as tf
 
-        from wcgan_tf import devices, training
+        from wcgan_tf.training import device as devices
+        from wcgan_tf.training import trainer as training
 
     tf.get_logger().setLevel("ERROR")  # that nine functions are traced one after another is meant
     strategy = devices.own(cli.FLAGS.config.train.device)

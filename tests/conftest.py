@@ -57,7 +57,7 @@ def get_config():
 """
 MOST_DIGITS = 200  # no label has more of them
 TRAINERS: dict = {}
-LONGEST_FIRST = ("test_slurm", "test_docs", "test_training", "test_benchmarks", "test_browser")
+LONGEST_FIRST = ("test_slurm", "test_docs", "test_trainer", "test_benchmarks", "test_browser")
 
 
 def pytest_configure(config):
@@ -72,7 +72,7 @@ def pytest_configure(config):
 
 def own_the_cpu() -> None:
     """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
-    from wcgan_tf import devices
+    from wcgan_tf.training import device as devices
 
     devices.own("cpu")
 
@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def device():
     """The strategy of the tests' own process."""
-    from wcgan_tf import devices
+    from wcgan_tf.training import device as devices
 
     return devices.own("cpu")
 
@@ -128,7 +128,9 @@ def train_label(config, data, paths, stop=None, trainer=None) -> str:
     The step of these settings is traced once in a process, as where a program trains several labels; with a trainer of
     its own, a label is as in a process of its own.
     """
-    from wcgan_tf import lines, signals, work
+    from wcgan_tf.core import console as lines
+    from wcgan_tf.core import signals
+    from wcgan_tf.runs import label_run as work
 
     out = lines.Lines()
     trainer = trainer or trainer_of(config, data)
@@ -141,7 +143,7 @@ def train_label(config, data, paths, stop=None, trainer=None) -> str:
 
 def trainer_of(config, data):
     """The trainer of these settings and images of this shape, which has traced its step once it was used."""
-    from wcgan_tf import training
+    from wcgan_tf.training import trainer as training
 
     train = {**config.train.to_dict(), "eval_seconds": 0, "checkpoint_seconds": 0}  # these are no matter of the step
     key = repr([data.images.shape[1:], config.dataset.flip, config.model.to_dict(), train])

@@ -97,5 +97,5 @@ def test_fixed_budget_scores_every_method_alike(whole_chain, tmp_path):
 
 
 def test_a_planted_fault_is_noticed():
-    lines = table("benchmarks/planted_faults.py", "verdicts")
-    assert lines == ["noticed  verdicts: a good label is called bad", "1 of 1 were noticed"]
+    lines = table("benchmarks/planted_faults.py", "reporting/verdicts")
+    assert lines == ["noticed  reporting/verdicts: a good label is called bad", "1 of 1 were noticed"]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import run
 
-from wcgan_tf import errors, heartbeat
-from wcgan_tf.paths import LabelPaths
+from wcgan_tf.core import errors
+from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.runs import label_status as heartbeat
 
 WRONG = [
     (

@@ -8,7 +8,7 @@ import pytest
 
 from wcgan_tf import models
 from wcgan_tf.config import CHOICES, default_config, get, halvings, validate
-from wcgan_tf.errors import UserError
+from wcgan_tf.core.errors import UserError
 
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
 

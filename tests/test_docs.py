@@ -17,8 +17,11 @@ import PIL.Image
 import pytest
 from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, run_python, start_python, wait_until
 
-from wcgan_tf import classifiers, config, domain, errors
+from wcgan_tf import config
 from wcgan_tf.config import default_config
+from wcgan_tf.core import errors
+from wcgan_tf.evaluation import classifiers
+from wcgan_tf.evaluation import domain_classifier as domain
 
 PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -238,7 +241,8 @@ cli.run(train.main, train.define_flags)
 def test_the_score_of_the_page_is_computed(tmp_path):
     space: dict = {}
     exec(python_blocks("extending.md")[2], space)
-    from wcgan_tf import scoring, seen
+    from wcgan_tf.evaluation import scores as scoring
+    from wcgan_tf.evaluation import seen
 
     features = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
     labels = np.zeros(500, np.int64)

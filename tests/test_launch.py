@@ -24,8 +24,9 @@ from conftest import (
 )
 from PIL import Image
 
-from wcgan_tf import errors, files, heartbeat
-from wcgan_tf.paths import RunPaths
+from wcgan_tf.core import errors, files
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.runs import label_status as heartbeat
 
 
 def states(folder) -> dict[int, str]:

@@ -1,6 +1,7 @@
-"""The rooms: imports go up only, programs do not know each other, and importing does nothing."""
+"""The folders: imports go up only, programs do not know each other, and importing does nothing."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -11,56 +12,80 @@ import pytest
 import wcgan_tf
 
 PACKAGE = Path(wcgan_tf.__file__).parent
-PROGRAMS = ["prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report", "pipeline", "serve_demo"]
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+FOLDERS = (
+    *("core", "config", "data", "models", "runs", "combined"),
+    *("evaluation", "launching", "training", "reporting", "cli"),
+)
+PROGRAMS = ("prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report", "pipeline", "serve_demo")
 
 
-def rooms() -> dict[str, int]:
-    """Each module's floor, read from the map in the package's docstring."""
-    lines = wcgan_tf.__doc__.split("(tests/test_layers.py):")[1].split("Importing")[0].split("\n")
-    floors = [re.split(r" {3,}", line.strip())[0].split() for line in lines if line.strip()]
-    return {module: floor for floor, modules in enumerate(floors) for module in modules}
+def module(path: Path) -> str:
+    """`core.files` of `core/files.py`, `core` of `core/__init__.py`."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path) -> set[str]:
-    """The rooms of the package that a file imports, anywhere in it."""
+FILES = {module(path): path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"}
+
+
+def imported(name: str) -> set[str]:
+    """The modules of the package that a module imports, anywhere in its file."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(FILES[name].read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wcgan_tf":
-            parts = node.module.split(".")[1:]
-            found |= {parts[0]} if parts else {alias.name for alias in node.names}
+            start = node.module.removeprefix("wcgan_tf").removeprefix(".")
+            paths = [f"{start}.{alias.name}".removeprefix(".") for alias in node.names]
+            found |= {path if path in FILES else start for path in paths}
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("wcgan_tf.")}
-    return found
+            found |= {alias.name.removeprefix("wcgan_tf.") for alias in node.names if "wcgan_tf." in alias.name}
+    return found - {""}
 
 
-def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def floor(name: str) -> int:
+    """The place of a module's folder among the floors; programs are on the last one."""
+    folder = name.split(".")[0]
+    return FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
 
 
-def test_the_map_names_every_module():
-    assert rooms().keys() == {room(path) for path in FILES}
+def test_every_file_has_a_place():
+    top = {name.split(".")[0] for name in FILES}
+    assert top == {*FOLDERS, *PROGRAMS, "playground"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_up_only(path):
-    floors = rooms()
-    for other in imported(path) - {room(path)}:
-        assert floors[other] < floors[room(path)], f"{path.name} imports {other}"
+def test_the_map_names_every_folder_in_their_order():
+    folders = [folder for folder in FOLDERS if (PACKAGE / folder).is_dir()]
+    assert re.findall(r"^    (\w+)/ ", wcgan_tf.__doc__, re.MULTILINE) == folders
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_go_up_only(name):
+    for other in imported(name):
+        same = other.split(".")[0] == name.split(".")[0]
+        assert same or floor(other) < floor(name) or floor(name) == len(FOLDERS), f"{name} imports {other}"
+
+
+def test_no_imports_go_round():
+    graphlib.TopologicalSorter({name: imported(name) for name in FILES}).prepare()
 
 
 def test_a_program_imports_no_program():
     for program in PROGRAMS:
-        assert not imported(PACKAGE / f"{program}.py") & set(PROGRAMS)
+        assert not imported(program) & set(PROGRAMS)
+
+
+def test_the_tests_mirror_the_folders():
+    tests = Path(__file__).parent
+    for path in tests.glob("*/test_*.py"):
+        name = f"{path.parent.name}.{path.stem.removeprefix('test_')}"
+        assert name in FILES or name == "models.models"
 
 
 def test_a_trainer_knows_nothing_of_tf_gan():
     known, waiting = set(), {"train"}
     while waiting:
         known |= waiting
-        waiting = set().union(*(imported(path) for path in FILES if room(path) in waiting)) - known
-    assert {"training", "best", "domain"} <= known
-    assert not known & {"tfgan", "scoring", "classifiers"}
+        waiting = set().union(*(imported(name) for name in waiting)) - known
+    assert {"training.trainer", "training.best_weights", "evaluation.domain_classifier"} <= known
+    assert not known & {"evaluation.tfgan", "evaluation.scores", "evaluation.classifiers"}
 
 
 def test_settings_flags_labels_and_folders_of_images_need_no_tensorflow():
@@ -69,15 +94,14 @@ def test_settings_flags_labels_and_folders_of_images_need_no_tensorflow():
 
 
 def test_importing_does_nothing(tmp_path):
-    modules = [".".join(["wcgan_tf", *path.relative_to(PACKAGE).with_suffix("").parts]) for path in FILES]
     code = f"""
 import importlib, sys
 from absl import flags
 import keras
 from tensorflow.python.eager import context
 before = set(flags.FLAGS)
-for module in {modules}:
-    importlib.import_module(module)
+for module in {list(FILES)}:
+    importlib.import_module("wcgan_tf." + module)
 assert set(flags.FLAGS) == before, "a flag was defined"
 assert not context.context()._initialized, "the runtime was started"
 """

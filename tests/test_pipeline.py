@@ -10,8 +10,9 @@ import subprocess
 import pytest
 from conftest import CHAIN, ENDLESS, PATIENCE_SECONDS, run, wait_until
 
-from wcgan_tf import errors, heartbeat
-from wcgan_tf.paths import RunPaths
+from wcgan_tf.core import errors
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.runs import label_status as heartbeat
 
 STAGES = ["prepare", "launch", "combine", "evaluate", "sample", "report"]
 

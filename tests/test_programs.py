@@ -9,7 +9,8 @@ import tensorflow as tf
 from conftest import SMALL, STEPS, made_once, run, run_python, trained
 from matplotlib import image
 
-from wcgan_tf import errors, export
+from wcgan_tf.core import errors
+from wcgan_tf.models import generator_export as export
 
 
 @pytest.fixture
@@ -50,7 +51,8 @@ def further_7(whole_chain, tmp_path_factory):
 def evaluate_soon(*arguments: str, folder) -> str:
     """What `evaluate` says, with a classification accuracy for which its classifier has looked at fewer images."""
     code = (
-        "import sys; from wcgan_tf import cli, domain, evaluate; domain.FEWEST_LOOKS = 5000; sys.argv[0] = 'evaluate'; "
+        "import sys; from wcgan_tf import cli, evaluate; from wcgan_tf.evaluation import domain_classifier; "
+        "domain_classifier.FEWEST_LOOKS = 5000; sys.argv[0] = 'evaluate'; "
     )
     return run_python("-c", code + "cli.run(evaluate.main, evaluate.define_flags)", *arguments, folder=folder).stdout
 

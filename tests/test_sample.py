@@ -10,9 +10,12 @@ import PIL.Image
 import pytest
 from conftest import PATIENCE_SECONDS, run, start, wait_until
 
-from wcgan_tf import conditional, errors, models, outputs
+from wcgan_tf import models
+from wcgan_tf.combined import model as conditional
+from wcgan_tf.combined import outputs
 from wcgan_tf.config import default_config
-from wcgan_tf.paths import ModelPaths
+from wcgan_tf.core import errors
+from wcgan_tf.core.paths import ModelPaths
 
 pytestmark = pytest.mark.xdist_group("sample")  # they share a model
 

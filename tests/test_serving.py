@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 from conftest import run_python
 
-from wcgan_tf import conditional, models
+from wcgan_tf import models
+from wcgan_tf.combined import model as conditional
 from wcgan_tf.config import default_config
-from wcgan_tf.paths import ModelPaths
+from wcgan_tf.core.paths import ModelPaths
 
 pytestmark = pytest.mark.xdist_group("serving")  # they share a model
 

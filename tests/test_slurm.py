@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from conftest import SMALL, STEPS, UNTIL_ENOUGH, start_python, trained, wait_until
 
-from wcgan_tf import heartbeat
-from wcgan_tf.paths import RunPaths
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.runs import label_status as heartbeat
 
 SCRIPTS = Path(__file__).parent.parent / "slurm"
 CLUSTER = SCRIPTS / "local_cluster.sh"
@@ -134,7 +134,7 @@ def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(one_cor
 
 def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
     """With two GPUs on each node, no two tasks of a node take the same, whatever their ranks."""
-    program = "import os; from wcgan_tf.ranks import cpu_threads, gpu_index; "
+    program = "import os; from wcgan_tf.launching.ranks import cpu_threads, gpu_index; "
     program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], gpu_index(2), cpu_threads())"
     shape = ["--nodes=3", "--ntasks=6", "--ntasks-per-node=2", "--cpus-per-task=1"]
     rows = [row.split() for row in call("srun", *shape, sys.executable, "-c", program, folder=tmp_path).splitlines()]

@@ -147,7 +147,7 @@ def _import_all() -> None:
     import sklearn.datasets
     import sklearn.neighbors  # noqa: F401
 
-    from wcgan_tf import boards, evaluation, page, pictures, tfgan, training, uptodate, workers  # noqa: F401
+    from wcgan_tf.evaluation import tfgan
 
     tfgan.evaluation()
     rich.print(end="")  # imports more; a fork of `launch` would wait for ever for an import under way in another thread

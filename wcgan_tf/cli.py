@@ -19,8 +19,8 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from wcgan_tf import config as config_module
-from wcgan_tf import errors
-from wcgan_tf.errors import UserError
+from wcgan_tf.core import errors
+from wcgan_tf.core.errors import UserError
 
 FLAGS = flags.FLAGS
 FLUSH_SECONDS = 2.0

@@ -12,10 +12,13 @@ import ml_collections
 from absl import flags
 
 import wcgan_tf
-from wcgan_tf import claims, cli, datasets, files
-from wcgan_tf.errors import UserError
-from wcgan_tf.paths import ModelPaths, RunPaths
-from wcgan_tf.progress import Count
+from wcgan_tf import cli
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import ModelPaths, RunPaths
+from wcgan_tf.core.progress import Count
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.runs import settings as claims
 
 RECORDED = ("step", "seconds", "device", "threads")  # of each label's status, in the manifest
 
@@ -44,7 +47,7 @@ def main() -> None:
     labels = _trained(run, wanted, names, partial=cli.FLAGS.partial)
     settings = _same_settings(run, labels)
     with cli.quiet_imports():
-        from wcgan_tf import conditional
+        from wcgan_tf.combined import model as conditional
 
     before = _before(output, names, settings) if replace else {"labels": []}
     kept = {record["label"]: record for record in before["labels"] if record["label"] not in labels}
@@ -137,7 +140,7 @@ def _before(output: ModelPaths, names: list[str], settings: dict) -> dict:
 
 def _put(model, run: RunPaths, label: int, name: str, scores: dict) -> dict:
     """Put a label's generator into the model; returns what is known of it."""
-    from wcgan_tf import export
+    from wcgan_tf.models import generator_export as export
 
     hint = cli.command("train", f"--workdir={run.folder}", f"--label={label}")
     paths = run.label(label)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ml_collections
 
-from wcgan_tf.errors import UserError
+from wcgan_tf.core.errors import UserError
 
 CHOICES = {
     "model.architecture": ("dcgan", "resnet"),

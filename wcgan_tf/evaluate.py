@@ -16,9 +16,11 @@ import rich.markup
 import rich.table
 from absl import flags
 
-from wcgan_tf import cli, files, manifests
-from wcgan_tf.errors import UserError
-from wcgan_tf.paths import RunPaths
+from wcgan_tf import cli
+from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import RunPaths
 
 LABELS_SHOWN = 10
 SHOWN = ("precision", "recall", "coverage", "nearest_train")  # of each label, beside the kernel distance
@@ -45,7 +47,9 @@ def main() -> None:
     manifests.saved_model(cli.model_folder(), combine)  # a mistyped one is said at once
     output = _output()
     with cli.quiet_imports():
-        from wcgan_tf import classifiers, evaluation, sampler
+        from wcgan_tf.combined import sampler
+        from wcgan_tf.evaluation import classifiers
+        from wcgan_tf.evaluation import evaluator as evaluation
 
     model = sampler.load(cli.model_folder(), combine)
     model.refuse_other(config.dataset)

@@ -24,11 +24,17 @@ import rich.live
 import rich.text
 from absl import flags
 
-from wcgan_tf import claims, cli, datasets, errors, files, heartbeat, signals, tables, workers
-from wcgan_tf.errors import UserError
-from wcgan_tf.heartbeat import LabelState
-from wcgan_tf.lines import Lines
-from wcgan_tf.paths import RunPaths
+from wcgan_tf import cli
+from wcgan_tf.core import errors, files, signals
+from wcgan_tf.core.console import Lines
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.launching import workers
+from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import settings as claims
+from wcgan_tf.runs import status_table as tables
+from wcgan_tf.runs.label_status import LabelState
 
 TURN_SECONDS = 0.1
 LOOK_SECONDS = 1.0  # how often the live table is drawn

@@ -21,9 +21,14 @@ from typing import NamedTuple
 
 from absl import flags
 
-from wcgan_tf import cli, datasets, errors, manifests, signals, tables, uptodate
-from wcgan_tf.errors import UserError
-from wcgan_tf.paths import ClassifierPaths, DatasetPaths, ModelPaths, RunPaths
+from wcgan_tf import cli
+from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.core import errors, signals
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import ClassifierPaths, DatasetPaths, ModelPaths, RunPaths
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.launching import up_to_date as uptodate
+from wcgan_tf.runs import status_table as tables
 
 PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 SAMPLED = 100  # labels in the picture of samples

@@ -4,8 +4,8 @@ import html
 
 import numpy as np
 
-from wcgan_tf import gallery
-from wcgan_tf.sampler import ConditionalModel
+from wcgan_tf.combined.sampler import ConditionalModel
+from wcgan_tf.reporting import gallery
 
 COLUMNS = 8
 

@@ -14,10 +14,13 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from wcgan_tf import cli, datasets, files, sources
-from wcgan_tf.paths import DatasetPaths
-from wcgan_tf.progress import Count
-from wcgan_tf.sorting import SplitSorter
+from wcgan_tf import cli
+from wcgan_tf.core import files
+from wcgan_tf.core.paths import DatasetPaths
+from wcgan_tf.core.progress import Count
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.data import sources
+from wcgan_tf.data.sorting import SplitSorter
 
 
 def define_flags() -> None:
@@ -32,14 +35,14 @@ def main() -> None:
         _train_domain()
     elif cli.FLAGS.classifier == "inception":
         with cli.quiet_imports():
-            from wcgan_tf import classifiers
+            from wcgan_tf.evaluation import classifiers
         print(f"Inception is in {classifiers.fetch_inception(cli.FLAGS.config.dataset)}")
 
 
 def _train_domain() -> None:
     """The domain classifier, and what it makes of all real images: a training that is to score itself reads it."""
     with cli.quiet_imports():
-        from wcgan_tf import classifiers, features
+        from wcgan_tf.evaluation import classifiers, features
 
     dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
     classifier = classifiers.load("domain", dataset, again, print)

@@ -15,9 +15,12 @@ import numpy as np
 from absl import flags
 
 import wcgan_tf
-from wcgan_tf import cli, datasets, files, manifests
-from wcgan_tf.errors import UserError
-from wcgan_tf.paths import ModelPaths, RunPaths
+from wcgan_tf import cli
+from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import ModelPaths, RunPaths
+from wcgan_tf.data import prepared as datasets
 
 MOST_SHOWN = 24  # labels with pictures: of more only the worst and the best
 
@@ -35,7 +38,9 @@ def main() -> None:
         raise UserError(f"there is no run in {run.folder}; run: {cli.command('launch', *cli.folders())}")
     with cli.quiet_imports():
         import tensorflow  # noqa: F401  before what draws with matplotlib
-    from wcgan_tf import boards, gallery, overview, page
+    from wcgan_tf.reporting import gallery, page
+    from wcgan_tf.reporting import overview_board as boards
+    from wcgan_tf.reporting import run_overview as overview
 
     files.refuse_to_replace(run.overview, boards.OWN)
     saved_model = _saved_model()
@@ -69,7 +74,7 @@ def _saved_model() -> Path:
 
 def _load(saved_model: Path):
     """The combined model; one of another data set is an error."""
-    from wcgan_tf import sampler
+    from wcgan_tf.combined import sampler
 
     model = sampler.load(saved_model, cli.command("combine", *cli.folders()))
     model.refuse_other(cli.FLAGS.config.dataset)
@@ -84,7 +89,7 @@ def _shown(labels: list) -> list:
 
 def _draw_grid(model, labels: list[int], run: RunPaths, hint: str) -> np.ndarray:
     """Write grid.png, a row per label, real images on the left, generated ones on the right; returns the latter."""
-    from wcgan_tf import pictures
+    from wcgan_tf.combined import pictures
 
     columns, dataset = cli.FLAGS.columns, cli.FLAGS.config.dataset
     real = [datasets.label_images(dataset, "test", label, hint).images[:columns] for label in labels]
@@ -96,7 +101,7 @@ def _draw_grid(model, labels: list[int], run: RunPaths, hint: str) -> np.ndarray
 
 def _same_again(settings: dict) -> str:
     """The command that makes this run again, elsewhere: its config file, and what its labels had other than that."""
-    from wcgan_tf import overview
+    from wcgan_tf.reporting import run_overview as overview
 
     others = overview.changed(settings, cli.config_file_settings())
     return cli.command("pipeline", *cli.folders(), overrides=others)

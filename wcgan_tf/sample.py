@@ -13,9 +13,11 @@ from pathlib import Path
 
 from absl import flags
 
-from wcgan_tf import cli, files, manifests
-from wcgan_tf.errors import UserError
-from wcgan_tf.progress import Count
+from wcgan_tf import cli
+from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.progress import Count
 
 HIGHEST_SEED = 2**63 - 1  # of an int64
 ENDINGS = {"png": ".png", "npz": ".npz", "gif": ".gif", "folder": ""}
@@ -60,7 +62,7 @@ def main() -> None:
     if known := manifests.labels_beside(manifests.saved_model(cli.model_folder(), combine)):
         manifests.chosen_labels(cli.FLAGS.labels, *known)  # a mistyped one is said at once
     with cli.quiet_imports():
-        from wcgan_tf import outputs, sampler
+        from wcgan_tf.combined import outputs, sampler
 
     model = sampler.load(cli.model_folder(), combine)
     labels = manifests.chosen_labels(cli.FLAGS.labels, model.names, list(model.labels))

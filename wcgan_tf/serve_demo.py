@@ -15,8 +15,9 @@ import threading
 
 from absl import flags
 
-from wcgan_tf import cli, manifests
-from wcgan_tf.errors import UserError
+from wcgan_tf import cli
+from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.core.errors import UserError
 
 HOST = "127.0.0.1"
 HERE = (b"127.0.0.1", b"localhost")
@@ -52,7 +53,7 @@ def main() -> None:
     _refuse_taken(cli.FLAGS.port)
     _stay_here()
     with cli.quiet_imports():
-        from wcgan_tf import sampler
+        from wcgan_tf.combined import sampler
 
     model = sampler.load(cli.model_folder(), combine)
     address = f"http://{HOST}:{cli.FLAGS.port}"

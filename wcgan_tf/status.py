@@ -17,9 +17,14 @@ import ml_collections
 import rich.console
 from absl import flags
 
-from wcgan_tf import claims, cli, config, datasets, heartbeat, sources, tables
-from wcgan_tf.errors import UserError
-from wcgan_tf.paths import DatasetPaths, LabelPaths, RunPaths
+from wcgan_tf import cli, config
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.data import sources
+from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import settings as claims
+from wcgan_tf.runs import status_table as tables
 
 WIDE = 1000
 

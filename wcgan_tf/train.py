@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from wcgan_tf import cli, datasets, errors, ranks, signals
-from wcgan_tf.errors import UserError
-from wcgan_tf.lines import Lines
-from wcgan_tf.paths import RunPaths
-from wcgan_tf.work import at_work, fails_before_it_began
+from wcgan_tf import cli
+from wcgan_tf.core import errors, signals
+from wcgan_tf.core.console import Lines
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.launching import ranks
+from wcgan_tf.runs.label_run import at_work, fails_before_it_began
 
 if TYPE_CHECKING:
-    from wcgan_tf.training import Trainer
+    from wcgan_tf.training.trainer import Trainer
 
 EXIT_CODES = {"done": errors.DONE, "stopped": errors.STOPPED, "diverged": errors.DIVERGED}
 WORST_FIRST = (errors.STOPPED, errors.FAILED, errors.DIVERGED, errors.WRONG_INPUT, errors.DONE)
@@ -111,7 +114,7 @@ class _Trainer:
             if self._trainer is None:
                 room = max(datasets.count(config.dataset, "train", each) for each in self._labels)
                 with cli.quiet_imports():
-                    from wcgan_tf import training
+                    from wcgan_tf.training import trainer as training
                 self._trainer = training.Trainer(config, room)
             return EXIT_CODES[self._trainer.train(work)]
 

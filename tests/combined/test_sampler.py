@@ -1,0 +1,136 @@
+"""A combined model, asked: the same images however they are drawn, and a clear error where there is no model."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from wcgan_tf import models
+from wcgan_tf.combined import model as conditional
+from wcgan_tf.combined import sampler
+from wcgan_tf.config import default_config
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import ModelPaths
+
+MANIFEST = {
+    "dataset": "digits",
+    "latent_size": 64,
+    "names": ["zero", "one", "two"],
+    "resolution": 8,
+    "labels": [{"label": label, "name": name} for label, name in ((0, "zero"), (2, "two"))],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A combined model of two labels of three."""
+    settings = default_config().model
+    settings.width = 4
+    model = conditional.Conditional(settings, [0, 2], num_labels=3, resolution=8, channels=1)
+    for label in (0, 2):
+        model.put(label, [value + 0.02 * label for value in models.generator(settings, 8, 1).get_weights()])
+    where = tmp_path_factory.mktemp("model") / "model"
+    model.save(MANIFEST, ModelPaths(where).saved_model)
+    return where
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return sampler.load(folder, "combine it")
+
+
+def draw(model, *arguments) -> np.ndarray:
+    return np.concatenate(list(model.draw(*arguments)))
+
+
+def test_it_knows_its_labels(model):
+    assert model.labels == {0: "zero", 2: "two"}
+    assert model.names == ["zero", "one", "two"]
+    assert model.latent_size == 64
+
+
+def test_a_version_folder_will_do(folder, model):
+    np.testing.assert_array_equal(draw(sampler.load(folder / "1", ""), 2, 3, 0), draw(model, 2, 3, 0))
+
+
+def test_drawing_depends_on_seed_label_and_place(model):
+    first = draw(model, 2, 5, 0)
+    assert first.dtype == np.uint8
+    assert first.shape == (5, 8, 8, 1)
+    np.testing.assert_array_equal(first, draw(model, 2, 5, 0))
+    np.testing.assert_array_equal(first[:3], draw(model, 2, 3, 0))
+    assert not np.array_equal(first, draw(model, 2, 5, 1))
+    assert not np.array_equal(first, draw(model, 0, 5, 0))
+    assert len({image.tobytes() for image in first}) == 5
+
+
+def test_drawing_in_batches_is_drawing_at_once(model, monkeypatch):
+    whole = draw(model, 2, 10, 0)
+    monkeypatch.setattr(sampler, "BATCH_SIZE", 4)
+    batches = list(model.draw(2, 10, 0))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert np.abs(np.concatenate(batches).astype(int) - whole.astype(int)).max() <= 1
+
+
+def test_drawing_is_what_the_signature_generate_makes(folder, model):
+    generate = tf.saved_model.load(str(folder / "1")).signatures["generate"]
+    images = generate(labels=tf.fill([6], 2), seed=tf.constant(3, tf.int64))["images"]
+    np.testing.assert_array_equal(images, draw(model, 2, 6, 3))
+
+
+def test_truncation_keeps_latents_inside_and_in_order(model):
+    latents = model.latents(0, 0, 500, None).numpy()
+    assert np.abs(latents).max() > 3
+    inside = model.latents(0, 0, 500, 0.5).numpy()
+    assert np.abs(inside).max() <= 0.5
+    assert np.abs(inside).max() > 0.49
+    assert np.diff(inside.ravel()[np.argsort(latents, axis=None)]).min() > -1e-6
+    # the deviation of a normal distribution between -0.5 and 0.5
+    assert inside.std() == pytest.approx(0.2840, abs=0.003)
+    np.testing.assert_allclose(model.latents(0, 0, 50, 100.0), latents[:50], atol=1e-4)
+
+
+def test_the_way_between_two_seeds_has_both_ends_and_keeps_its_length(model):
+    first, last = (model.latents(seed, 0, 1, None)[0] for seed in (3, 4))
+    way = sampler.between(first, last, 7).numpy()
+    np.testing.assert_allclose(way[0], first, atol=1e-5)
+    np.testing.assert_allclose(way[-1], last, atol=1e-5)
+    lengths = np.linalg.norm(way, axis=1)
+    assert lengths.min() > 0.95 * min(np.linalg.norm(first), np.linalg.norm(last))
+    np.testing.assert_allclose(sampler.between(first, first, 3), [first] * 3, atol=1e-5)
+    images = np.concatenate(list(model.between(2, (3, 4), 7, None)))
+    np.testing.assert_array_equal(images[0], draw(model, 2, 1, 3)[0])
+
+
+def test_what_is_no_model_is_one_line(folder, tmp_path):
+    with pytest.raises(UserError, match=r"there is no model in .*; type another --model, or run: combine it"):
+        sampler.load(tmp_path, "combine it")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/saved_model.pb").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"is damaged, or no model of wcgan_tf.combine .*; run: combine it"):
+        sampler.load(tmp_path, "combine it")
+    other = tf.Module()
+    other.f = tf.function(lambda: {"x": tf.constant(1)}, input_signature=[])
+    tf.saved_model.save(other, str(tmp_path / "other/1"), signatures={"serving_default": other.f})
+    with pytest.raises(UserError, match=r"is damaged, or no model of wcgan_tf.combine"):
+        sampler.load(tmp_path / "other", "combine it")
+
+
+def test_a_model_whose_weights_were_cut_off_is_one_line(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (data,) = (copy / "1/variables").glob("variables.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(UserError, match="is damaged"):
+        sampler.load(copy, "combine it")
+
+
+def test_a_model_of_another_data_set_is_refused(model):
+    dataset = default_config().dataset
+    model.refuse_other(dataset)
+    dataset.resolution = 16
+    with pytest.raises(UserError, match=r"makes images of 8x8 pixels; type --config.dataset.resolution=8, not 16"):
+        model.refuse_other(dataset)
+    dataset.name = "cifar10"
+    with pytest.raises(UserError, match="trained on digits, not on cifar10"):
+        model.refuse_other(dataset)

@@ -1,0 +1,135 @@
+"""Files that appear whole or not at all."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+
+
+def test_a_file_is_there_only_after_the_block(tmp_path):
+    target = tmp_path / "deep" / "a.txt"
+    with files.publish(target) as path:
+        path.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), files.publish(target) as path:
+        path.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    target = tmp_path / "model"
+    for text in ("old", "new"):
+        with files.publish(target) as path:
+            path.mkdir()
+            (path / f"{text}.txt").write_text(text)
+    assert [path.name for path in target.iterdir()] == ["new.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "a.png/precious").write_text("")
+    with pytest.raises(IsADirectoryError) as error, files.publish(tmp_path / "a.png") as path:
+        path.write_text("picture")
+    assert error.value.filename == str(tmp_path / "a.png")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.png", "precious"]
+
+
+def test_a_stop_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
+    target, rename = tmp_path / "model", Path.rename
+    target.mkdir()
+    (target / "old.txt").touch()
+
+    def stopped_at_the_second(path, to):
+        if path.name == "model" and path != target:
+            raise SystemExit(143)
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", stopped_at_the_second)
+    with pytest.raises(SystemExit), files.publish(target) as path:
+        path.mkdir()
+    assert [path.name for path in target.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_stays_one_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "link").symlink_to("model")
+    with files.publish(tmp_path / "link") as path:
+        path.mkdir()
+        (path / "new.txt").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["new.txt"]
+
+
+def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):
+    path = tmp_path / "a.json"
+    with pytest.raises(UserError, match=r"there is no .*a\.json; run: make it"):
+        files.read_json(path, "make it", ("a",))
+    for content in ('{"a": ', "[]", "null", '{"b": 1}'):
+        path.write_text(content)
+        with pytest.raises(UserError, match=r"a\.json is damaged; delete it and run: make it"):
+            files.read_json(path, "make it", ("a",))
+    files.write_json(path, {"a": "ü"})
+    assert files.read_json(path, "", ("a",)) == json.loads(path.read_text()) == {"a": "ü"}
+
+
+def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    target = tmp_path / "status.json"
+    files.write_text(target, "old")
+    with pytest.raises(UnicodeEncodeError):
+        files.write_text(target, "half a letter: \ud800")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path):
+    code = f"""
+import os, signal
+from pathlib import Path
+from wcgan_tf.core import files
+with files.only_one(Path({str(tmp_path)!r})):
+    print("held", flush=True)
+    signal.pause()
+"""
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="in use by another process"), files.only_one(tmp_path):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+    with files.only_one(tmp_path):
+        pass
+
+
+def test_a_digest_knows_values_shape_and_type():
+    array = np.arange(6, dtype=np.uint8)
+    others = [array.reshape(2, 3), array.astype(np.int8), array[::-1]]
+    assert len({files.digest(other) for other in [array, *others]}) == 4
+    assert files.digest(array) == files.digest(array.copy())
+
+
+def test_what_a_kill_left_is_cleared_away_and_nothing_else(tmp_path):
+    (tmp_path / ".generator.ab12").mkdir()
+    (tmp_path / ".generator.ab12/part").write_text("half")
+    (tmp_path / ".status.json.ab12").write_text("half")
+    (tmp_path / "status.json").write_text("whole")
+    files.clear_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]

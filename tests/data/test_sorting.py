@@ -1,0 +1,250 @@
+"""Sorting by label: whole, stopped anywhere, twice at once; and what `prepare` says about it."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import PATIENCE_SECONDS, run
+from PIL import Image
+
+from wcgan_tf.config import default_config
+from wcgan_tf.core import errors
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import DatasetPaths
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.data import sorting, sources
+
+LABELS = 3
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of 3 labels, 20 training and 5 test images of noise each, and one that is none; its settings."""
+    random = np.random.default_rng(0)
+    for split, number in (("train", 20), ("val", 5)):
+        for label in range(LABELS):
+            folder = tmp_path / "photos" / split / f"kind {label}"
+            folder.mkdir(parents=True)
+            for index in range(number):
+                Image.fromarray(random.integers(0, 255, [8, 8, 3], np.uint8)).save(folder / f"{index:02}.png")
+    (tmp_path / "photos/train/kind 1/broken.jpg").write_bytes(b"no picture")
+    dataset = default_config().dataset
+    dataset.name, dataset.root, dataset.data_dir = "photos", str(tmp_path / "photos"), str(tmp_path / "data")
+    return dataset
+
+
+def arguments(dataset) -> list[str]:
+    return [f"--config.dataset.{key}={dataset[key]}" for key in ("name", "root", "data_dir", "resolution")]
+
+
+def sort(dataset, split="train", labels=frozenset(range(LABELS)), interrupt_after=None, skipped=lambda *_: None):
+    """Sort a split in this process; `interrupt_after` so many chunks raise KeyboardInterrupt, as Ctrl-C would."""
+    sorter = sorting.SplitSorter(
+        sources.source(dataset), split, set(labels), dataset.resolution, DatasetPaths.of(dataset), skipped
+    )
+    chunks = []
+
+    def advanced(number):
+        chunks.append(number)
+        if len(chunks) == interrupt_after:
+            raise KeyboardInterrupt
+
+    sorter.sort(advanced)
+    sorter.finish()
+    return chunks
+
+
+def content_of(dataset, split="train") -> dict[str, bytes]:
+    folder = DatasetPaths.of(dataset).folder / split
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def expected(photos, tmp_path):
+    """The files of an undisturbed run."""
+    photos.data_dir = str(tmp_path / "undisturbed")
+    sort(photos)
+    files = content_of(photos)
+    photos.data_dir = str(tmp_path / "data")
+    return files
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks of 7 images, each written at once, so that a few images are many writes."""
+    monkeypatch.setattr(sorting, "MOST_IN_CHUNK", 7)
+    monkeypatch.setattr(sorting, "BUFFER_BYTES", 1)
+
+
+def test_every_image_is_there_once(photos):
+    names = []
+    sort(photos, skipped=lambda name, reason: names.append((name, reason)))
+    assert len(names) == 1
+    assert names[0][0].endswith("train/kind 1/broken.jpg")
+    paths = DatasetPaths.of(photos)
+    for label in range(LABELS):
+        images = np.load(paths.images("train", label))
+        for index in range(20):
+            file = f"{photos.root}/train/kind {label}/{index:02}.png"
+            np.testing.assert_array_equal(images[index], np.asarray(Image.open(file)))
+        record = json.loads(paths.record("train", label).read_text())
+        assert (record["count"], record["resized"], record["unreadable"]) == (20, 0, int(label == 1))
+    assert not (paths.folder / "unfinished").exists()
+
+
+@pytest.mark.parametrize("stop", [1, 3, 8])
+def test_stopped_and_continued_is_the_same(photos, expected, small, stop):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=stop)
+    assert not (DatasetPaths.of(photos).folder / "train").exists()
+    first = sort(photos)[0]
+    assert first > 7 * (stop - 1)
+    assert content_of(photos) == expected
+
+
+def test_a_kill_between_writing_and_saying_so_is_the_same(photos, expected, small):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    begun = list(DatasetPaths.of(photos).unfinished("train").glob("*.raw"))
+    assert len(begun) > 1  # the last one goes on
+    for raw in begun:
+        raw.write_bytes(raw.read_bytes() + b"half an image")
+    sort(photos)
+    assert content_of(photos) == expected
+
+
+def test_lost_bytes_start_the_split_anew(photos, expected, small):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    raw = DatasetPaths.of(photos).unfinished("train") / "0.raw"
+    raw.write_bytes(raw.read_bytes()[:-1])
+    sort(photos)
+    assert content_of(photos) == expected
+
+
+def test_a_stop_among_the_last_lines_is_the_same(photos, expected, small, monkeypatch):
+    write_json = sorting.files.write_json
+
+    def stop_at_label_1(path, value):
+        if path.name == "00001.json":
+            raise KeyboardInterrupt
+        write_json(path, value)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(sorting.files, "write_json", stop_at_label_1)
+        sort(photos)
+    assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy"}
+    sort(photos, labels={1, 2})
+    assert content_of(photos) == expected
+
+
+def test_a_label_without_images_is_named_and_the_others_are_written(photos, tmp_path):
+    for path in (tmp_path / "photos/train/kind 2").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"no readable train images of label 2 \(kind 2\); add some"):
+        sort(photos)
+    assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy", "00001.json"}
+
+
+def test_prepare_says_what_it_did_and_does_not_do_it_again(photos, tmp_path):
+    done = run("prepare", *arguments(photos), "--labels=0,kind 2", folder=tmp_path)
+    assert "photos: 2 of 3 labels, 40 train, 10 test images in " in done.stdout
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "photos: 3 of 3 labels, 60 train, 15 test images in " in done.stdout
+    assert "1 could not be read and were left out" in done.stdout
+    assert "skipped" in done.stderr
+    assert "kind 1/broken.jpg: cannot identify image file" in done.stderr
+    before = content_of(photos)
+    assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
+    assert content_of(photos) == before
+    info = json.loads(DatasetPaths.of(photos).info.read_text())
+    assert info["labels"] == ["kind 0", "kind 1", "kind 2"]
+    assert (info["resolution"], info["channels"]) == (8, 3)
+    assert datasets.label_images(photos, "test", 2, "").images.shape == (5, 8, 8, 3)
+
+
+def test_images_of_another_size_are_counted(photos, tmp_path):
+    photos.resolution = 16
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "75 had another size and were cropped and resized to 16x16" in done.stdout
+
+
+def test_a_wrong_label_is_said_before_anything_is_written(photos, tmp_path):
+    done = run("prepare", *arguments(photos), "--labels=kind 0,knd 1", folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert done.stderr == "error: there is no label 'knd 1'; did you mean kind 1?\n"
+    assert not (tmp_path / "data").exists()
+
+
+def test_other_labels_under_the_same_name_are_refused(photos, tmp_path):
+    run("prepare", *arguments(photos), "--labels=0", folder=tmp_path)
+    for split in ("train", "val"):
+        (tmp_path / f"photos/{split}/kind 1").rename(tmp_path / f"photos/{split}/a new one")
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "holds a data set of other labels ('kind 0' there, 'a new one' here); delete it, or type" in done.stderr
+
+
+def test_other_labels_are_refused_after_a_stop_too(photos, tmp_path):
+    """A label whose test images are all unreadable stops it; without that label, others have its number."""
+    for path in (tmp_path / "photos/val/kind 1").iterdir():
+        path.write_bytes(b"no picture")
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert "no readable test images of label 1 (kind 1)" in done.stderr
+    for split in ("train", "val"):
+        shutil.rmtree(tmp_path / f"photos/{split}/kind 1")
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "holds a data set of other labels ('kind 1' there, 'kind 2' here)" in done.stderr
+
+
+def test_another_folder_is_not_gone_on_with(photos, small, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    shutil.copytree(tmp_path / "photos", tmp_path / "other")
+    photos.root = str(tmp_path / "other")
+    assert sort(photos)[0] == 7
+
+
+def test_the_images_of_another_folder_are_not_taken_for_these(photos, tmp_path):
+    run("prepare", *arguments(photos), folder=tmp_path)
+    photos.root = str(shutil.copytree(tmp_path / "photos", tmp_path / "other"))
+    for program in ("prepare", "pipeline"):
+        done = run(program, *arguments(photos), folder=tmp_path, check=False)
+        assert done.returncode == errors.WRONG_INPUT
+        assert f"holds the images of {tmp_path}/photos, not of {photos.root}" in done.stderr
+    (tmp_path / "photos").rename(tmp_path / "before")  # it was moved
+    assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "half"])
+def test_a_damaged_state_starts_the_split_anew(photos, expected, small, content):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    DatasetPaths.of(photos).sorting_state("train").write_text(content)
+    assert sort(photos)[0] == 7
+    assert content_of(photos) == expected
+
+
+def test_what_a_kill_has_left_is_cleared_away(photos, tmp_path):
+    left = DatasetPaths.of(photos).folder / "train/.00001.npy.abc"
+    left.mkdir(parents=True)
+    (left / "00001.npy").write_text("half")
+    run("prepare", *arguments(photos), folder=tmp_path)
+    assert set(content_of(photos)) == {f"0000{label}.{kind}" for label in range(LABELS) for kind in ("npy", "json")}
+
+
+def test_large_images_are_few_at_a_time(photos):
+    photos.resolution = 1024
+    assert sort(photos)[:2] == [2, 4]
+
+
+def test_two_at_once_do_it_once(photos, expected, tmp_path):
+    command = [sys.executable, "-m", "wcgan_tf.prepare", *arguments(photos)]
+    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert content_of(photos) == expected

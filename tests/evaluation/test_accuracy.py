@@ -1,0 +1,26 @@
+"""The classification accuracy score, of a model whose labels nobody can mistake."""
+
+import numpy as np
+
+from wcgan_tf.evaluation import accuracy
+from wcgan_tf.evaluation import domain_classifier as domain
+
+SHADES = {3: 40, 7: 210}
+
+
+class Model:
+    """Makes noise around the shade of a label."""
+
+    def latents(self, seed, first, end, truncation):
+        return np.random.default_rng(first).integers(-30, 30, [end - first, 8, 8, 1])
+
+    def images(self, labels, latents):
+        return (np.array([SHADES[label] for label in labels])[:, None, None, None] + latents).astype(np.uint8)
+
+
+def test_labels_that_nobody_can_mistake_are_told_apart():
+    model, labels = Model(), list(SHADES)
+    real = [model.images([label] * 20, model.latents(0, 10**6, 10**6 + 20, None)) for label in labels]
+    looks = 40 * domain.BATCH_SIZE
+    assert accuracy.classification_accuracy(model, labels, real, looks, False, 0) > 0.95
+    assert accuracy.classification_accuracy(model, labels, real[::-1], looks, False, 0) < 0.05

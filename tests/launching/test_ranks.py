@@ -1,0 +1,123 @@
+"""Which labels a rank takes: tables of the variables that schedulers set, and what becomes of the labels."""
+
+import pytest
+
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.launching.ranks import Share, from_environment
+
+ARRAY = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_STEP": "1"}
+STEP = {"SLURM_STEP_ID": "0"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "share"),
+    [
+        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "10", **STEP}, Share(3, 10, "SLURM_PROCID")),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, Share(0, 1, "SLURM_PROCID")),
+        (
+            {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_COUNT": "10", "SLURM_ARRAY_TASK_MAX": "9", **ARRAY},
+            Share(7, 10, "SLURM_ARRAY_TASK_ID"),
+        ),
+        (  # --array=3,7: no ranks, but labels
+            {
+                "SLURM_ARRAY_TASK_ID": "7",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MIN": "3",
+                "SLURM_ARRAY_TASK_MAX": "7",
+            },
+            Share(7, None, "SLURM_ARRAY_TASK_ID"),
+        ),
+        (  # --array=0,2: holes
+            {"SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MAX": "2", **ARRAY},
+            Share(2, None, "SLURM_ARRAY_TASK_ID"),
+        ),
+        (  # an array goes before a task of its element, which is always there
+            {
+                "SLURM_ARRAY_TASK_ID": "1",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MAX": "1",
+                "SLURM_PROCID": "0",
+                "SLURM_NTASKS": "1",
+                **ARRAY,
+                **STEP,
+            },
+            Share(1, 2, "SLURM_ARRAY_TASK_ID"),
+        ),
+        (  # four tasks in each of two elements
+            {
+                "SLURM_ARRAY_TASK_ID": "1",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MAX": "1",
+                "SLURM_PROCID": "2",
+                "SLURM_NTASKS": "4",
+                **ARRAY,
+                **STEP,
+            },
+            Share(6, 8, "SLURM_ARRAY_TASK_ID, SLURM_PROCID"),
+        ),
+        ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4"}, Share(1, 4, "OMPI_COMM_WORLD_RANK")),
+        ({"JOB_COMPLETION_INDEX": "5"}, Share(5, None, "JOB_COMPLETION_INDEX")),
+        (  # mpirun inside a job: Slurm's rank is that of the daemon which started it
+            {
+                "OMPI_COMM_WORLD_RANK": "3",
+                "OMPI_COMM_WORLD_SIZE": "4",
+                "SLURM_PROCID": "1",
+                "SLURM_NTASKS": "2",
+                **STEP,
+            },
+            Share(3, 4, "OMPI_COMM_WORLD_RANK"),
+        ),
+        (  # mpirun in the batch script itself
+            {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"},
+            Share(3, 4, "OMPI_COMM_WORLD_RANK"),
+        ),
+        (  # and in an element of an array
+            {
+                "SLURM_ARRAY_TASK_ID": "1",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MAX": "1",
+                "OMPI_COMM_WORLD_RANK": "2",
+                "OMPI_COMM_WORLD_SIZE": "4",
+                "SLURM_PROCID": "0",
+                "SLURM_NTASKS": "4",
+                **ARRAY,
+            },
+            Share(6, 8, "SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK"),
+        ),
+    ],
+)
+def test_the_rank_is_what_the_scheduler_says(environment, share):
+    assert from_environment(environment) == share
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, r"finds no rank: none of SLURM_ARRAY_TASK_ID, .* is set; type --label=3"),
+        ({"SLURM_PROCID": ""}, "finds no rank"),
+        ({"SLURM_PROCID": "-1"}, "SLURM_PROCID is '-1', which is no number"),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "10"}, "this is one process, not one of Slurm's 10 tasks"),
+    ],
+)
+def test_without_a_rank_it_says_what_to_do(environment, words):
+    with pytest.raises(UserError, match=words):
+        from_environment(environment)
+
+
+@pytest.mark.parametrize(("labels", "ranks"), [(10, 10), (10, 3), (10, 16), (1, 1), (1000, 7)])
+def test_all_ranks_together_take_each_label_once(labels, ranks):
+    shares = [Share(rank, ranks, "").of(list(range(labels))) for rank in range(ranks)]
+    assert sorted(label for share in shares for label in share) == list(range(labels))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_rank_takes_every_nth_of_the_labels_that_are_shared():
+    assert Share(1, 3, "").of([2, 5, 7, 8, 11]) == [5, 11]
+    assert Share(1, None, "").of([2, 5, 7]) == [5]
+
+
+def test_a_rank_that_cannot_be_is_named():
+    with pytest.raises(UserError, match="X is 10, and the labels are 0 to 9"):
+        Share(10, None, "X").of(list(range(10)))
+    with pytest.raises(UserError, match="X is 4 of 4; the first rank is 0"):
+        Share(4, 4, "X").of(list(range(10)))

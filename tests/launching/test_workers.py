@@ -1,0 +1,163 @@
+"""Processes side by side: each in its place, tried again when they die, asked to stop."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+from conftest import PATIENCE_SECONDS
+
+from wcgan_tf.core import errors
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.launching import workers
+
+HERE = sorted(os.sched_getaffinity(0))
+
+
+class Notes(workers.Watcher):
+    def __init__(self):
+        self.lines = []
+
+    def started(self, label, place):
+        self.lines.append((label, "started"))
+
+    def said(self, label, text):
+        self.lines.append((label, text))
+
+    def ended(self, label, code):
+        self.lines.append((label, code))
+
+
+def run(tmp_path, code: str, labels, places, until=None) -> tuple[workers.Workers, Notes]:
+    """Run Python code for each label, which finds its label in sys.argv[1]; `until` is called now and then."""
+    notes = Notes()
+    crew = workers.Workers(
+        labels, places, lambda label: [sys.executable, "-c", code, str(label)], RunPaths(tmp_path), notes
+    )
+    crew.turn()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while crew.running and time.monotonic() < deadline:
+        assert len(crew.running) <= len(places)
+        if until:
+            until(crew)
+        time.sleep(0.02)
+        crew.turn()
+    return crew, notes
+
+
+def log(tmp_path, label: int) -> str:
+    return RunPaths(tmp_path).label(label).log.read_text()
+
+
+def place(cpu: int = HERE[0], gpu: str | None = None) -> workers.Place:
+    return workers.Place(frozenset({cpu}), gpu)
+
+
+def test_each_process_is_pinned_to_its_cpus_and_sees_its_gpu(tmp_path):
+    code = "import os; print(sorted(os.sched_getaffinity(0)), os.environ['CUDA_VISIBLE_DEVICES'])"
+    spots = [place(HERE[0], "2"), place(HERE[-1], "5")]
+    crew, _ = run(tmp_path, code, [0, 1], spots)
+    assert crew.ended == {0: 0, 1: 0}
+    assert {log(tmp_path, 0), log(tmp_path, 1)} == {f"[{HERE[0]}] 2\n", f"[{HERE[-1]}] 5\n"}
+    assert sorted(os.sched_getaffinity(0)) == HERE
+
+
+def test_every_label_gets_its_turn(tmp_path):
+    crew, notes = run(tmp_path, "print('here')", list(range(7)), [place(), place()])
+    assert crew.ended == dict.fromkeys(range(7), 0)
+    assert [line for line in notes.lines if line[1] == "started"] == [(label, "started") for label in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "attempts"),
+    [
+        ("sys.exit(1)", 1, 3),
+        ("os.kill(os.getpid(), 9)", -9, 3),
+        (f"sys.exit({errors.WRONG_INPUT})", 2, 1),
+        (f"sys.exit({errors.DIVERGED})", 3, 1),
+        (f"sys.exit({errors.STOPPED})", 75, 1),
+    ],
+)
+def test_who_dies_is_tried_again_twice_unless_that_is_of_no_use(tmp_path, ending, code, attempts):
+    program = f"import os, sys; print('try', flush=True); sys.argv[1] == '4' and {ending}"
+    crew, notes = run(tmp_path, program, [3, 4, 5], [place()])
+    assert crew.ended == {3: 0, 4: code, 5: 0}
+    assert log(tmp_path, 4) == "try\n" * attempts
+    assert sum("goes on from its last checkpoint" in str(text) for _, text in notes.lines) == attempts - 1
+    assert notes.lines.count((4, code)) == 1
+
+
+def test_the_second_attempt_may_succeed(tmp_path):
+    program = (
+        f"import pathlib, sys; flag = pathlib.Path({str(tmp_path)!r}, 'flag'); there = flag.exists(); flag.touch(); "
+    )
+    crew, _ = run(tmp_path, program + "sys.exit(0 if there else 1)", [4], [place()])
+    assert crew.ended == {4: 0}
+
+
+def test_a_label_that_cannot_be_started_leaves_the_others(tmp_path):
+    paths = RunPaths(tmp_path)
+    paths.label(3).folder.parent.mkdir()
+    paths.label(3).folder.write_text("a file")
+    paths.label(4).log.mkdir(parents=True)
+    crew, notes = run(tmp_path, "print('here')", [3, 4, 5], [place()])
+    assert crew.ended == {3: errors.FAILED, 4: errors.FAILED, 5: 0}
+    assert (3, f"cannot be started: {paths.label(3).folder}: File exists") in notes.lines
+    assert (4, f"cannot be started: {paths.label(4).log}: Is a directory") in notes.lines
+
+
+ASKED = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+print('ready', flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_stop_ends_those_that_run_and_starts_no_more(tmp_path, kill):
+    ready = [RunPaths(tmp_path).label(label).log for label in (0, 1)]
+
+    def stop(crew):
+        if not crew.stopping and all(path.exists() and "ready" in path.read_text() for path in ready):
+            crew.stop(kill)
+
+    crew, _ = run(tmp_path, ASKED, [0, 1, 2], [place(), place()], until=stop)
+    assert crew.ended == dict.fromkeys((0, 1), -signal.SIGKILL if kill else errors.STOPPED)
+    assert not RunPaths(tmp_path).label(2).folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "gpus", "expected"),
+    [
+        (None, [], [({0, 4}, None), ({1, 5}, None), ({2, 6}, None), ({3, 7}, None)]),
+        (2, [], [({0, 4, 2, 6}, None), ({1, 5, 3, 7}, None)]),
+        (None, ["0", "1"], [({0, 4, 2, 6}, "0"), ({1, 5, 3, 7}, "1")]),
+        (3, ["7"], [({0, 4, 3, 7}, "7"), ({1, 5}, "7"), ({2, 6}, "7")]),
+        (5, [], [({0, 4}, None), ({1, 5}, None), ({2, 6}, None), ({3, 7}, None), ({0, 4}, None)]),
+    ],
+)
+def test_places_share_out_cores_and_gpus(monkeypatch, tmp_path, jobs, gpus, expected):
+    """Four cores of two threads each: threads n and n + 4 are one core."""
+    for cpu in range(8):
+        (tmp_path / str(cpu)).write_text(f"{cpu % 4},{cpu % 4 + 4}\n")
+    monkeypatch.setattr(workers, "SIBLINGS", str(tmp_path / "{}"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert [(set(place.cpus), place.gpu) for place in workers.places(jobs, gpus)] == expected
+
+
+@pytest.mark.parametrize(("chosen", "gpus"), [("", []), ("-1", []), ("0,3", ["0", "3"]), ("GPU-ab", ["GPU-ab"])])
+def test_the_gpus_are_those_that_the_environment_leaves_us(monkeypatch, chosen, gpus):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert workers.visible_gpus() == gpus
+
+
+def test_without_that_nvidia_smi_is_asked(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert workers.visible_gpus() == ["0", "1"]
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 'no driver'\nexit 9\n")
+    assert workers.visible_gpus() == []

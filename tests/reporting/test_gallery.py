@@ -1,0 +1,64 @@
+"""The pictures of a report, on the real digits."""
+
+import base64
+import io
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from wcgan_tf import playground
+from wcgan_tf.config import default_config
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.reporting import gallery, likeness
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    settings = default_config().dataset
+    settings.data_dir = str(tmp_path)
+    return settings
+
+
+def test_a_training_image_is_nearest_to_itself(dataset, digits):
+    assert likeness.judge(dataset, "") is None
+    shutil.copytree(digits / "data", dataset.data_dir, dirs_exist_ok=True)
+    judge = likeness.judge(dataset, "")
+    images = datasets.label_images(dataset, "train", 4, "").images
+    chosen = images[[30, 2, 17, 2]]
+    np.testing.assert_array_equal(likeness.nearest_train(judge, dataset, 4, chosen, ""), chosen)
+
+
+def decoded(uri: str) -> PIL.Image.Image:
+    kind, content = uri.split(",")
+    assert kind in ("data:image/png;base64", "data:image/jpeg;base64")
+    return PIL.Image.open(io.BytesIO(base64.b64decode(content)))
+
+
+@pytest.mark.parametrize(("side", "channels", "shown"), [(8, 1, 48), (32, 3, 32), (256, 3, 96)])
+def test_strips_are_small_and_keep_what_they_show(side, channels, shown):
+    images = np.full([4, side, side, channels], 200, np.uint8)
+    picture = decoded(gallery.strip([images, images[:2]], 4))
+    assert picture.width == pytest.approx(4 * shown, abs=20)
+    assert picture.height == pytest.approx(2 * shown, abs=10)
+    pixels = np.asarray(picture)
+    assert abs(int(pixels[shown // 2, shown // 2].max()) - 200) < 4
+    assert pixels[-2, -2].min() > 250, "a short row ends in white"
+
+
+class Model:
+    """One that draws the seed."""
+
+    def __init__(self):
+        self.labels = {3: "<b>cat</b>", 5: "dog"}
+
+    def draw(self, label, number, seed, truncation):
+        yield np.full([number, 8, 8, 1], seed, np.uint8)
+
+
+def test_names_on_the_demo_page_are_text():
+    text = playground.images(Model(), [3, 5], 2, 7, None)
+    assert text.count("<img ") == 2
+    assert "&lt;b&gt;cat&lt;/b&gt;" in text
+    assert "<b>" not in text

@@ -1,0 +1,44 @@
+"""The formulas against answers known on paper."""
+
+import pytest
+import tensorflow as tf
+
+from wcgan_tf.training import losses
+
+REAL = tf.zeros([4, 3, 3, 1])
+FAKE = tf.ones([4, 3, 3, 1])
+MIX = tf.fill([4, 1, 1, 1], 0.25)
+
+
+def penalty(critic) -> float:
+    return float(losses.gradient_penalty(losses.gradient_norm(critic, REAL, FAKE, MIX)))
+
+
+def test_the_estimate_is_the_difference_of_means():
+    real, fake = tf.constant([1.0, 3.0]), tf.constant([-1.0, 0.0])
+    assert float(losses.wasserstein_estimate(real, fake)) == 2.5
+    assert float(losses.critic_loss(real, fake)) == -2.5
+    assert float(losses.generator_loss(fake)) == 0.5
+
+
+def test_a_critic_of_slope_three_pays_four():
+    assert penalty(lambda x, training: 3.0 * x[:, 0, 0, 0]) == pytest.approx(4.0)
+
+
+def test_a_critic_of_slope_one_pays_nothing():
+    assert penalty(lambda x, training: x[:, 1, 2, 0]) == pytest.approx(0.0)
+
+
+def test_the_gradient_is_taken_between_real_and_fake():
+    # D(x) = sum of x^2 over 9 pixels; x = 0.25 * 0 + 0.75 * 1, so |grad| = 2 * 0.75 * 3.
+    norm = losses.gradient_norm(lambda x, training: tf.reduce_sum(x**2, [1, 2, 3]), REAL, FAKE, MIX)
+    assert norm.numpy() == pytest.approx([4.5] * 4)
+
+
+def test_a_flat_critic_pays_one_and_its_gradient_is_finite():
+    slope = tf.Variable(0.0)
+    with tf.GradientTape() as tape:
+        norm = losses.gradient_norm(lambda x, training: slope * x[:, 0, 0, 0], REAL, FAKE, MIX)
+        value = losses.gradient_penalty(norm)
+    assert float(value) == pytest.approx(1.0)
+    assert float(tape.gradient(value, slope)) == pytest.approx(0.0)

@@ -1,0 +1,438 @@
+"""One label in a process of its own: what it leaves behind, how it goes on, how it stops."""
+
+import gc
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import made_once, small_config, train_label
+
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.images import to_uint8
+from wcgan_tf.core.paths import DatasetPaths, LabelPaths
+from wcgan_tf.core.signals import StopRequests
+from wcgan_tf.data import prepared as datasets
+from wcgan_tf.evaluation import metrics
+from wcgan_tf.models import generator_export as export
+from wcgan_tf.runs import event_files as events
+from wcgan_tf.runs import settings as claims
+from wcgan_tf.training import checkpoint
+from wcgan_tf.training import trainer as training
+from wcgan_tf.training.callbacks import TAGS
+from wcgan_tf.training.gan import LabelGAN
+from wcgan_tf.training.objectives import OBJECTIVES
+
+pytestmark = pytest.mark.xdist_group("training")  # where settings are the same, the step is traced once
+
+SPEED = TAGS["images_per_second"]  # not in the first row: it needs two
+CONFIGS = sorted(Path(__file__).parent.parent.parent.glob("configs/*.py"))
+
+
+def settings_of(file: Path):
+    """The settings of a config file, without the command line."""
+    return runpy.run_path(str(file))["get_config"]()
+
+
+def train(config, folder, label=3, trainer=None):
+    data = datasets.label_images(config.dataset, "train", label, "")
+    assert train_label(config, data, LabelPaths(folder), trainer=trainer).startswith("done")
+    return LabelPaths(folder)
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory):
+    return made_once(tmp_path_factory, "trained", lambda folder: train(small_config(folder), folder / "run"))
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """The label that `train(config, tmp_path / "run")` makes: it has taken its 6 steps."""
+    return LabelPaths(shutil.copytree(trained_once / "run", tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def stopped_once(tmp_path_factory):
+    def make(folder):
+        config = small_config(folder)
+        config.train.learning_rate_decay = "none"
+        for config.train.max_steps in (4, 6):
+            train(config, folder / "run")
+
+    return made_once(tmp_path_factory, "stopped", make)
+
+
+@pytest.fixture
+def two_checkpoints(config, stopped_once, tmp_path):
+    """A label with checkpoints of step 4, from a stop, and of step 6."""
+    config.train.learning_rate_decay = "none"
+    return LabelPaths(shutil.copytree(stopped_once / "run", tmp_path / "run"))
+
+
+def state_of(paths: LabelPaths) -> dict[str, np.ndarray]:
+    """Every value in the newest checkpoint but the clock and the count of checkpoints."""
+    reader = tf.train.load_checkpoint(claims.kept(paths)[0])
+    keys = [key for key in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in key]
+    keys = [key for key in keys if key.split("/")[0] not in ("seconds", "save_counter")]
+    return {key: reader.get_tensor(key) for key in keys}
+
+
+OWNERS = ("generator", "critic", "average", "generator_optimizer", "critic_optimizer")
+
+
+def assert_same_state(one: LabelPaths, other: LabelPaths) -> None:
+    a, b = state_of(one), state_of(other)
+    assert a.keys() == b.keys()
+    assert {key.split("/")[0] for key in a} == {*OWNERS, "step"}
+    for key in a:
+        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+
+
+def test_what_a_label_leaves_behind(config, tmp_path):
+    paths = train(config, tmp_path / "run")
+    status = json.loads(paths.status.read_text())
+    assert (status["state"], status["step"], status["label"], status["name"]) == ("done", 6, 3, "3")
+    assert status["device"] == "CPU:0"
+    row = json.loads(paths.metrics.read_text().splitlines()[-1])
+    names = {"wasserstein_estimate", "critic_loss", "gradient_penalty", "gradient_norm", "generator_loss"}
+    assert names <= row.keys()
+    assert row["step"] == 6
+    logged = [value.tag for event in events.read(paths.tensorboard("3")) for value in event.summary.value]
+    assert {TAGS[name] for name in names} | {"generated", "_hparams_/session_start_info"} == set(logged) - {SPEED}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda path: path.stem)
+def test_each_config_file_takes_a_few_steps(file, tmp_path):
+    config = settings_of(file)
+    config.train.max_steps, config.train.max_seconds = 2, 0.0
+    config.train.batch_size, config.model.width, config.train.device = 4, 4, "cpu"
+    channels = 1 if config.dataset.name in ("digits", "mnist") else 3
+    side = config.dataset.resolution
+    noise = np.random.default_rng(0).integers(0, 256, [9, side, side, channels], np.uint8)
+    data = datasets.LabelImages(noise, 3, "noise", "its digest")
+    assert train_label(config, data, LabelPaths(tmp_path)) == "done"
+    generate = tf.saved_model.load(str(LabelPaths(tmp_path).generator)).signatures["generate"]
+    images = generate(num=tf.constant(2), seed=tf.constant(0, tf.int64))["images"]
+    assert images.shape == (2, side, side, channels)
+
+
+def test_going_on_is_the_same_as_never_having_stopped(config, two_checkpoints, tmp_path):
+    halves, whole = two_checkpoints, train(config, tmp_path / "whole")
+    assert_same_state(halves, whole)
+    steps = [json.loads(row)["step"] for row in halves.metrics.read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert curve_of(halves) == steps
+
+
+def curve_of(paths: LabelPaths) -> list[int]:
+    """The steps of a curve that TensorBoard shows."""
+    written = events.read(paths.tensorboard("3"))
+    return [event.step for event in written for value in event.summary.value if value.tag == TAGS["generator_loss"]]
+
+
+def test_steps_that_are_taken_again_are_in_the_curve_once(config, two_checkpoints, tmp_path):
+    paths = two_checkpoints
+    with tf.summary.create_file_writer(str(paths.tensorboard("3"))).as_default(100):  # as a run that was killed
+        tf.summary.scalar(TAGS["generator_loss"], 1.0)
+    assert 100 in curve_of(paths)
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    assert curve_of(paths) == sorted(set(curve_of(paths)))
+    assert max(curve_of(paths)) == 8
+
+
+class StopAfter(StopRequests):
+    """A signal that comes while so many executions have ended."""
+
+    def __init__(self, executions: int):
+        super().__init__()
+        self._left = executions
+
+    def ends_in_good_order(self) -> None:  # called at the end of each execution
+        super().ends_in_good_order()
+        self._left -= 1
+        self.received = self._left <= 0
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_20_and_20_steps_are_40_steps_bit_for_bit(config, tmp_path, objective):
+    config.train.objective, config.train.gp_every = objective, 3
+    config.train.augment, config.dataset.flip, config.model.batch_deviation = "color,translation,cutout", True, True
+    config.train.max_steps = 40
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    halves = LabelPaths(tmp_path / "halves")
+    assert train_label(config, data, halves, StopAfter(5)) == "stopped"
+    assert json.loads(halves.status.read_text())["step"] == 20
+    train(config, tmp_path / "halves", trainer=training.Trainer(config, len(data.images)))
+    assert_same_state(halves, train(config, tmp_path / "whole"))
+
+
+def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_path):
+    """Before it come a label with more images, and one that goes on from a checkpoint; the step is traced once."""
+    config.train.objective = "dcgan"  # which has the more kinds of variables
+    data = {label: datasets.label_images(config.dataset, "train", label, "") for label in (5, 1, 3)}
+    assert len(data[1].images) > len(data[5].images) > len(data[3].images)
+    in_turn = {label: LabelPaths(tmp_path / f"in_turn/{label}") for label in data}
+    traced, step = [], LabelGAN.train_step
+    trainer = training.Trainer(config, room=len(data[1].images))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LabelGAN, "train_step", lambda self, elements: traced.append(1) or step(self, elements))
+        assert train_label(config, data[5], in_turn[5], StopAfter(1), trainer) == "stopped"
+        for label, paths in in_turn.items():
+            assert train_label(config, data[label], paths, trainer=trainer) == "done"
+    assert len(traced) == 1
+    for label in (5, 3):
+        alone = training.Trainer(config, len(data[label].images))
+        assert_same_state(train(config, tmp_path / f"alone/{label}", label, alone), in_turn[label])
+
+
+def test_what_is_done_is_told_without_tensorflow(config, trained, tmp_path):
+    assert claims.finished(trained, config)
+    config.train.max_steps = 7
+    assert not claims.finished(trained, config)
+    config.train.max_steps, config.train.max_seconds = 0, json.loads(trained.status.read_text())["seconds"]
+    assert claims.finished(trained, config)
+    shutil.rmtree(trained.generator)
+    assert not claims.finished(trained, config)
+
+
+def test_a_finished_label_returns_at_once_and_changes_nothing(config, trained, tmp_path):
+    rows = trained.metrics.read_text()
+    before = state_of(trained)
+    train(config, tmp_path / "run")
+    assert trained.metrics.read_text() == rows
+    np.testing.assert_array_equal(before["step/.ATTRIBUTES/VARIABLE_VALUE"], 6)
+
+
+def test_other_settings_are_refused_and_named(config, trained, tmp_path):
+    config.train.max_steps = 7  # a budget may change
+    config.model.width = 8
+    config.train.seed = 1
+    with pytest.raises(UserError, match=r"model.width \(4 there, 8 here\), train.seed \(0 there, 1 here\)"):
+        train(config, tmp_path / "run")
+    config.model.width, config.train.seed = 4, 0
+    with pytest.raises(UserError, match="other training images"):
+        train(config, tmp_path / "run", label=5)
+
+
+def cut(file) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(config, two_checkpoints, tmp_path, capsys):
+    good = state_of(two_checkpoints)
+    for file in two_checkpoints.checkpoints.glob("ckpt-6.data*"):
+        cut(file)
+    shutil.rmtree(two_checkpoints.generator)  # else nothing is left to do
+    for stray in ("ckpt-foo.index", "ckpt-5.data-00000-of-00001", "ckpt-5_temp/part"):
+        (two_checkpoints.checkpoints / stray).parent.mkdir(exist_ok=True)
+        (two_checkpoints.checkpoints / stray).write_text("left by a kill")
+    train(config, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "checkpoints/ckpt-6 is damaged" in said
+    assert "goes on from step 4" in said
+    kinds = ("data-00000-of-00001", "index")
+    assert {path.name for path in two_checkpoints.checkpoints.iterdir()} == {
+        f"ckpt-{s}.{kind}" for s in (4, 6) for kind in kinds
+    }
+    for key, value in state_of(two_checkpoints).items():
+        np.testing.assert_array_equal(value, good[key])
+
+
+def test_checkpoints_without_their_settings_are_refused(config, trained, tmp_path):
+    for damage in (
+        trained.config.unlink,
+        lambda: trained.config.write_text("{}"),
+        lambda: trained.config.write_text("[]"),
+    ):
+        damage()
+        config.model.width = 5
+        with pytest.raises(
+            UserError, match=r"config.json, which tells what is in .*run, is missing or damaged; put it back, or delete"
+        ):
+            train(config, tmp_path / "run")
+
+
+def test_only_two_checkpoints_are_kept(config, two_checkpoints, tmp_path):
+    assert [path.rpartition("/")[2] for path in claims.kept(two_checkpoints)] == ["ckpt-6", "ckpt-4"]
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    assert [path.rpartition("/")[2] for path in claims.kept(two_checkpoints)] == ["ckpt-8", "ckpt-6"]
+
+
+def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/checkpoints").write_text("a file")
+    with pytest.raises(FileExistsError, match="checkpoints"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run/metrics.jsonl").exists()
+
+
+def test_where_all_checkpoints_are_damaged_it_stops_and_keeps_them(config, two_checkpoints, tmp_path, capsys):
+    for file in two_checkpoints.checkpoints.glob("*.data*"):
+        cut(file)
+    shutil.rmtree(two_checkpoints.generator)
+    before = {path: path.read_bytes() for path in two_checkpoints.checkpoints.iterdir()}
+    with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete that folder"):
+        train(config, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "ckpt-6 is damaged" in said
+    assert "ckpt-4 is damaged" in said
+    assert {path: path.read_bytes() for path in two_checkpoints.checkpoints.iterdir()} == before
+
+
+def variables_made_by(build) -> tuple[object, list[tf.Variable]]:
+    """What `build` returns, and every TensorFlow variable that is there after it and was not before."""
+    gc.collect()
+    before = {id(thing) for thing in gc.get_objects() if isinstance(thing, tf.Variable)}
+    made = build()
+    return made, [thing for thing in gc.get_objects() if isinstance(thing, tf.Variable) and id(thing) not in before]
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_variable_that_is_scrambled_comes_back(config, tmp_path, device, objective):
+    """Each is given a number of its own, saved, scrambled and restored."""
+    config.train.objective, config.model.architecture = objective, "resnet"
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    gan, variables = variables_made_by(lambda: training.build(config, data, device))
+    of_metrics = {id(variable.value) for metric in gan.metrics for variable in metric.variables}
+    of_data = {id(variable) for variable in (gan.images, gan.count, gan.label)}
+    variables = [variable for variable in variables if id(variable) not in of_metrics | of_data]
+    assert len(variables) > 100
+
+    def fill(numbers):
+        for variable, number in zip(variables, numbers, strict=True):
+            variable.assign(tf.cast(tf.fill(variable.shape, number), variable.dtype))
+
+    paths = LabelPaths(tmp_path / "run")
+    paths.checkpoints.mkdir(parents=True)
+    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0)
+    fill(range(len(variables)))
+    checkpoints.save()
+    fill(len(variables) * [-1])
+    assert checkpoints.restore(pytest.fail)
+    for number, variable in enumerate(variables):
+        np.testing.assert_array_equal(variable, tf.fill(variable.shape, number), err_msg=variable.name)
+
+
+def test_the_exported_generator_is_the_average(config, tmp_path, device):
+    config.model.latent_size = 5
+    paths = train(config, tmp_path / "run")
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    gan = training.build(config, data, device)
+    checkpoint.Checkpoints(gan, paths, 1.0).restore(pytest.fail)
+    latents = tf.random.stateless_normal([9, 5], [1, 2])
+    exported = tf.saved_model.load(str(paths.generator)).signatures["serving_default"](latents=latents)["images"]
+    np.testing.assert_array_equal(exported, to_uint8(gan.average(latents, training=False)))
+    assert not np.array_equal(exported, to_uint8(gan.generator(latents, training=False)))
+
+
+def test_what_a_kill_has_left_is_cleared_away(config, tmp_path):
+    folder = tmp_path / "run"
+    for name in (".status.json.abc", "temporary"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "half").write_text("half a file")
+    train(config, folder)
+    assert not list(folder.glob(".*"))
+    assert not (folder / "temporary").exists()
+
+
+def test_rows_after_the_checkpoint_and_torn_rows_are_dropped(config, trained, tmp_path):
+    rows = trained.metrics.read_text()
+    trained.metrics.write_text(rows + json.dumps({"step": 99}) + '\n{"step": 3, "sec')
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    assert trained.metrics.read_text().startswith(rows)
+    added = trained.metrics.read_text()[len(rows) :].splitlines()
+    assert [json.loads(row)["step"] for row in added] == [8]
+
+
+@pytest.mark.parametrize("where", ["critic", "generator"])
+def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(config, trained, where):
+    good = state_of(trained)
+    config.train.max_steps = 50
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    restore = checkpoint.Checkpoints.restore
+
+    def poisoned(self, say):
+        found = restore(self, say)
+        weight = getattr(self._gan, where).trainable_variables[0]
+        weight.assign(weight * np.nan)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "restore", poisoned)
+        assert train_label(config, data, trained) == "diverged"
+    assert json.loads(trained.status.read_text())["state"] == "diverged"
+    for key, value in state_of(trained).items():
+        np.testing.assert_array_equal(value, good[key])
+
+
+def test_weights_that_are_not_finite_end_the_label_before_its_losses_tell(config, trained, monkeypatch):
+    config.train.max_steps = 50
+    data = datasets.label_images(config.dataset, "train", 3, "")
+    monkeypatch.setattr(LabelGAN, "finite", lambda self: False)
+    assert train_label(config, data, trained) == "diverged"
+    assert json.loads(trained.status.read_text())["step"] == 6 + config.train.steps_per_execution
+
+
+@pytest.fixture
+def judge(config, digits):
+    """The digest of the domain classifier of the digits, which has seen them."""
+    shutil.copytree(digits / "data", config.dataset.data_dir)
+    return json.loads(DatasetPaths.of(config.dataset).domain.read_text())["digest"]
+
+
+def test_the_generator_that_scored_best_is_exported(config, judge, tmp_path, monkeypatch):
+    scores = iter([0.3, 0.1, 0.2, 0.4, 0.5])
+    monkeypatch.setattr(metrics, "kernel_distance", lambda *_: next(scores))
+    config.train.steps_per_execution, config.train.eval_seconds = 2, 1e-6
+    paths = train(config, tmp_path / "run")  # scored after steps 2, 4, and, at its end, 6
+    assert json.loads((paths.best / "score.json").read_text()) == {
+        "kcd": 0.1,
+        "step": 4,
+        "classifier": judge,
+    }
+    best = tf.train.load_checkpoint(str(paths.best / "weights"))
+    exported = export.read_weights(paths.generator, "")
+    for place, values in enumerate(exported):
+        np.testing.assert_array_equal(values, best.get_tensor(f"average/{place}/.ATTRIBUTES/VARIABLE_VALUE"))
+    last = tf.train.load_checkpoint(claims.kept(paths)[0])
+    assert any(
+        not np.array_equal(values, last.get_tensor(f"average/{place}/.ATTRIBUTES/VARIABLE_VALUE"))
+        for place, values in enumerate(exported)
+    )
+    status = json.loads(paths.status.read_text())
+    assert (status["step"], status["best_step"], status["best_kcd"]) == (6, 4, 0.1)
+    assert json.loads(paths.metrics.read_text().splitlines()[-1])["kcd"] == 0.1
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")  # none of its scores is better
+    assert json.loads((paths.best / "score.json").read_text())["step"] == 4
+    assert json.loads(paths.status.read_text())["best_step"] == 4
+    for one, other in zip(exported, export.read_weights(paths.generator, ""), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_another_classifier_scored_best_is_not_kept(config, judge, tmp_path):
+    config.train.eval_seconds = 1000.0
+    paths = train(config, tmp_path / "run")
+    files.write_json(paths.best / "score.json", {"kcd": -1e9, "step": 2, "classifier": "another"})
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    record = json.loads((paths.best / "score.json").read_text())
+    assert (record["step"], record["classifier"]) == (8, judge)
+
+
+def test_scoring_wants_what_prepare_gets_ready(config, tmp_path):
+    config.train.eval_seconds = 1.0
+    with pytest.raises(UserError, match=r"domain.json; run: python -m wcgan_tf.prepare --classifier=domain"):
+        train(config, tmp_path / "run")
+    paths = DatasetPaths.of(config.dataset)
+    files.write_json(paths.domain, {"digest": "d", "labels": 10})
+    with pytest.raises(UserError, match=r"has not seen these images of label 3; run: .*--classifier=domain"):
+        train(config, tmp_path / "run")

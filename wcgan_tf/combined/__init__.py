@@ -1,0 +1,1 @@
+"""All labels as one conditional SavedModel, and the pictures it draws."""

@@ -1,0 +1,162 @@
+"""All labels as one model, made of the labels' generators: its weights, its graph, and how it is saved."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from wcgan_tf import models
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.images import to_uint8
+from wcgan_tf.models import generator_export as export
+
+NO_GENERATOR = -1
+ALIGNMENT = 64
+
+
+class Conditional:
+    """The generators of some labels as one.
+
+    The weights are stacked, and one body serves every label: the graph does not grow with their number.  A label that
+    is out of range, or has no generator, is an error and never a picture.
+
+    Args:
+        model: the settings `config.model`, the same for all.
+        labels: those that have a generator; their weights are all 0 until `put` is called for each.
+        num_labels: how many labels there are, 0 to num_labels - 1.
+        resolution, channels: of the images.
+    """
+
+    def __init__(self, model, labels: list[int], num_labels: int, resolution: int, channels: int):
+        self._body = models.generator(model, resolution, channels)
+        self._image = [resolution, resolution, channels]
+        self._latent_size = model.latent_size
+        self._row = {label: row for row, label in enumerate(sorted(labels))}
+        row_of_label = np.full(num_labels, NO_GENERATOR, np.int32)
+        row_of_label[sorted(labels)] = np.arange(len(labels))
+        self._row_of_label = tf.constant(row_of_label)
+        self._arrays = [_aligned_zeros([len(labels), *variable.shape]) for variable in self._body.variables]
+        # The variables are the arrays, without a copy: the weights of a thousand labels are in memory once.
+        self._stacks = [
+            tf.Variable(tf.experimental.dlpack.from_dlpack(array.__dlpack__()), trainable=False)
+            for array in self._arrays
+        ]
+
+    def put(self, label: int, weights: list[np.ndarray]) -> None:
+        """Set a label's weights, in the order of its generator's variables."""
+        for array, values in zip(self._arrays, weights, strict=True):
+            array[self._row[label]] = values
+
+    def take_over(self, saved_model: Path, labels: list[int], kept: list[int]) -> None:
+        """Set the weights of some labels from a model that is there; reads no graph, runs no code.
+
+        Args:
+            labels: all that the other model has.
+            kept: those of them that are wanted.
+
+        Raises:
+            UserError: where the other model is damaged.
+        """
+        row_there = {label: row for row, label in enumerate(sorted(labels))}
+        try:
+            reader = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
+            for place, array in enumerate(self._arrays):
+                values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
+                for label in kept:
+                    array[self._row[label]] = values[row_there[label]]
+        except export.DAMAGED:
+            raise UserError(f"{saved_model} is damaged; combine all labels anew, with --overwrite") from None
+
+    def save(self, manifest: dict, target: Path) -> None:
+        """Write a SavedModel into a folder that is not there yet, with three signatures.
+
+        - `serving_default(labels: int32 [n], latents: float32 [n, z]) -> {"images": uint8 [n, H, W, C]}`
+        - `generate(labels: int32 [n], seed: int64 []) -> {"images": uint8 [n, H, W, C]}`: image i depends on labels[i],
+          seed and i alone; of one label, they are what `generate` of its own exported generator makes.
+        - `manifest() -> {"json": string []}`: what is known of the model and of each label.
+        """
+        labels = tf.TensorSpec([None], tf.int32, name="labels")
+        latents = tf.TensorSpec([None, self._latent_size], tf.float32, name="latents")
+        seed = tf.TensorSpec([], tf.int64, name="seed")
+        text = json.dumps(manifest, ensure_ascii=False)
+
+        @tf.function(input_signature=[labels, latents], autograph=False)
+        def serving_default(labels, latents):
+            return {"images": self._images(labels, latents)}
+
+        @tf.function(input_signature=[labels, seed], autograph=False)
+        def generate(labels, seed):
+            latents = export.latents_of(0, tf.size(labels), seed, self._latent_size)
+            return {"images": self._images(labels, latents)}
+
+        @tf.function(input_signature=[], autograph=False)
+        def about():
+            return {"json": tf.constant(text)}
+
+        module = tf.Module()
+        module.stacks = self._stacks
+        signatures = {"serving_default": serving_default, "generate": generate, "manifest": about}
+        tf.saved_model.save(module, str(target), signatures=signatures)
+
+    def _images(self, labels, latents):
+        """Sorted by label, a stretch of the batch after the other, and back in their order at the end.
+
+        The fastest of several forms (benchmarks/combined_forms.py).
+        """
+        rows = _rows(labels, latents, self._row_of_label)
+        order = tf.argsort(rows, stable=True)
+        latents = tf.gather(latents, order)
+        present, _, counts = tf.unique_with_counts(tf.gather(rows, order))
+        ends = tf.cumsum(counts)
+        images = tf.TensorArray(tf.uint8, tf.size(present), element_shape=[None, *self._image], infer_shape=False)
+
+        def add(turn, images):
+            stretch = latents[ends[turn] - counts[turn] : ends[turn]]
+            return turn + 1, images.write(turn, self._one_label(present[turn], stretch))
+
+        _, images = tf.while_loop(lambda turn, _: turn < tf.size(present), add, [0, images])
+        return tf.gather(images.concat(), tf.argsort(order))
+
+    def _one_label(self, row, latents):
+        # tf.gather reads one row; stack[row] would copy the weights of all labels first.
+        own = {
+            id(variable): tf.gather(stack, row)
+            for variable, stack in zip(self._body.variables, self._stacks, strict=True)
+        }
+        trainable = [own[id(variable)] for variable in self._body.trainable_variables]
+        others = [own[id(variable)] for variable in self._body.non_trainable_variables]
+        images, _ = self._body.stateless_call(trainable, others, latents)
+        return to_uint8(images)
+
+
+def _aligned_zeros(shape: list[int]) -> np.ndarray:
+    """float32 zeros where TensorFlow can use them in place: it wants the first at a multiple of ALIGNMENT bytes."""
+    size = 4 * math.prod(shape)
+    room = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(np.float32).reshape(shape)
+
+
+def _rows(labels, latents, row_of_label):
+    """Each label's row in the stacks, or an error from the model itself where a label has none."""
+    number, width, last = tf.shape(latents)[0], latents.shape[1], tf.size(row_of_label) - 1
+    as_wide = tf.size(latents) == number * width  # of the shape alone TensorFlow would believe the signature
+    outside = (labels < 0) | (labels > last)
+    checks = [
+        _check(as_wide, "latents have to be {} wide, not of shape {}", width, tf.shape(latents)),
+        _check(tf.size(labels) == number, "there are {} labels and {} latents", tf.size(labels), number),
+        _check(~tf.reduce_any(outside), "labels are 0 to {}, not {}", last, tf.boolean_mask(labels, outside)),
+    ]
+    with tf.control_dependencies(checks):
+        rows = tf.gather(row_of_label, labels)
+    absent = rows == NO_GENERATOR
+    words = "the model has no generator of label {}"
+    with tf.control_dependencies([_check(~tf.reduce_any(absent), words, tf.boolean_mask(labels, absent))]):
+        return tf.identity(rows)
+
+
+def _check(holds, words: str, *values):
+    """An error in words from the model itself, where something does not hold."""
+    return tf.debugging.Assert(holds, [tf.strings.format(words, values)])

@@ -1,0 +1,70 @@
+"""SIGINT, SIGTERM, SIGUSR1, SIGHUP: end now while there is nothing to lose, else at the next good moment."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+from wcgan_tf.core.errors import STOPPED
+
+WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+FAREWELL_SECONDS = 5.0
+
+
+def handle(handler: Callable) -> None:
+    """Give the signals that ask to stop to a handler, from the main thread; not SIGHUP where nohup ignores it."""
+    for number in WANTED:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+class StopRequests:
+    """Whether this process was asked to stop.
+
+    Python runs a signal's handler between two of its own instructions, and so not during the minutes that a compiler
+    may take.  So a thread waits for signals too: while the process `ends_at_once` it says farewell and ends it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._farewell: Callable[[], None] | None = None
+        self.received = False
+
+    def listen(self) -> None:
+        """Take the signals, from the main thread, for the rest of this process."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        handle(lambda *_: None)  # with a handler, the number is written to the pipe
+        threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
+
+    def ends_at_once(self, farewell: Callable[[], None]) -> None:
+        """From now on there is nothing to lose: a signal calls `farewell` and ends the process with STOPPED."""
+        with self._lock:
+            self._farewell = farewell
+            self._end_if_asked()
+
+    def ends_in_good_order(self) -> None:
+        """From now on a signal only sets `received`."""
+        with self._lock:
+            self._farewell = None
+
+    def _watch(self, reader: int) -> None:
+        while number := os.read(reader, 1):
+            if number[0] in WANTED:
+                with self._lock:
+                    self.received = True
+                    self._end_if_asked()
+
+    def _end_if_asked(self) -> None:
+        if self.received and self._farewell:
+            farewell = threading.Thread(target=self._say_farewell, args=(self._farewell,), daemon=True)
+            farewell.start()
+            farewell.join(FAREWELL_SECONDS)  # a full pipe, a hanging disk: ending comes first
+            os._exit(STOPPED)
+
+    @staticmethod
+    def _say_farewell(farewell: Callable[[], None]) -> None:
+        with contextlib.suppress(Exception):
+            farewell()

@@ -1,0 +1,168 @@
+"""Sort a source's images by label: one `.npy` per label and split, in flat memory, going on where it was stopped.
+
+Images are appended to one raw file per label under `unfinished/<split>/`; `state.json` there says how far that went.
+When the split is through, each raw file becomes the label's `.npy`, and its record says that it is whole.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image
+
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import DatasetPaths
+from wcgan_tf.data import decoding
+from wcgan_tf.data.sources import Example, Source
+
+CHUNK_BYTES = 8 * 2**20  # of pixels that are decoded side by side
+MOST_IN_CHUNK = 256
+BUFFER_BYTES = 64 * 2**20  # kept in memory between two writes
+BUFFER_SECONDS = 15.0
+COUNTS = ("count", "resized", "unreadable")
+STATE_KEYS = ("origin", "labels", "seen", *COUNTS)
+
+
+class SplitSorter:
+    """One split on its way to disk.
+
+    Args:
+        source: where the images come from.
+        split: "train" or "test".
+        labels: those that are wanted and have no record yet.
+        resolution: side of the images, in pixels.
+        paths: where they go.
+        skipped: called with the name of an image that cannot be read, and the reason.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        split: str,
+        labels: set[int],
+        resolution: int,
+        paths: DatasetPaths,
+        skipped: Callable[[str, str], None],
+    ):
+        self._source, self._split, self._paths, self._skipped = source, split, paths, skipped
+        self._shape = (resolution, resolution, source.channels)
+        self._image_bytes = resolution * resolution * source.channels
+        self._buffers: dict[int, list[np.ndarray]] = defaultdict(list)
+        self._state = self._earlier(labels) or self._new(labels)
+
+    @property
+    def seen(self) -> int:
+        """Examples so far, those of earlier starts included."""
+        return self._state["seen"]
+
+    def sort(self, advanced: Callable[[int], None]) -> None:
+        """Read all that is left of the source; `advanced` is called with the number of examples, now and then."""
+        examples = itertools.islice(self._source.examples(self._split, set(self._state["labels"])), self.seen, None)
+        seen, written, buffered = self.seen, time.monotonic(), 0
+        number = max(1, min(MOST_IN_CHUNK, CHUNK_BYTES // self._image_bytes))
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large photographs; what is too large fails
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            while chunk := list(itertools.islice(examples, number)):
+                for example, square in zip(chunk, pool.map(self._decode, chunk), strict=True):
+                    buffered += self._take(example, square)
+                seen += len(chunk)
+                advanced(seen)
+                if buffered >= BUFFER_BYTES or time.monotonic() - written >= BUFFER_SECONDS:
+                    self._write(seen)
+                    written, buffered = time.monotonic(), 0
+        self._write(seen)
+
+    def finish(self) -> None:
+        """Turn the raw files into the labels' own.
+
+        Raises:
+            UserError: naming a label without images; those of the others are written.
+        """
+        empty = []
+        for label in self._state["labels"]:
+            counts = {name: self._state[name].get(str(label), 0) for name in COUNTS}
+            if not counts["count"]:
+                empty.append(label)
+            elif not self._paths.record(self._split, label).exists():
+                raw = np.memmap(self._raw(label), np.uint8, "r", shape=(counts["count"], *self._shape))
+                files.write_array(self._paths.images(self._split, label), raw)
+                name, digest = self._source.label_names[label], files.digest(raw)
+                record = {"label": label, "name": name, **counts, "digest": digest}
+                files.write_json(self._paths.record(self._split, label), record)
+                self._raw(label).unlink()
+        shutil.rmtree(self._paths.unfinished(self._split))
+        with contextlib.suppress(OSError):  # another split's may be there
+            self._paths.unfinished(self._split).parent.rmdir()
+        if empty:
+            names = ", ".join(f"{label} ({self._source.label_names[label]})" for label in empty[:5])
+            more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
+            raise UserError(
+                f"there are no readable {self._split} images of label {names}{more}; "
+                "add some, or take the label out of the data set, and run this again"
+            )
+
+    def _decode(self, example: Example) -> decoding.Square | str:
+        """The pixels, or why there are none."""
+        try:
+            return decoding.square(example.content, *self._shape[1:])
+        except Exception as error:  # whatever Pillow meets in a broken file
+            return " ".join(str(error).split()) or type(error).__name__
+
+    def _take(self, example: Example, square: decoding.Square | str) -> int:
+        """Count an example and keep its pixels until the next write; the bytes that takes."""
+        if isinstance(square, str):
+            self._add("unreadable", example.label, 1)
+            self._skipped(example.name, square)
+            return 0
+        self._buffers[example.label].append(square.pixels)
+        self._add("resized", example.label, int(square.resized))
+        return square.pixels.nbytes
+
+    def _add(self, name: str, label: int, number: int) -> None:
+        self._state[name][str(label)] = self._state[name].get(str(label), 0) + number
+
+    def _write(self, seen: int) -> None:
+        """Append what is buffered, then say so: a kill in between leaves bytes that the next start cuts off."""
+        for label, images in self._buffers.items():
+            with self._raw(label).open("ab") as file:
+                file.writelines(image.data for image in images)
+            self._add("count", label, len(images))
+        self._buffers.clear()
+        self._state["seen"] = seen
+        files.write_json(self._paths.sorting_state(self._split), self._state)
+
+    def _raw(self, label: int):
+        return self._paths.unfinished(self._split) / f"{label}.raw"
+
+    def _new(self, labels: set[int]) -> dict:
+        folder = self._paths.unfinished(self._split)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        state = {"origin": self._source.origin, "labels": sorted(labels), "seen": 0}
+        return {**state, **{name: {} for name in COUNTS}}
+
+    def _earlier(self, labels: set[int]) -> dict | None:
+        """Where an earlier start stopped, if it was sorting these labels of this source; its raw files cut to that."""
+        try:
+            state = files.read_json(self._paths.sorting_state(self._split), "", STATE_KEYS)
+        except UserError:
+            return None
+        if state["origin"] != self._source.origin or not labels <= set(state["labels"]):
+            return None
+        for label in state["labels"]:
+            size, raw = state["count"].get(str(label), 0) * self._image_bytes, self._raw(label)
+            if self._paths.record(self._split, label).exists():
+                continue  # it was stopped among the last lines of `finish`
+            if (raw.stat().st_size if raw.exists() else 0) < size:
+                return None
+            if raw.exists():
+                os.truncate(raw, size)
+        return state

@@ -1,0 +1,1 @@
+"""Classifiers, their features, and the scores made of them."""

@@ -1,0 +1,116 @@
+"""The domain classifier: a small convolutional network trained on a data set's own images and labels.
+
+It sees what a data set is about where Inception sees what ImageNet is about, and takes minutes instead of a download.
+Its scores compare models of this data set with each other; they are no IS and no FID.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from wcgan_tf.config import halvings
+from wcgan_tf.core.progress import Count
+
+FEATURES = 64
+BATCH_SIZE = 128
+EPOCHS = 8
+FEWEST_LOOKS = 50_000  # of small sets it sees each image more often: digits 43 times
+MOST_IMAGES = 200_000  # that it is trained on
+LEARNING_RATE = 4e-3
+SMALL = 16  # pixels; of smaller sides every pixel counts: nothing is averaged over places, or shifted
+HELD_OUT = 5  # every fifth training image of a label is kept from it
+RECIPE = 3  # raise it when the network or its training changes: kept weights are then not used again
+
+
+def images_seen(number: int) -> int:
+    """How many images a training on `number` different ones sees."""
+    return min(number, MOST_IMAGES) * max(EPOCHS, FEWEST_LOOKS // number)
+
+
+def held_out(places: np.ndarray) -> np.ndarray:
+    """Which of a label's training images, by their places in its file, the domain classifier never sees: bool [n].
+
+    A classifier is surer of the images it was trained on, so that only others can stand for real images in a score.
+    """
+    return places % HELD_OUT == HELD_OUT - 1
+
+
+def network(image_shape: tuple[int, int, int], num_labels: int) -> keras.Model:
+    """uint8 [n, H, W, C] -> (features [n, FEATURES], logits [n, num_labels])."""
+    images = keras.Input(image_shape, dtype="uint8")
+    width, stages = 32, halvings(image_shape[0])
+    x = _convolved(layers.Rescaling(1 / 127.5, offset=-1.0)(images), width)
+    for stage in range(stages):
+        width = min(2 * width, 256)
+        x = _convolved(x, width, strides=2)
+        if stage < stages - 1:
+            x = layers.Add()([x, _convolved(_convolved(x, width), width)])
+    x = layers.Flatten()(x) if image_shape[0] < SMALL else layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(FEATURES, activation="relu")(x)
+    # Around 0 with a variance of 1, as seen in training: the scores' kernels and distances depend on the scale.
+    features = layers.BatchNormalization(momentum=0.9, center=False, scale=False, name="features")(x)
+    logits = layers.Dense(num_labels, name="logits")(layers.Dropout(0.1)(features))
+    return keras.Model(images, [features, logits])
+
+
+def kept(weights: Path, image_shape: tuple[int, int, int], num_labels: int) -> keras.Model | None:
+    """The network with weights that are kept in a file; None where the file is damaged."""
+    made = network(image_shape, num_labels)
+    try:
+        made.load_weights(weights)
+    except (OSError, ValueError, KeyError):
+        return None
+    return made
+
+
+def _convolved(x, width: int, strides: int = 1):
+    x = layers.Conv2D(width, 3, strides=strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+
+def train(made: keras.Model, batches: Iterator[tuple[np.ndarray, np.ndarray]], steps: int, flip: bool) -> None:
+    """Train a network on batches of images uint8 [BATCH_SIZE, H, W, C] and labels [BATCH_SIZE].
+
+    Args:
+        flip: whether a mirror image shows the same.
+    """
+    side, channels = made.input.shape[2:]
+    spec = (tf.TensorSpec([BATCH_SIZE, side, side, channels], tf.uint8), tf.TensorSpec([BATCH_SIZE], tf.int64))
+    stream = tf.data.Dataset.from_generator(lambda: batches, output_signature=spec).take(steps)
+    stream = stream.map(lambda images, labels: (_moved(images, flip), labels)).prefetch(2)
+    warming = steps // 5
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warming, warmup_target=LEARNING_RATE, warmup_steps=warming
+    )
+    classifier = keras.Model(made.input, made.get_layer("logits").output)
+    classifier.compile(
+        keras.optimizers.Adam(rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    with Count("training a classifier, batches", steps) as count:
+        counted = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: count.add(1))
+        classifier.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[counted])
+
+
+def _moved(images, flip: bool):
+    """A batch shifted by up to an eighth of its side, each image mirrored or not."""
+    shift = images.shape[1] // 8 if images.shape[1] >= SMALL else 0
+    padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
+    moved = tf.image.random_crop(padded, images.shape)
+    return tf.image.random_flip_left_right(moved) if flip else moved
+
+
+def shuffled(images: np.ndarray, labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches without an end: all images in random order, and again in another."""
+    random = np.random.default_rng(seed)
+    waiting = np.empty(0, np.int64)
+    while True:
+        while len(waiting) < BATCH_SIZE:
+            waiting = np.concatenate([waiting, random.permutation(len(labels))])
+        chosen, waiting = waiting[:BATCH_SIZE], waiting[BATCH_SIZE:]
+        yield images[chosen], labels[chosen]

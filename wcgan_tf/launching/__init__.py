@@ -1,0 +1,1 @@
+"""Which labels and which device a process takes, and the processes that train them."""

@@ -1,0 +1,94 @@
+"""What of the labels, the cores and the GPUs is for this process, as a scheduler tells it.  No TensorFlow."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wcgan_tf.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Share:
+    """A rank among `count` processes, and the variables that say so; `count` is None where nobody knows it."""
+
+    rank: int
+    count: int | None
+    source: str
+
+    def of(self, labels: list[int]) -> list[int]:
+        """Rank r of n takes the r-th of the labels, the (r+n)-th and so on; without n, the r-th alone.
+
+        Raises:
+            UserError: where there is no such label, or no such rank.
+        """
+        if self.count is None:
+            if self.rank >= len(labels):
+                raise UserError(f"{self.source} is {self.rank}, and the labels are 0 to {len(labels) - 1}")
+            return [labels[self.rank]]
+        if self.rank >= self.count:
+            raise UserError(f"{self.source} is {self.rank} of {self.count}; the first rank is 0")
+        return labels[self.rank :: self.count]
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
+    """The share that the scheduler's variables name.
+
+    In this order: SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID, JOB_COMPLETION_INDEX; mpirun's processes may
+    have Slurm's variables too, of the task that started them.  The elements of a Slurm array share the labels where
+    they are 0, 1, 2, ...; those of another array, such as 3,7, take the labels of their own numbers.  Where an element
+    has several tasks, or processes of mpirun, each is a rank.
+
+    Raises:
+        UserError: where there is none of them.
+    """
+
+    def number(name: str) -> int | None:
+        text = environment.get(name, "")
+        if text and not text.isdecimal():
+            raise UserError(f"{name} is {text!r}, which is no number; unset it, or type --label=3")
+        return int(text) if text else None
+
+    source, total = "SLURM_PROCID", "SLURM_NTASKS"
+    if environment.get("OMPI_COMM_WORLD_RANK"):
+        source, total = "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"
+    task, tasks = number(source), number(total) or 1
+    if source == "SLURM_PROCID" and task is not None and tasks > 1 and not environment.get("SLURM_STEP_ID"):
+        raise UserError(
+            f"this is one process, not one of Slurm's {tasks} tasks; "
+            "start it with: srun python -m wcgan_tf.train --label auto"
+        )
+    element, elements = number("SLURM_ARRAY_TASK_ID"), number("SLURM_ARRAY_TASK_COUNT")
+    if element is not None:
+        whole = number("SLURM_ARRAY_TASK_MIN") == 0 and number("SLURM_ARRAY_TASK_MAX") == (elements or 0) - 1
+        if not whole or elements is None:
+            return Share(element, None, "SLURM_ARRAY_TASK_ID")
+        if tasks == 1 or task is None:
+            return Share(element, elements, "SLURM_ARRAY_TASK_ID")
+        return Share(element * tasks + task, elements * tasks, f"SLURM_ARRAY_TASK_ID, {source}")
+    if task is not None:
+        return Share(task, number(total), source)
+    if (index := number("JOB_COMPLETION_INDEX")) is not None:
+        return Share(index, None, "JOB_COMPLETION_INDEX")
+    raise UserError(
+        "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID and "
+        "JOB_COMPLETION_INDEX is set; type --label=3, or --label=3/10 for every tenth label from 3 on"
+    )
+
+
+def cpu_threads() -> int:
+    """Cores that this process may use: those it is pinned to, and no more than Slurm's SLURM_CPUS_PER_TASK."""
+    pinned = len(os.sched_getaffinity(0))
+    return max(1, min(pinned, _number("SLURM_CPUS_PER_TASK", pinned)))
+
+
+def gpu_index(count: int) -> int:
+    """Which of the `count` GPUs that this process sees is its own: one for each task of Slurm on this node, in turn."""
+    return _number("SLURM_LOCALID", 0) % count
+
+
+def _number(variable: str, otherwise: int) -> int:
+    """The number in an environment variable, or another where it is not set."""
+    text = os.environ.get(variable) or str(otherwise)
+    if not text.isdecimal():
+        raise UserError(f"{variable} is {text!r}, which is no number; unset it")
+    return int(text)

@@ -1,0 +1,180 @@
+"""Processes that train labels on this machine, so many at a time, each on cores and a GPU of its own."""
+
+import collections
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from wcgan_tf.core import errors
+from wcgan_tf.core.paths import RunPaths
+
+ATTEMPTS = 3  # a label that dies is tried again twice
+FINAL = {errors.DONE, errors.WRONG_INPUT, errors.DIVERGED, errors.STOPPED}  # another try would end the same way
+SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+class Place(NamedTuple):
+    """Where a process runs: on these CPUs, and on this GPU where there is one."""
+
+    cpus: frozenset[int]
+    gpu: str | None
+
+    def __str__(self) -> str:
+        cpus = f"cpu {','.join(map(str, sorted(self.cpus)))}"
+        return cpus if self.gpu is None else f"gpu {self.gpu}, {cpus}"
+
+
+def places(jobs: int | None, gpus: list[str]) -> list[Place]:
+    """The places for so many processes; one per GPU where `jobs` is None, else one per core.
+
+    A core's hardware threads stay together.  Where there are more processes than cores or GPUs, they share.
+    """
+    cores = _cores()
+    jobs = jobs or len(gpus) or len(cores)
+    return [Place(_share(cores, job, jobs), gpus[job % len(gpus)] if gpus else None) for job in range(jobs)]
+
+
+def _share(cores: list[frozenset[int]], job: int, jobs: int) -> frozenset[int]:
+    """The CPUs of every `jobs`-th core from `job` on; of one core, which others have too, where there are too few."""
+    own = cores[job::jobs] or [cores[job % len(cores)]]
+    return frozenset().union(*own)
+
+
+def _cores() -> list[frozenset[int]]:
+    """The CPUs that this process may use, by core."""
+    mine = os.sched_getaffinity(0)
+    by_core = collections.defaultdict(set)
+    for cpu in sorted(mine):
+        siblings = Path(SIBLINGS.format(cpu))
+        by_core[siblings.read_text() if siblings.exists() else cpu].add(cpu)
+    return [frozenset(cpus) for cpus in by_core.values()]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    found = subprocess.run(query, capture_output=True, text=True, check=False)
+    return found.stdout.split() if found.returncode == 0 else []
+
+
+class Worker(NamedTuple):
+    """A process at work on a label, and how often the label was tried before."""
+
+    process: subprocess.Popen
+    place: Place
+    again: int
+
+
+class Watcher(Protocol):
+    """Whoever wants to know what happens to the labels."""
+
+    def started(self, label: int, place: Place) -> None:
+        """A process was started."""
+
+    def said(self, label: int, text: str) -> None:
+        """Something is worth a line."""
+
+    def ended(self, label: int, code: int) -> None:
+        """A label has ended, and is not tried again."""
+
+
+class Workers:
+    """Starts a process for each label, as many at a time as there are places, and tries those again that die.
+
+    Args:
+        labels: in the order in which they are started.
+        places: of the processes.
+        command: of the process that trains a label.
+        run: where each label has its log.
+        watcher: is told what happens to a label.
+
+    Attributes:
+        running: the workers at work, by label.
+        ended: the exit codes of labels that have ended; below 0 the number of the signal that killed it.
+        stopping: whether `stop` was called.
+    """
+
+    def __init__(
+        self,
+        labels: list[int],
+        places: list[Place],
+        command: Callable[[int], list[str]],
+        run: RunPaths,
+        watcher: Watcher,
+    ):
+        self._waiting = collections.deque((label, 0) for label in labels)
+        self._free = list(reversed(places))
+        self._command, self._run = command, run
+        self._watcher = watcher
+        self.stopping = False
+        self.running: dict[int, Worker] = {}
+        self.ended: dict[int, int] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many labels wait for a place."""
+        return len(self._waiting)
+
+    def turn(self) -> None:
+        """See who has ended, and start who fits; call this again and again."""
+        for label, worker in list(self.running.items()):
+            if (code := worker.process.poll()) is not None:
+                del self.running[label]
+                self._free.append(worker.place)
+                self._take_down(label, code, worker.again)
+        while self._waiting and self._free:
+            label, again = self._waiting.popleft()
+            place = self._free.pop()
+            try:
+                self.running[label] = self._start(label, place, again)
+            except OSError as error:
+                self._free.append(place)
+                self.ended[label] = errors.FAILED
+                self._watcher.said(label, f"cannot be started: {error.filename or 'its process'}: {error.strerror}")
+
+    def stop(self, kill: bool = False) -> None:
+        """Start nothing more, and ask all to stop, or end them without asking."""
+        self.stopping = True
+        self._waiting.clear()
+        for worker in self.running.values():
+            worker.process.kill() if kill else worker.process.terminate()
+
+    def _take_down(self, label: int, code: int, again: int) -> None:
+        if code in FINAL or again + 1 == ATTEMPTS or self.stopping:
+            self.ended[label] = code
+            self._watcher.ended(label, code)
+        else:
+            attempt = f"attempt {again + 2} of {ATTEMPTS}"
+            self._watcher.said(label, f"{ended_by(code)}; {attempt} goes on from its last checkpoint")
+            self._waiting.append((label, again + 1))
+
+    def _start(self, label: int, place: Place, again: int) -> Worker:
+        """A process that writes into the label's log, pinned to its place."""
+        log = self._run.label(label).log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if place.gpu is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = place.gpu
+        mine = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, place.cpus)  # the process inherits it
+        try:
+            with log.open("ab") as file:
+                process = subprocess.Popen(
+                    self._command(label), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
+                )
+        finally:
+            os.sched_setaffinity(0, mine)
+        self._watcher.started(label, place)
+        return Worker(process, place, again)
+
+
+def ended_by(code: int) -> str:
+    """How a process ended, in words."""
+    return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,69 @@
+"""The run `overview` of TensorBoard: the whole set in one place, written anew by each report.
+
+Its curves have the labels' own tags, so that one card shows both.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from wcgan_tf.core import files
+from wcgan_tf.reporting import charts
+from wcgan_tf.reporting.run_overview import Overview
+from wcgan_tf.training.callbacks import TAGS
+
+POINTS = 100  # of a curve over all labels
+SPREAD = ("lower_tenth", "", "upper_tenth")  # the runs of the three curves, below `overview`, which is the median's
+OWN = ["events.out.tfevents.*", *filter(None, SPREAD)]  # what there may be in the run's folder
+ROWS = 50  # labels in the table of the worst
+
+
+def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
+    """Write the run's scores, curves over all labels, table of labels and, if there is one, grid uint8 [h, w, C]."""
+    with files.publish(folder) as aside:
+        with tf.summary.create_file_writer(str(aside)).as_default(0):
+            tf.summary.text("labels, the worst first", _table(run))
+            if grid is not None:
+                tf.summary.image("generated, a row per label", grid[None])
+        curves = {tag: _spread(run, name) for name, tag in TAGS.items()}
+        for quantile, place in enumerate(SPREAD):
+            with tf.summary.create_file_writer(str(aside / place)).as_default():
+                for tag, (steps, values) in curves.items():
+                    for step, value in zip(steps, values[quantile], strict=True):
+                        tf.summary.scalar(tag, value, int(step))
+
+
+def _spread(run: Overview, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A value's tenth, median and nine tenths over all labels against the steps that they took: [k] and [3, k]."""
+    lines = [line for own in run.labels if len(line := charts.points(own.rows, "step", name))]
+    if not lines:
+        return np.empty([0]), np.empty([3, 0])
+    longest = int(max(line[-1, 0] for line in lines))
+    return charts.spread(lines, min(POINTS, longest + 1))
+
+
+def _table(run: Overview) -> str:
+    """The worst labels in Markdown."""
+    counts = ", ".join(f"{number} {word}" for word, number in run.verdicts().items())
+    head = ["label", "name", "verdict", "why", "steps", "kernel distance", "coverage"]
+    rows = [
+        [
+            str(own.label),
+            _escaped(own.name),
+            own.verdict.word,
+            _escaped(own.verdict.reason),
+            str(own.state.step),
+            "" if own.distance is None else f"{own.distance:.3g}",
+            f"{own.scores['coverage']:.2f}" if "coverage" in own.scores else "",
+        ]
+        for own in run.labels[:ROWS]
+    ]
+    lines = [head, ["---"] * len(head), *rows]
+    return f"{counts}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell."""
+    shown = (letter if letter.isprintable() else "?" for letter in text)
+    return "".join(f"&#{ord(letter)};" if letter in "\\`*_{}[]()<>#+-!|&~" else letter for letter in shown)

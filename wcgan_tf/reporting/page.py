@@ -1,0 +1,170 @@
+"""The report as one HTML file: everything is inside it, so that it can be mailed."""
+
+import base64
+import io
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+from matplotlib.figure import Figure
+
+from wcgan_tf import config
+from wcgan_tf.reporting import charts, verdicts
+from wcgan_tf.reporting import run_overview as overview
+from wcgan_tf.reporting.gallery import Exhibit
+from wcgan_tf.reporting.run_overview import LabelOverview, Overview
+from wcgan_tf.runs import status_table as tables
+
+TEMPLATE = "report.html.j2"
+CURVES = (  # value, title, what it says
+    (
+        "wasserstein_estimate",
+        "Wasserstein estimate",
+        "The critic's estimate of how far generated images are from real ones. It shoots up while the critic learns, "
+        "falls as the generator follows, and climbs slowly once the learning rates fall. Wild swings are not normal.",
+    ),
+    (
+        "gradient_penalty",
+        "Gradient penalty",
+        "How far the slope of the critic is from 1, squared. Hundredths or less are normal, and a slow climb as the "
+        "learning rates fall; one without an end means that the critic runs away.",
+    ),
+    (
+        "kcd",
+        "Kernel distance while training",
+        "Of 500 images to real ones, by the domain classifier. Low is good; the weights of the lowest point are kept.",
+    ),
+    ("critic_loss", "Critic loss", "What the critic minimises, the penalty included."),
+    ("discriminator_loss", "Discriminator loss", "DC-GAN's. Near 0 the discriminator has won, and nothing is learnt."),
+    ("generator_loss", "Generator loss", "Its level means nothing by itself: it moves with the critic."),
+)
+DECIMALS = 4  # of a score; what comes after them is noise
+SCORES = {  # what each is, and what is good
+    "classifier_score": "how sure the classifier is of each image, and how much the images differ; high",
+    "is": "inception score: how sure Inception is of each image, and how much the images differ; high",
+    "kcd": "kernel distance of what the classifier sees in them to what it sees in real ones; low, around 0",
+    "kid": "kernel inception distance to real images; low, around 0",
+    "fcd": "Fréchet distance of what the classifier sees in them to what it sees in real ones; low, near the floor",
+    "fid": "Fréchet inception distance to real images; low, near the floor",
+    "precision": "share of them that lie near real ones: how many are good; high",
+    "recall": "share of real ones that lie near them: how much of what there is they cover; high",
+    "density": "as precision, robust to outliers; around 1",
+    "coverage": "as recall, robust to outliers: it falls with kinds that are never drawn; high",
+    "recognised": "share that the domain classifier gives the label they were asked for; high",
+    "variety": "how far they lie from each other, as a share of how far real ones do; around 1",
+    "nearest_train": "how far the nearest training image is; like real ones, and much less is copying",
+    "accuracy": "of a classifier that was trained on them alone, on real test images; high, near the floor",
+}
+CONFUSED = 12  # pairs of labels that are shown where there are too many for a matrix
+
+
+class Chart(NamedTuple):
+    """A picture with its words."""
+
+    title: str
+    text: str
+    uri: str
+
+
+class Pair(NamedTuple):
+    """Images of one label that are taken for another."""
+
+    name: str
+    other: str
+    share: float
+
+
+class Commands(NamedTuple):
+    """What to type: to make the run again; for a model of its labels, and for that model's scores."""
+
+    again: str
+    combine: str
+    evaluate: str
+
+
+def render(run: Overview, exhibits: dict[int, Exhibit], commands: Commands, made: str) -> str:
+    """The page.
+
+    Args:
+        exhibits: the pictures of some labels.
+        commands: to be shown.
+        made: when it was made, and by which version.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=tables.duration, figures=_figures, percent=lambda share: f"{100 * share:.0f} %")
+    by_label = {own.label: own for own in run.labels}
+    text = environment.get_template(TEMPLATE).render(
+        run=run,
+        title=run.folder.name or str(run.folder),
+        verdicts=run.verdicts(),
+        meanings=verdicts.MEANINGS,
+        scores=SCORES,
+        distance=_distance_name(run.labels),
+        shown=[(by_label[label], exhibit) for label, exhibit in exhibits.items()],
+        settings=overview.changed(run.settings, config.default_config().to_dict()),
+        all_settings=json.dumps(
+            {name: own for name, own in run.settings.items() if name != "images"}, indent=1, ensure_ascii=False
+        ),
+        curves=_curves(run.labels),
+        confusion=_uri(charts.confusion(run.labels, run.names)),
+        confused=_confused(run),
+        speeds=_uri(charts.speeds(run.labels)),
+        speed=_median(own.images_per_second for own in run.labels),
+        commands=commands,
+        made=made,
+    )
+    return text.encode("utf-8", "replace").decode("utf-8")  # of half a letter, which JSON may have, a question mark
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _distance_name(labels: list[LabelOverview]) -> str:
+    """What the labels are ranked by is called."""
+    return next((name for own in labels for name in overview.DISTANCES if name in own.scores), overview.DISTANCES[-1])
+
+
+def _curves(labels: list[LabelOverview]) -> list[Chart]:
+    made = ((title, text, _uri(charts.curves(labels, name, title))) for name, title, text in CURVES)
+    return [Chart(title, text, uri) for title, text, uri in made if uri]
+
+
+def _confused(run: Overview) -> list[Pair]:
+    """Whose images are most often taken for whose."""
+    pairs = [
+        Pair(own.name, run.names[other], share)
+        for own in run.labels
+        for other, share in own.taken_for.items()
+        if other != own.label and other < len(run.names)
+    ]
+    return sorted(pairs, key=lambda pair: -pair.share)[:CONFUSED]
+
+
+def _figures(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits that count, at most DECIMALS behind the point; nothing where there is none."""
+    if value is None:
+        return ""
+    if abs(value) >= 10**digits - 0.5:
+        return f"{value:,.0f}"  # 1,000, and not 1e+03
+    return f"{round(value, DECIMALS) + 0.0:.{digits}g}"  # + 0.0, for a zero has no sign
+
+
+def _uri(figure: Figure | None) -> str:
+    """A chart inside a page; empty where there is none."""
+    if figure is None:
+        return ""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", transparent=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,119 @@
+"""A verdict on each label, in a word, and the rule behind it.  No TensorFlow.
+
+The rules compare a label's scores, taken alone, with those of real images, so that they hold for any data set and
+classifier.  Adding one: a row in RULES, before those that it takes precedence over.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from wcgan_tf.runs.label_status import LabelState
+
+COPIED_SHARE = 0.6  # of the distance that unseen real images keep from the training images
+VARIETY_SHARE = 0.45  # of the distance that real images keep from each other; collapses had 0.26 to 0.31
+COVERAGE_SHARE = 0.5  # of the coverage of real images
+
+Scores = dict[str, float]
+
+
+class Verdict(NamedTuple):
+    """A word, and the figures that led to it."""
+
+    word: str
+    reason: str
+
+
+class Rule(NamedTuple):
+    """When a verdict is given.
+
+    Attributes:
+        word: the verdict.
+        meaning: the rule, in words.
+        wrong: (state, scores, scores of real images) -> the figures that it goes by, or None where it does not hold.
+    """
+
+    word: str
+    meaning: str
+    wrong: Callable[[LabelState, Scores, Scores], str | None]
+
+
+def _diverged(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    return state.error or "a number was no longer finite" if state.state == "diverged" else None
+
+
+def _not_begun(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    return "" if state.state == "pending" else None
+
+
+def _not_done(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    if state.state == "done":
+        return None
+    return f"{state.state}, {100 * state.progress:.0f} % of its budget" + (f": {state.error}" if state.error else "")
+
+
+def _not_scored(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    return None if scores else "evaluate has not scored these weights"
+
+
+def _collapsed(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    variety = scores.get("variety", 1.0)
+    return f"variety {variety:.2f} of real images" if variety < VARIETY_SHARE else None
+
+
+def _memorising(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    return _less("nearest_train", COPIED_SHARE, scores, real)
+
+
+def _undertrained(state: LabelState, scores: Scores, real: Scores) -> str | None:
+    return _less("coverage", COVERAGE_SHARE, scores, real)
+
+
+def _less(name: str, share: float, scores: Scores, real: Scores) -> str | None:
+    """The score and that of real images, where it is less than this share of it."""
+    if name not in scores or name not in real or scores[name] >= share * real[name]:
+        return None
+    return f"{name.replace('_', ' ')} {scores[name]:.2f}, real images {real[name]:.2f}"
+
+
+RULES = (
+    Rule("diverged", "a loss or a weight was no longer a finite number; the last good checkpoint is kept", _diverged),
+    Rule("not begun", "no process has taken it up yet", _not_begun),
+    Rule("unfinished", "its training has not ended, or failed", _not_done),
+    Rule("not scored", "there are no scores of its present weights; run evaluate", _not_scored),
+    Rule(
+        "collapsed",
+        f"its images lie less than {VARIETY_SHARE} times as far from each other as real ones: it draws a few images "
+        "again and again",
+        _collapsed,
+    ),
+    Rule(
+        "memorising",
+        f"its images lie less than {COPIED_SHARE} times as far from the training images as unseen real ones: it copies",
+        _memorising,
+    ),
+    Rule(
+        "undertrained",
+        f"its coverage is less than {COVERAGE_SHARE} times that of real images: much of what there is it does not draw "
+        "yet; give it more time",
+        _undertrained,
+    ),
+)
+FINE = "fine"
+MEANINGS = {
+    **{rule.word: rule.meaning for rule in RULES},
+    FINE: "none of the others: nothing is plainly wrong; how good it is, its scores say",
+}
+
+
+def verdict(state: LabelState, scores: Scores, real: Scores) -> Verdict:
+    """What is to be said of a label: the first rule that holds, or that it is fine.
+
+    Args:
+        scores: of its generated images alone, as `evaluate` made them; empty where there are none.
+        real: the same of real images.
+    """
+    for rule in RULES:
+        reason = rule.wrong(state, scores, real)
+        if reason is not None:
+            return Verdict(rule.word, reason)
+    return Verdict(FINE, "")

@@ -1,0 +1,1 @@
+"""What a run's folder holds of each label: settings, status, log and TensorBoard's files."""

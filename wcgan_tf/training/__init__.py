@@ -1,0 +1,1 @@
+"""One label, from its images to its generator."""

@@ -1,0 +1,73 @@
+"""Going on where a run stopped: everything that training needs in one checkpoint."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.runs.settings import kept
+
+KEEP = 2
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves every `checkpoint_seconds` while `fit` runs; keeps the last two.
+
+    Not by `tf.train.CheckpointManager`: it knows its files from another file, which a kill may leave behind the truth.
+    """
+
+    def __init__(self, gan, paths: LabelPaths, checkpoint_seconds: float):
+        super().__init__()
+        # By their variables, one and all: of a Keras model, a checkpoint leaves out the layers that are kept in lists.
+        owners = {
+            "generator": gan.generator,
+            "critic": gan.critic,
+            "average": gan.average,
+            "generator_optimizer": gan.generator_optimizer,
+            "critic_optimizer": gan.critic_optimizer,
+        }
+        variables = {name: [variable.value for variable in owner.variables] for name, owner in owners.items()}
+        self._state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
+        self._gan, self._paths = gan, paths
+        self._checkpoint_seconds = checkpoint_seconds
+        self._saved_at = time.monotonic()
+
+    def restore(self, say: Callable[[str], None]) -> bool:
+        """Load the newest checkpoint that is whole; whether there was one.  `say` gets a line for each damaged one.
+
+        Raises:
+            UserError: where there are checkpoints, and all are damaged.
+        """
+        checkpoints = kept(self._paths)
+        for path in checkpoints:
+            try:
+                status = self._state.read(path)
+                status.assert_consumed()
+                status.assert_existing_objects_matched()
+                return True
+            except Exception as error:  # TensorFlow raises many kinds for a file that is cut or not its own
+                say(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
+        if checkpoints:
+            raise UserError(
+                f"all checkpoints in {self._paths.checkpoints} are damaged; delete that folder to train the label anew"
+            )
+        return False
+
+    def save(self) -> None:
+        """Write a checkpoint now, and delete what is there beside it and the one before."""
+        self._state.write(str(self._paths.checkpoints / f"ckpt-{int(self._gan.step)}"))
+        keep = tuple(f"{Path(path).name}." for path in kept(self._paths)[:KEEP])
+        for path in self._paths.checkpoints.iterdir():
+            if not path.name.startswith(keep):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._saved_at = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        due = time.monotonic() - self._saved_at >= self._checkpoint_seconds
+        if due and not self.model.stop_training:  # the last state is saved, or not, by whoever knows why it stopped
+            self.save()

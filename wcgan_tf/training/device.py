@@ -1,0 +1,36 @@
+"""The one device that this process owns.  Called before TensorFlow starts its runtime."""
+
+import tensorflow as tf
+
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.launching import ranks
+
+
+def own(device: str) -> tf.distribute.Strategy:
+    """Take this process's device ("auto", "cpu" or "gpu") and hide all others from TensorFlow.
+
+    Raises:
+        UserError: where a GPU is asked for and there is none.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise UserError("train.device is gpu, but TensorFlow sees none; type --config.train.device=cpu")
+    if gpus and device != "cpu":
+        gpu = gpus[ranks.gpu_index(len(gpus))]
+        tf.config.set_visible_devices(gpu, "GPU")
+        tf.config.experimental.set_memory_growth(gpu, True)
+        return tf.distribute.OneDeviceStrategy("/GPU:0")
+    tf.config.set_visible_devices([], "GPU")
+    tf.config.threading.set_intra_op_parallelism_threads(ranks.cpu_threads())
+    tf.config.threading.set_inter_op_parallelism_threads(1)  # one step is a chain: nothing runs beside it
+    return tf.distribute.OneDeviceStrategy("/CPU:0")
+
+
+def name(strategy: tf.distribute.Strategy) -> str:
+    """The device of a strategy in short, such as CPU:0."""
+    return strategy.extended.worker_devices[0].rpartition("device:")[2]
+
+
+def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:
+    """Whether to compile with XLA; "auto" does on a GPU only: on a CPU it takes more memory and is no faster."""
+    return setting == "on" or (setting == "auto" and name(strategy).startswith("GPU"))

@@ -1,0 +1,194 @@
+"""The GAN of one label as a `keras.Model`: its `train_step` is the method."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from wcgan_tf.core import stateless_random as draws
+from wcgan_tf.core.images import to_unit
+from wcgan_tf.training import augment, losses
+from wcgan_tf.training.objectives import Objective
+
+EMA_RAMP_STEPS = 10  # the average forgets faster at first: its decay is at most (1 + step) / (10 + step)
+
+
+class Draws(NamedTuple):
+    """Everything random in one step; the first axis is the turn of the critic, the last turn the generator's.
+
+    Attributes:
+        indices: of real images, int32 [critic_steps, batch].
+        latents: float32 [critic_steps + 1, batch, latent_size], normally distributed.
+        mixes: float32 [critic_steps, batch, 1, 1, 1] in 0..1, for the penalty.
+        augments: float32 [critic_steps + 1, 2, batch, augment.DRAWS] in 0..1, for real and fake images.
+    """
+
+    indices: tf.Tensor
+    latents: tf.Tensor
+    mixes: tf.Tensor
+    augments: tf.Tensor
+
+
+class LabelGAN(keras.Model):
+    """Generator and critic of one label, trained by an objective; the average of the generator is what is kept.
+
+    Args:
+        generator: latents [N, z], standard normal -> images [N, H, W, C] in -1..1.
+        critic: such images -> scores [N].
+        average: of the generator's kind; becomes the exponential moving average of it, BatchNorm's statistics included.
+        images: the label's images, uint8 [n, H, W, C]; batches are drawn from them inside the step, with replacement.
+        objective: a row of `objectives.OBJECTIVES`.
+        settings: `config.train`.
+        latent_size: z.
+        flip: mirror half of the images, real and fake, left to right.
+        label: its index; all randomness comes from (settings.seed, label, step).
+        room: for so many images, where `become` will bring more than there are now.
+
+    `fit` takes a dataset of as many elements as there are steps to take; the elements themselves are not used.
+    """
+
+    def __init__(
+        self,
+        generator,
+        critic,
+        average,
+        images,
+        objective: Objective,
+        settings,
+        latent_size: int,
+        flip: bool,
+        label: int,
+        room: int = 0,
+    ):
+        super().__init__(name="label_gan")
+        self.generator, self.critic, self.average = generator, critic, average
+        # Variables, not constants: the compiled step is the same for every label.
+        padding = np.zeros([max(0, room - len(images)), *images.shape[1:]], np.uint8)
+        self.images = tf.Variable(np.concatenate([images, padding]), trainable=False, name="images")
+        self.count = tf.Variable(len(images), trainable=False, name="count")
+        self.label = tf.Variable(label, trainable=False, name="label")
+        self.objective = objective
+        self.settings = settings
+        self.latent_size = latent_size
+        self.flip = flip
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
+        self.means = {name: keras.metrics.Mean(name) for name in objective.logged}
+        for average_variable, variable in zip(average.variables, generator.variables, strict=True):
+            average_variable.assign(variable)
+        self.built = True
+
+    def compile(self, generator_optimizer, critic_optimizer, **kwargs):
+        """Take the two optimizers; `kwargs` are those of `keras.Model.compile`."""
+        super().compile(optimizer=None, **kwargs)
+        self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
+        generator_optimizer.build(self.generator.trainable_variables)
+        critic_optimizer.build(self.critic.trainable_variables)
+
+    def become(self, other: "LabelGAN") -> None:
+        """Take over everything from another, but the compiled step.  Both have the same settings and the same room."""
+        for variable, value in zip(self._all_variables(), other._all_variables(), strict=True):
+            variable.assign(value)
+
+    def _all_variables(self) -> list:
+        networks = [self.generator, self.critic, self.average, self.generator_optimizer, self.critic_optimizer]
+        own = [self.step, self.seconds, self.images, self.count, self.label]
+        return own + [variable for network in networks for variable in network.variables]
+
+    def progress(self):
+        """The share of the budget that is spent, float32 scalar in 0..1: of steps or of seconds, the larger."""
+        steps = tf.cast(self.step, tf.float32) / self.settings.max_steps if self.settings.max_steps else 0.0
+        seconds = tf.cast(self.seconds, tf.float32) / self.settings.max_seconds if self.settings.max_seconds else 0.0
+        return tf.minimum(tf.maximum(steps, seconds), 1.0)
+
+    def finite(self) -> bool:
+        """Whether every weight of both networks is a finite number."""
+        return bool(self._finite())
+
+    @tf.function(autograph=False)
+    def _finite(self):
+        weights = self.generator.variables + self.critic.variables
+        return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
+
+    def train_step(self, data):
+        """`critic_steps` steps of the critic, one of the generator, one of its average.  Returns the means so far."""
+        self._set_learning_rates()
+        drawn = self._draw()
+        for turn in range(self.settings.critic_steps):
+            real = to_unit(tf.gather(self.images, drawn.indices[turn]))
+            self._critic_step(turn, real, drawn.latents[turn], drawn.mixes[turn], drawn.augments[turn])
+        self._generator_step(drawn.latents[-1], drawn.augments[-1, 0])
+        self._average_step()
+        self.step.assign_add(1)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def _draw(self) -> Draws:
+        """From (seed, label, step) alone: the same on every device, after any resume."""
+        turns, batch = self.settings.critic_steps, self.settings.batch_size
+        seed = draws.fold_in([self.settings.seed, self.label.value()], self.step)
+        seeds = draws.split(seed, 4)
+        return Draws(
+            indices=draws.below(self.count, [turns, batch], seeds[0]),
+            latents=draws.normal([turns + 1, batch, self.latent_size], seeds[1]),
+            mixes=draws.uniform([turns, batch, 1, 1, 1], seeds[2]),
+            augments=draws.uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3]),
+        )
+
+    def _augment(self, images, numbers):
+        return augment.augment(images, numbers, tuple(self.settings.augment.split(",")), self.flip)
+
+    def _critic_step(self, turn, real, latents, mix, augments):
+        real = self._augment(real, augments[0])
+        fake = self._augment(self.generator(latents, training=True), augments[1])
+        with tf.GradientTape() as tape:
+            real_scores, fake_scores = self.critic(real, training=True), self.critic(fake, training=True)
+            loss = self.objective.critic_loss(real_scores, fake_scores)
+            if self.objective.wasserstein:
+                penalty = self._penalty(turn, real, fake, mix)
+                loss += self.settings.gp_weight * self.settings.gp_every * penalty
+        variables = self.critic.trainable_variables
+        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
+        self.means[self.objective.critic_loss_name].update_state(loss)
+        if self.objective.wasserstein:
+            self.means["wasserstein_estimate"].update_state(losses.wasserstein_estimate(real_scores, fake_scores))
+
+    def _penalty(self, turn, real, fake, mix):
+        """The penalty in every `gp_every`-th critic step, and 0 in the others."""
+        every = self.settings.gp_every
+
+        def measured():
+            norm = losses.gradient_norm(self.critic, real, fake, mix)
+            return losses.gradient_penalty(norm), tf.reduce_mean(norm)
+
+        if every == 1:
+            due = tf.constant(True)
+            penalty, norm = measured()
+        else:
+            due = (self.step * self.settings.critic_steps + turn) % every == 0
+            penalty, norm = tf.cond(due, measured, lambda: (tf.constant(0.0), tf.constant(0.0)))
+        self.means["gradient_penalty"].update_state(penalty, sample_weight=tf.cast(due, tf.float32))
+        self.means["gradient_norm"].update_state(norm, sample_weight=tf.cast(due, tf.float32))
+        return penalty
+
+    def _generator_step(self, latents, augments):
+        with tf.GradientTape() as tape:
+            fake = self._augment(self.generator(latents, training=True), augments)
+            loss = self.objective.generator_loss(self.critic(fake, training=True))
+        variables = self.generator.trainable_variables
+        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        self.means["generator_loss"].update_state(loss)
+
+    def _average_step(self):
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.settings.ema_decay, (1.0 + step) / (EMA_RAMP_STEPS + step))
+        for average, variable in zip(self.average.variables, self.generator.variables, strict=True):
+            average.assign(decay * average + (1.0 - decay) * variable)
+
+    def _set_learning_rates(self):
+        """Constant, or from the middle of the budget on in a straight line to zero."""
+        scale = 1.0
+        if self.settings.learning_rate_decay == "linear":
+            scale = tf.minimum(1.0, 2.0 * (1.0 - self.progress()))
+        self.generator_optimizer.learning_rate = scale * self.settings.generator_learning_rate
+        self.critic_optimizer.learning_rate = scale * self.settings.critic_learning_rate

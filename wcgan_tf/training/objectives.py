@@ -1,0 +1,62 @@
+"""The table of objectives: what generator and critic minimise, and what belongs to that.
+
+Adding one: a row here, and its name in config.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wcgan_tf.training import losses
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A way to train a pair.
+
+    Attributes:
+        critic_loss_name: what the critic's loss, the penalty included, is called in the logs.
+        critic_loss: (real scores [N], fake scores [N]) -> scalar, without the penalty.
+        generator_loss: fake scores [N] -> scalar.
+        wasserstein: whether the critic estimates the Wasserstein distance, and pays the gradient penalty.
+        batch_norm: whether the critic has BatchNorm.
+        adam_betas: of both optimizers.
+        weight_deviation: standard deviation of the normally distributed initial weights; None leaves them to Keras.
+    """
+
+    critic_loss_name: str
+    critic_loss: Callable
+    generator_loss: Callable
+    wasserstein: bool
+    batch_norm: bool
+    adam_betas: tuple[float, float]
+    weight_deviation: float | None
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The names of the means that a training logs."""
+        own = ("wasserstein_estimate", "gradient_penalty", "gradient_norm") if self.wasserstein else ()
+        return (*own, self.critic_loss_name, "generator_loss")
+
+
+OBJECTIVES = {
+    # Gulrajani et al. 2017, algorithm 1.
+    "wasserstein": Objective(
+        critic_loss_name="critic_loss",
+        critic_loss=losses.critic_loss,
+        generator_loss=losses.generator_loss,
+        wasserstein=True,
+        batch_norm=False,
+        adam_betas=(0.0, 0.9),
+        weight_deviation=None,
+    ),
+    # Radford et al. 2016, section 4; the learning rates and the batch size are settings, see configs/cifar10_dcgan.py.
+    "dcgan": Objective(
+        critic_loss_name="discriminator_loss",
+        critic_loss=losses.discriminator_loss,
+        generator_loss=losses.non_saturating_loss,
+        wasserstein=False,
+        batch_norm=True,
+        adam_betas=(0.5, 0.999),
+        weight_deviation=0.02,
+    ),
+}
