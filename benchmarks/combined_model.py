@@ -57,10 +57,10 @@ EXPORT = """
 import sys
 from pathlib import Path
 from wcgan_tf import models
-from wcgan_tf.models import generator_export as export
+from wcgan_tf.models.generator_export import export_generator
 from wcgan_tf.config import photo_config
 settings = photo_config().model
-export.export_generator(models.generator(settings, 32, 3), settings.latent_size, Path(sys.argv[1]))
+export_generator(models.generator(settings, 32, 3), settings.latent_size, Path(sys.argv[1]))
 """
 
 
@@ -123,7 +123,7 @@ def write_run(folder: Path, generator: Path, count: int) -> None:
     names = [f"label {label}" for label in range(count)]
     info = DatasetPaths.of(config.dataset).info
     info.parent.mkdir(parents=True, exist_ok=True)
-    info.write_text(json.dumps({"labels": names}))
+    info.write_text(json.dumps({"name": "cifar10", "resolution": 32, "channels": 3, "labels": names}))
     settings = {**config.to_dict(), "images": {"shape": [5000, 32, 32, 3], "digest": ""}}
     for label in range(count):
         paths = RunPaths(folder / "runs/cifar10").label(label)

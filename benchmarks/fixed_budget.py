@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from wcgan_tf import cli
+from wcgan_tf.core.process import quiet_imports
 
 METHODS = {  # what differs from the config file
     "ours": {},
@@ -45,7 +45,17 @@ METHODS = {  # what differs from the config file
         "train.ema_decay": 0.0,
     },
 }
-SCORES = ("classifier_score", "kcd", "fcd", "precision", "recall", "density", "coverage", "recognised", "accuracy")
+SCORES = (
+    "classifier_score",
+    "kernel_distance",
+    "frechet_distance",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "recognised",
+    "accuracy",
+)
 CURVE_POINTS = 12
 COLUMNS = 8
 STYLES = ("-", "--", ":", "-.")
@@ -103,6 +113,9 @@ def program(name: str, *arguments: str) -> None:
 
 def show(results: dict[str, dict], seconds: float) -> str:
     """A table in Markdown: each score of each method, and of real images."""
+    with quiet_imports():
+        from wcgan_tf.evaluation.scores import display_name
+
     first = next(iter(results.values()))
     together, means = (
         {**{name: result[kind]["generated"] for name, result in results.items()}, "floor": first[kind]["real"]}
@@ -116,9 +129,10 @@ def show(results: dict[str, dict], seconds: float) -> str:
         "| | " + " | ".join(together) + " |",
         "|---" * (len(together) + 1) + "|",
     ]
-    rows += [_row(score, [own.get(score, np.nan) for own in together.values()]) for score in SCORES]
-    for score in ("kcd", "fcd", "coverage"):
-        rows.append(_row(f"{score}, mean of the labels", [own[score] for own in means.values()]))
+    name = lambda score: display_name(score, first["classifier"]["name"])  # noqa: E731
+    rows += [_row(name(score), [own.get(score, np.nan) for own in together.values()]) for score in SCORES]
+    for score in ("kernel_distance", "frechet_distance", "coverage"):
+        rows.append(_row(f"{name(score)}, mean of the labels", [own[score] for own in means.values()]))
     steps = [np.mean([own["step"] for own in result["by_label"].values()]) for result in results.values()]
     return "\n".join([*rows, _row("steps", [*steps, np.nan])]) + "\n"
 
@@ -130,10 +144,10 @@ def _row(title: str, values: list[float]) -> str:
 def draw_grids(methods: list[str], chosen: argparse.Namespace, others: list[str]) -> None:
     """Images of every method side by side, a row per label."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with cli.quiet_imports():
+    with quiet_imports():
         from wcgan_tf.combined import pictures, sampler
 
-    models = {method: sampler.load(chosen.folder / f"{method}_model", "") for method in methods}
+    models = {method: sampler.load(chosen.folder / f"{method}_model") for method in methods}
     labels = next(iter(models.values())).labels
     sides = {
         method: [np.concatenate(list(model.draw(label, COLUMNS, 0))) for label in labels]
@@ -149,7 +163,9 @@ def draw_curves(methods: list[str], folder: Path) -> None:
     for place, method in enumerate(methods):
         for turn, file in enumerate(sorted((folder / method).glob("labels/*/metrics.jsonl"))):
             rows = [json.loads(row) for row in file.read_text().splitlines()]
-            points = [(row["seconds"], row["kcd"]) for row in rows if row.get("kcd") is not None]
+            points = [
+                (row["seconds"], row["kernel_distance"]) for row in rows if row.get("kernel_distance") is not None
+            ]
             new = [next(same) for _, same in itertools.groupby(points, key=lambda point: point[1])]
             name = f"{method}, {json.loads((file.parent / 'status.json').read_text())['name']}"
             axes.plot(

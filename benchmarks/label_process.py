@@ -34,18 +34,20 @@ def part(name):
     last[0] = now
 
 from wcgan_tf import cli, train
+from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 
 def main():
     part("Python, flags, settings")
-    config = cli.FLAGS.config
-    data = prepared.label_images(config.dataset, "train", 0, "")
+    config = cli.config()
+    data = prepared.label_images(config.dataset, "train", 0)
     part("images")
-    with cli.quiet_imports():
-        from wcgan_tf.training import device, trainer
+    with quiet_imports():
+        from wcgan_tf.training.device import own_device
+        from wcgan_tf.training.trainer import build
         import tensorflow as tf
     part("importing TensorFlow")
-    gan = trainer.build(config, data, device.own(config.train.device))
+    gan = build(config, data, own_device(config.train.device))
     part("networks, optimizers")
     step = gan.train_step
 
@@ -71,7 +73,10 @@ cli.run(main, train.define_flags)
 
 def prepared(folder: Path, arguments: list[str], labels: int, count: int = IMAGES) -> None:
     """Write noise as so many labels of the data set that the settings name, `count` images of each."""
-    code = "from wcgan_tf import cli, train; cli.run(lambda: print(cli.FLAGS.config.to_json()), train.define_flags)"
+    code = (
+        "import json; from wcgan_tf import cli, train; "
+        "cli.run(lambda: print(json.dumps(cli.config().to_dict())), train.define_flags)"
+    )
     config = json.loads(
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True).stdout
     )

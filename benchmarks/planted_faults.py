@@ -113,7 +113,11 @@ FAULTS = [
         "core/files",
     ),
     Fault(
-        "a run goes on with another seed", "runs/settings", '"max_steps",', '"max_steps", "seed",', "training/trainer"
+        "a run goes on with another seed",
+        "runs/recorded_settings",
+        '"max_steps",',
+        '"max_steps", "seed",',
+        "training/trainer",
     ),
     Fault("only one checkpoint is kept", "training/checkpoint", "KEEP = 2", "KEEP = 1", "training/trainer"),
     Fault(
@@ -129,15 +133,15 @@ FAULTS = [
     Fault(
         "curves go back and forth",
         "runs/event_files",
-        "if event.step <= step:",
-        "if True:",
-        "runs/event_files training/trainer",
+        "found = {step: picture for step, picture in found.items() if step < event.step}",
+        "found = dict(found)",
+        "runs/event_files",
     ),
     Fault(
         "the worst weights are kept",
         "training/best_weights",
-        "if kcd < self._best:",
-        "if kcd > self._best:",
+        "if distance < self._best:",
+        "if distance > self._best:",
         "training/trainer",
     ),
     Fault(
@@ -171,25 +175,25 @@ FAULTS = [
     Fault("names in the page are markup", "reporting/page", "autoescape=True", "autoescape=False", "reporting/page"),
     Fault(
         "names in TensorBoard are markup",
-        "reporting/overview_board",
+        "reporting/tensorboard_overview",
         "_escaped(own.name),",
         "own.name,",
         "reporting/page",
     ),
     Fault(
         "a name leaves its folder",
-        "combined/outputs",
-        "{re.sub(r'[^0-9A-Za-z_]+', '_', name)[:NAME_LETTERS]}",
-        "{name[:NAME_LETTERS]}",
+        "combined/pictures",
+        "{re.sub(r'[^0-9A-Za-z_]+', '_', name)[:FOLDER_LETTERS]}",
+        "{name[:FOLDER_LETTERS]}",
         "sample",
     ),
     Fault("a kill in the middle doubles an image", "data/sorting", "os.truncate(raw, size)", "pass", "data/sorting"),
     Fault(
         "labels are mixed up in the accuracy",
-        "evaluation/accuracy",
+        "evaluation/evaluator",
         "yield model.images(labels[places], latents), places",
         "yield model.images(labels[places], latents), places[::-1]",
-        "evaluation/accuracy",
+        "evaluation/evaluator",
     ),
     Fault(
         "what is older than its source counts as made",
@@ -208,8 +212,8 @@ FAULTS = [
     Fault(
         "what was asked for again is not done again",
         "pipeline",
-        "if not start and stage.done():",
-        "if stage.done():",
+        "if not start and stage.done:",
+        "if stage.done:",
         "pipeline",
     ),
     Fault(
@@ -219,15 +223,15 @@ FAULTS = [
     Fault(
         "--missing takes what is done",
         "launch",
-        "states[label].state in heartbeat.GROUPS[group]",
-        "states[label].state not in heartbeat.GROUPS[group]",
+        "status[label].state in label_status.GROUPS[group]",
+        "status[label].state not in label_status.GROUPS[group]",
         "launch",
     ),
     Fault(
         "an exported image depends on how many there are",
         "models/generator_export",
-        "latents_of(0, num, seed, latent_size)",
-        "latents_of(num, num, seed, latent_size)",
+        "latents_from_seed(0, num, seed, latent_size)",
+        "latents_from_seed(num, num, seed, latent_size)",
         "combined/sampler programs combined/model",
     ),
 ]

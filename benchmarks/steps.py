@@ -6,6 +6,7 @@
 Each row changes a setting of the config file; each round runs every row once, and the medians of the rounds are shown.
 """
 
+import copy
 import statistics
 import sys
 import time
@@ -37,26 +38,27 @@ def define_flags() -> None:
 
 def main() -> None:
     from wcgan_tf import cli
-    from wcgan_tf.data import prepared as datasets
+    from wcgan_tf.core.process import quiet_imports
+    from wcgan_tf.data import prepared
 
-    with cli.quiet_imports():
+    with quiet_imports():
         import tensorflow as tf
 
-        from wcgan_tf.training import device as devices
-        from wcgan_tf.training import trainer as training
+        from wcgan_tf.training.device import own_device
+        from wcgan_tf.training.trainer import build
 
     tf.get_logger().setLevel("ERROR")  # that nine functions are traced one after another is meant
-    strategy = devices.own(cli.FLAGS.config.train.device)
-    side, channels = cli.FLAGS.config.dataset.resolution, 3
+    strategy = own_device(cli.config().train.device)
+    side, channels = cli.config().dataset.resolution, 3
     noise = np.random.default_rng(0).integers(0, 256, [5000, side, side, channels], np.uint8)
     runs = {}
     for name in flags.FLAGS.row:
-        config = cli.FLAGS.config.copy_and_resolve_references()
+        config = copy.deepcopy(cli.config())
         for setting, value in ROWS[name].items():
             section, key = setting.split(".")
-            config[section][key] = value
+            setattr(getattr(config, section), key, value)
         config.train.steps_per_execution = STEPS
-        gan = training.build(config, datasets.LabelImages(noise, 0, "noise", ""), strategy)
+        gan = build(config, prepared.LabelImages(noise, 0, "noise", ""), strategy)
         gan.make_train_function()
         runs[name] = (gan, iter(tf.data.Dataset.range(10**9)), [])
     for _ in range(flags.FLAGS.rounds + 1):  # the first traces and compiles

@@ -8,10 +8,10 @@
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar10/>.
 """
 
-from wcgan_tf.config import photo_config
+from wcgan_tf.config import Config, photo_config
 
 
-def get_config():
+def get_config() -> Config:
     config = photo_config()
     config.dataset.name = "cifar10"
     return config

@@ -5,10 +5,10 @@
 Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar100/>.
 """
 
-from wcgan_tf.config import photo_config
+from wcgan_tf.config import Config, photo_config
 
 
-def get_config():
+def get_config() -> Config:
     config = photo_config()
     config.dataset.name = "cifar100"
     config.evaluate.num_per_label = 100

@@ -6,10 +6,10 @@ Images, widths, latents and budget are those of configs/cifar10.py; objective, o
 discriminator's BatchNorm are the paper's, and there is no average, no penalty and no decay.
 """
 
-from wcgan_tf.config import photo_config
+from wcgan_tf.config import Config, photo_config
 
 
-def get_config():
+def get_config() -> Config:
     config = photo_config()
     config.dataset.name = "cifar10"
     config.model.batch_deviation = False

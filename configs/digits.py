@@ -5,8 +5,8 @@
 These are the defaults: the same command without --config does the same.
 """
 
-from wcgan_tf.config import default_config
+from wcgan_tf.config import Config, default_config
 
 
-def get_config():
+def get_config() -> Config:
     return default_config()

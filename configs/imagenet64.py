@@ -10,10 +10,10 @@ synset_words.txt or LOC_synset_mapping.txt, a label is called by its words.  Whe
 prepared, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its folder>.
 """
 
-from wcgan_tf.config import photo_config
+from wcgan_tf.config import Config, photo_config
 
 
-def get_config():
+def get_config() -> Config:
     config = photo_config()
     config.dataset.name = "imagenet64"
     config.dataset.root = "imagenet"

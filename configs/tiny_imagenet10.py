@@ -8,10 +8,10 @@ The folder has a folder per label: <root>/train/<label name>/ and <root>/val/<la
 files at any depth.  Copy this file, and change the name and the root.
 """
 
-from wcgan_tf.config import photo_config
+from wcgan_tf.config import Config, photo_config
 
 
-def get_config():
+def get_config() -> Config:
     config = photo_config()
     config.dataset.name = "tiny_imagenet10"
     config.dataset.root = "tiny_imagenet10"

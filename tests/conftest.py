@@ -1,6 +1,7 @@
 """What the tests share: settings of a training of a few steps, programs, and what many of them begin with."""
 
 import contextlib
+import copy
 import fcntl
 import gc
 import io
@@ -10,6 +11,7 @@ import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,7 +33,6 @@ os.environ.clear()
 os.environ.update(ENVIRONMENT)
 
 PATIENCE_SECONDS = 300  # for anything that a test waits for: it fails then, on any machine, because it would never come
-PREPARE = "python -m wcgan_tf.prepare"
 SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]  # flags: small networks; give the steps
 STEPS = [*SMALL, "--config.train.max_steps=20"]  # flags: a training of 20 steps
 CHAIN = [*STEPS, "--config.evaluate.accuracy=false"]  # flags that `whole_chain` was made with
@@ -72,9 +73,9 @@ def pytest_configure(config):
 
 def own_the_cpu() -> None:
     """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
-    from wcgan_tf.training import device as devices
+    from wcgan_tf.training.device import own_device
 
-    devices.own("cpu")
+    own_device("cpu")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -97,9 +98,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def device():
     """The strategy of the tests' own process."""
-    from wcgan_tf.training import device as devices
+    from wcgan_tf.training.device import own_device
 
-    return devices.own("cpu")
+    return own_device("cpu")
 
 
 @pytest.fixture
@@ -128,27 +129,27 @@ def train_label(config, data, paths, stop=None, trainer=None) -> str:
     The step of these settings is traced once in a process, as where a program trains several labels; with a trainer of
     its own, a label is as in a process of its own.
     """
-    from wcgan_tf.core import console as lines
     from wcgan_tf.core import signals
-    from wcgan_tf.runs import label_run as work
+    from wcgan_tf.core.console import LineWriter
+    from wcgan_tf.runs.label_run import open_run
 
-    out = lines.Lines()
+    out = LineWriter()
     trainer = trainer or trainer_of(config, data)
     try:
-        with work.at_work(config, data, paths, stop or signals.StopRequests(), out, PREPARE) as mine:
-            return trainer.train(mine) if mine else "done before"
+        with open_run(config, data, paths, stop or signals.StopRequests(), out) as run:
+            return trainer.train(run) if run else "done before"
     finally:
         out.finish()
 
 
 def trainer_of(config, data):
     """The trainer of these settings and images of this shape, which has traced its step once it was used."""
-    from wcgan_tf.training import trainer as training
+    from wcgan_tf.training.trainer import Trainer
 
-    train = {**config.train.to_dict(), "eval_seconds": 0, "checkpoint_seconds": 0}  # these are no matter of the step
-    key = repr([data.images.shape[1:], config.dataset.flip, config.model.to_dict(), train])
+    train = {**config.to_dict()["train"], "eval_seconds": 0, "checkpoint_seconds": 0}  # these are no matter of the step
+    key = repr([data.images.shape[1:], config.dataset.flip, config.model, train])
     if key not in TRAINERS:
-        TRAINERS[key] = training.Trainer(config.copy_and_resolve_references(), room=MOST_DIGITS)
+        TRAINERS[key] = Trainer(copy.deepcopy(config), capacity=MOST_DIGITS)
     return TRAINERS[key]
 
 
@@ -209,6 +210,21 @@ def begin_python():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(30)
         print(f"$ {shlex.join(process.args)}\n{_left_unread(process, streams)}exit code {process.returncode}")
+
+
+@pytest.fixture
+def tensorboard(begin_python, tmp_path):
+    """`tensorboard(folder)` starts one on the runs in a folder; returns its address and its process."""
+
+    def start_one(folder: Path) -> tuple[str, subprocess.Popen]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        words = [str(Path(sys.executable).parent / "tensorboard"), "--logdir", str(folder), "--port", str(port)]
+        with (tmp_path / "tensorboard.txt").open("w") as said:
+            return f"http://127.0.0.1:{port}", begin_python(*words, folder=tmp_path, stderr=said)
+
+    return start_one
 
 
 def _left_unread(process: subprocess.Popen, streams: list) -> str:

@@ -89,7 +89,7 @@ def open_report(browser, whole_chain, width: int, dark: bool = False) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_report_is_whole_and_fits(browser, whole_chain, width):
+def test_the_report_has_all_pictures_and_fits_the_window(browser, whole_chain, width):
     open_report(browser, whole_chain, width)
     browser.execute_script("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
     images = browser.find_elements(By.TAG_NAME, "img")
@@ -130,7 +130,7 @@ def test_a_click_on_a_heading_sorts_the_labels(browser, whole_chain):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_demo_draws_what_it_is_asked_for(browser, demo, width):
+def test_the_demo_draws_the_chosen_labels(browser, demo, width):
     set_width(browser, width)
     browser.get(demo)
     before = wait_for_images(browser, "drawn", 10)

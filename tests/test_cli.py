@@ -11,7 +11,7 @@ from conftest import run
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import LabelPaths
-from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import label_status
 
 WRONG = [
     (
@@ -79,8 +79,8 @@ def test_a_device_that_is_not_there_is_also_written_down(tmp_path):
     assert done.stderr.startswith("error: train.device is gpu, but TensorFlow sees none")
     assert done.stderr.count("\n") == 1
     paths = LabelPaths(tmp_path / "runs/digits/labels/00003")
-    assert heartbeat.read(paths.status).state == "failed"
-    assert heartbeat.read(paths.status).error.startswith("train.device is gpu, but TensorFlow sees none")
+    assert label_status.read(paths.status).state == "failed"
+    assert label_status.read(paths.status).error.startswith("train.device is gpu, but TensorFlow sees none")
     assert paths.log.read_text() == done.stderr
 
 
@@ -162,12 +162,13 @@ def test_without_slurm_submit_says_what_to_type_instead(tmp_path):
     )
 
 
-def test_tensorflow_is_imported_without_what_keras_would_import_on_the_side():
+def test_tensorflow_is_imported_without_pandas_and_matplotlib():
     """And who wants that can have it afterwards."""
     code = """
 import sys
 from wcgan_tf import cli
-with cli.quiet_imports():
+from wcgan_tf.core.process import quiet_imports
+with quiet_imports():
     import tensorflow
 assert not {"matplotlib", "pandas", "sklearn"} & set(sys.modules)
 import matplotlib.figure, sklearn.neighbors

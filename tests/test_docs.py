@@ -6,22 +6,18 @@ import json
 import re
 import shlex
 import shutil
-import socket
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import CHAIN, PATIENCE_SECONDS, SMALL, STEPS, run, run_python, start_python, wait_until
+from conftest import CHAIN, SMALL, STEPS, run, run_python, wait_until
 
 from wcgan_tf import config
-from wcgan_tf.config import default_config
 from wcgan_tf.core import errors
-from wcgan_tf.evaluation import classifiers
-from wcgan_tf.evaluation import domain_classifier as domain
+from wcgan_tf.evaluation import classifiers, domain_classifier
 
 PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -91,8 +87,8 @@ def train_classifier(folder: Path, name: str) -> None:
     settings.dataset.name, settings.dataset.data_dir = name, str(folder / "data")
     settings.dataset.resolution = 8
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domain, "images_seen", lambda number: domain.BATCH_SIZE)
-        classifiers.load("domain", settings.dataset, "", lambda _: None)
+        patch.setattr(domain_classifier, "training_images_seen", lambda number: domain_classifier.BATCH_SIZE)
+        classifiers.load("domain", settings.dataset, lambda _: None)
 
 
 def test_every_command_runs(world):
@@ -137,33 +133,21 @@ def test_make_demo_is_the_pipeline():
     assert recipe.splitlines()[-1] == ".venv/bin/python -m wcgan_tf.pipeline"
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def test_tensorboard_shows_the_labels_by_their_names(whole_chain):
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    command = [str(Path(sys.executable).parent / "tensorboard"), "--logdir", "runs/digits", "--port", str(port)]
-    process = start_python(*command, folder=whole_chain[0], stderr=subprocess.DEVNULL)
+def test_tensorboard_shows_the_labels_by_their_names(whole_chain, tensorboard):
+    address, process = tensorboard(whole_chain[0] / "runs/digits")
 
     def runs() -> set[str]:
         with contextlib.suppress(OSError):  # it does not listen yet
             return set(json.load(urllib.request.urlopen(f"{address}/data/runs")))
         return set()
 
-    try:
-        wanted = {"labels/00000/0", "labels/00009/9", "overview", "scores"}
-        wait_until(lambda: runs() >= wanted, "the runs of all labels", process)
-        body = {"experimentName": ""}
-        headers = {"Content-Type": "application/json"}
-        asked = urllib.request.Request(f"{address}/data/plugin/hparams/experiment", json.dumps(body).encode(), headers)
-        settings = json.load(urllib.request.urlopen(asked))["hparamInfos"]
-        assert {"label", "train.batch_size"} <= {setting["name"] for setting in settings}
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
+    wanted = {"labels/00000/0", "labels/00009/9", "overview", "scores"}
+    wait_until(lambda: runs() >= wanted, "the runs of all labels", process)
+    body = {"experimentName": ""}
+    headers = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{address}/data/plugin/hparams/experiment", json.dumps(body).encode(), headers)
+    settings = json.load(urllib.request.urlopen(asked))["hparamInfos"]
+    assert {"label", "train.batch_size"} <= {setting["name"] for setting in settings}
 
 
 def anchors(page: Path) -> set[str]:
@@ -187,7 +171,7 @@ def test_every_link_leads_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_setting_that_is_named_exists(page):
     text = page.read_text()
-    sections = "|".join(default_config())
+    sections = "|".join(config.SECTIONS)
     named = set(re.findall(rf"--(?:no)?config\.((?:{sections})\.\w+)", text))
     named |= set(re.findall(rf"`((?:{sections})\.[a-z_]+)[`=]", text))
     for name in named - {"train.sbatch", "evaluate.sbatch", "dataset.json"}:
@@ -230,7 +214,8 @@ import sys
 {python_blocks("extending.md")[1]}
 from wcgan_tf import cli, config, models, train
 models.ARCHITECTURES["mine"] = (Generator, Critic)
-config.CHOICES["model.architecture"] += ("mine",)
+declared = config.DECLARATIONS["model.architecture"]
+config.DECLARATIONS["model.architecture"] = declared._replace(choices=(*declared.choices, "mine"))
 sys.argv = ["train", "--label=3", "--config.model.architecture=mine", *{STEPS!r}]
 cli.run(train.main, train.define_flags)
 """
@@ -241,14 +226,14 @@ cli.run(train.main, train.define_flags)
 def test_the_score_of_the_page_is_computed(tmp_path):
     space: dict = {}
     exec(python_blocks("extending.md")[2], space)
-    from wcgan_tf.evaluation import scores as scoring
-    from wcgan_tf.evaluation import seen
+    from wcgan_tf.evaluation.features import ImageFeatures
+    from wcgan_tf.evaluation.scores import Sets
 
     features = np.random.default_rng(0).normal(size=(500, 4)).astype(np.float32)
-    labels = np.zeros(500, np.int64)
-    own = seen.Seen(features, features, labels, np.arange(500), np.arange(500, dtype=np.uint64))
-    scores = scoring.scores(scoring.Sets(own, own), (space["ROW"],), own_labels=True)
-    assert scores["spread"] == pytest.approx(1.0, abs=0.1)
+    labels, indices = np.zeros(500, np.int64), np.arange(500, dtype=np.uint64)
+    own = ImageFeatures(features, features, labels, np.arange(500), indices)
+    assert space["ROW"].together(Sets(own, own))["spread"] == pytest.approx(1.0, abs=0.1)
+    assert space["ROW"].meanings.keys() == {"spread"}
 
 
 def test_pictures_in_the_readme_are_no_larger_than_they_need_to_be():

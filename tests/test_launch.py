@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import examples
 import pytest
 from conftest import (
     ENDLESS,
@@ -24,20 +25,20 @@ from conftest import (
 )
 from PIL import Image
 
-from wcgan_tf.core import errors, files
+from wcgan_tf.core import errors, files, records
 from wcgan_tf.core.paths import RunPaths
-from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import label_status
 
 
 def states(folder) -> dict[int, str]:
     paths = RunPaths(folder / "runs/digits")
-    return {label: heartbeat.read(paths.label(label).status).state for label in paths.labels()}
+    return {label: label_status.read(paths.label(label).status).state for label in paths.labels()}
 
 
 def step(folder, *labels: int) -> int:
     """The fewest steps that one of these labels is known to have taken."""
     paths = RunPaths(folder / "runs/digits")
-    return min(heartbeat.read(paths.label(label).status).step for label in labels)
+    return min(label_status.read(paths.label(label).status).step for label in labels)
 
 
 def test_a_label_that_fails_leaves_the_others_and_shows_its_log(tmp_path):
@@ -64,14 +65,14 @@ def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path, beg
     paths = RunPaths(tmp_path / "runs/digits").label(4)
     wait_until(lambda: list(paths.checkpoints.glob("*.index")), "a checkpoint", process)
     (tmp_path / "enough").touch()
-    os.kill(heartbeat.read(paths.status).pid, signal.SIGKILL)
+    os.kill(label_status.read(paths.status).pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
     assert "label 4: killed by signal 9; attempt 2 of 3 goes on from its last checkpoint" in output
     log = paths.log.read_text()
     assert re.search(r"label 4: .*, goes on from step [1-9]", log)
     assert states(tmp_path) == {4: "done"}
-    steps = heartbeat.read(paths.status).step
+    steps = label_status.read(paths.status).step
     again = run("launch", *arguments, f"--config.train.max_steps={steps}", folder=tmp_path)
     assert "trained 1 label in runs/digits" in again.stdout
     assert "tracing" not in paths.log.read_text()[len(log) :]
@@ -101,7 +102,7 @@ def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
     process = begin("launch", "--labels=1", *ENDLESS, folder=tmp_path, stdout=subprocess.PIPE)
     paths = RunPaths(tmp_path / "runs/digits").label(1)
     wait_until(lambda: step(tmp_path, 1) > 0, "a step", process)
-    os.kill(heartbeat.read(paths.status).pid, signal.SIGSTOP)  # as in steps that take long: it cannot answer
+    os.kill(label_status.read(paths.status).pid, signal.SIGSTOP)  # as in steps that take long: it cannot answer
     process.send_signal(signal.SIGINT)
     assert any("stopping: 1 label to be saved first" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
@@ -119,9 +120,9 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
         wait_until(lambda: step(tmp_path, 1) > 0, "a step", launcher)
         launcher.kill()
         launcher.wait()
-        pid, log = heartbeat.read(paths.status).pid, paths.log.read_text()
+        pid, log = label_status.read(paths.status).pid, paths.log.read_text()
         done = run("launch", "--labels=1", *ENDLESS, folder=tmp_path, check=False)
-        assert f"label 1: another process is training it: {pid} on {heartbeat.host()}\n" in done.stdout
+        assert f"label 1: another process is training it: {pid} on {label_status.host()}\n" in done.stdout
         assert done.returncode == errors.FAILED
         assert "1 of 1 label did not finish" in done.stderr
         done = run("train", "--label=1", *ENDLESS, folder=tmp_path, check=False)
@@ -132,10 +133,10 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
         assert "in use" not in paths.log.read_text()
         assert states(tmp_path) == {1: "running"}
     finally:
-        if pid := heartbeat.read(paths.status).pid:  # to 0 would be to the tests
+        if pid := label_status.read(paths.status).pid:  # to 0 would be to the tests
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)  # an orphan, which the tests have inherited
-    with files.only_one(paths.folder):  # however it dies, the system lets go of its lock
+    with files.lock_folder(paths.folder):  # however it dies, the system lets go of its lock
         pass
 
 
@@ -263,7 +264,7 @@ def test_damaged_settings_of_a_label_are_one_line(tmp_path, content):
         assert re.fullmatch(rf"error: .*{words}\n", done.stderr)
 
 
-def test_status_says_nothing_to_a_reader_who_has_left(tmp_path):
+def test_status_ends_quietly_at_a_closed_pipe(tmp_path):
     command = f"{shlex.quote(sys.executable)} -m wcgan_tf.status --json | head -1"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("{\n", "")
@@ -294,8 +295,9 @@ def test_the_worst_labels_are_trained_on(whole_chain, tmp_path):
     done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "there is no runs/digits/scores.json; run: python -m wcgan_tf.evaluate" in done.stderr
-    by_label = {str(label): {"scores": {"kcd": kcd}} for label, kcd in ((2, 0.5), (3, 0.1), (4, 0.7))}
-    scores.write_text(json.dumps({"by_label": by_label}))
+    distances = {2: 0.5, 3: 0.1, 4: 0.7}
+    by_label = {label: examples.label_scores(label, {"kernel_distance": own}, {}) for label, own in distances.items()}
+    records.write(scores, examples.score_report(by_label))
     done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "the worst labels, 2,4, have spent their budget; type a larger one" in done.stderr
@@ -303,4 +305,4 @@ def test_the_worst_labels_are_trained_on(whole_chain, tmp_path):
     assert [step(tmp_path, label) for label in (2, 3, 4)] == [20, 20, 30]
     scores.write_text('{"by_label": {"2": 3}}')
     done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
-    assert "scores.json is damaged; run: python -m wcgan_tf.evaluate" in done.stderr
+    assert "scores.json is damaged; delete it and run: python -m wcgan_tf.evaluate" in done.stderr

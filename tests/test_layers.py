@@ -48,7 +48,7 @@ def floor(name: str) -> int:
 
 def test_every_file_has_a_place():
     top = {name.split(".")[0] for name in FILES}
-    assert top == {*FOLDERS, *PROGRAMS, "playground"}
+    assert top == {*FOLDERS, *PROGRAMS}
 
 
 def test_the_map_names_every_folder_in_their_order():

@@ -12,7 +12,7 @@ from conftest import CHAIN, ENDLESS, PATIENCE_SECONDS, run, wait_until
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import RunPaths
-from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import label_status
 
 STAGES = ["prepare", "launch", "combine", "evaluate", "sample", "report"]
 
@@ -23,7 +23,7 @@ def stages_done(said: str) -> dict[str, bool]:
     return {line.split(":")[0]: "done before" not in line for line in lines if ":" in line.split(" took ")[0]}
 
 
-def test_it_runs_every_stage_and_says_where_all_is(whole_chain):
+def test_all_stages_run_and_the_results_are_named(whole_chain):
     folder, said = whole_chain
     assert stages_done(said) == dict.fromkeys(STAGES, True)
     for stage in STAGES:
@@ -45,7 +45,7 @@ def test_a_second_run_does_only_what_is_missing(whole):
     assert again == {**dict.fromkeys(STAGES, False), "sample": True}
 
 
-def test_it_starts_where_it_is_told_and_leaves_out_a_stage_on_request(whole):
+def test_from_and_skip_choose_the_stages(whole):
     (whole / "runs/digits/scores.json").unlink()
     said = run("pipeline", *CHAIN, "--skip=evaluate", "--from=sample", folder=whole).stdout
     assert stages_done(said) == {"sample": True, "report": True}
@@ -54,7 +54,7 @@ def test_it_starts_where_it_is_told_and_leaves_out_a_stage_on_request(whole):
     assert not (whole / "runs/digits/scores.json").exists()
 
 
-def test_other_settings_of_a_stage_do_it_and_what_follows_again(whole):
+def test_a_stage_with_other_settings_and_the_following_ones_run_again(whole):
     said = run("pipeline", *CHAIN, "--config.evaluate.num_per_label=12", folder=whole).stdout
     assert [stage for stage, done in stages_done(said).items() if done] == ["evaluate", "report"]
     assert json.loads((whole / "runs/digits/scores.json").read_text())["num_per_label"] == 12
@@ -71,7 +71,7 @@ def test_other_settings_of_a_stage_do_it_and_what_follows_again(whole):
         ("--config.evaluate.classifier=nowhere", "there is no SavedModel in nowhere"),
     ],
 )
-def test_what_could_not_be_scored_is_said_before_anything_is_trained(tmp_path, argument, what):
+def test_a_missing_classifier_is_an_error_before_the_training(tmp_path, argument, what):
     done = run("pipeline", argument, folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     (line,) = done.stderr.splitlines()
@@ -106,7 +106,7 @@ def children(process: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def test_a_failing_stage_ends_it_with_what_to_type(whole):
+def test_a_failed_stage_ends_the_pipeline_with_a_command(whole):
     (whole / "runs/digits").rename(whole / "w")
     shutil.rmtree(whole / "saved_models")
     (whole / "saved_models").write_text("a file where a folder should be")
@@ -129,8 +129,8 @@ def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number, begin, o
     assert first_label(tmp_path).state == "stopped"
 
 
-def first_label(folder) -> heartbeat.LabelState:
-    return heartbeat.read(RunPaths(folder / "runs/digits").label(0).status)
+def first_label(folder) -> label_status.LabelStatus:
+    return label_status.read(RunPaths(folder / "runs/digits").label(0).status)
 
 
 def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin, one_core):

@@ -1,6 +1,7 @@
 """The chain as a user runs it, each program in a process of its own, on the real digits."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -10,7 +11,8 @@ from conftest import SMALL, STEPS, made_once, run, run_python, trained
 from matplotlib import image
 
 from wcgan_tf.core import errors
-from wcgan_tf.models import generator_export as export
+from wcgan_tf.core.errors import Command
+from wcgan_tf.models.generator_export import latents_from_seed, read_weights
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     missing = run("combine", folder=chain, check=False)
     assert missing.returncode == errors.WRONG_INPUT
     assert "8 labels are not trained in runs/digits: 0 (0), 1 (1), 3 (3)" in missing.stderr
-    assert "run: python -m wcgan_tf.launch --workdir=runs/digits --labels=0-1,3-6,8-9, or" in missing.stderr
+    assert "run: python -m wcgan_tf.launch --labels=0-1,3-6,8-9, or" in missing.stderr
     assert not (chain / "saved_models").exists()
 
     said = run("combine", "--partial", folder=chain).stdout
@@ -81,7 +83,7 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert scores["images"]["generated"] == scores["images"]["real"] == 40
     assert scores["labels"] == [2, 7]
     assert scores["scores"]["real"]["recognised"] > 0.9
-    assert scores["scores"]["generated"]["fcd"] > scores["scores"]["real"]["fcd"]
+    assert scores["scores"]["generated"]["frechet_distance"] > scores["scores"]["real"]["frechet_distance"]
     assert scores["cost"]["core_hours"] > 0
     assert scores["split"] == "test"
     assert scores["few"]
@@ -155,15 +157,15 @@ def test_a_model_is_scored_by_a_classifier_of_ones_own(scored):
     own = json.loads((scored / "own.json").read_text())
     assert own["labels"] == [7]
     assert own["classifier"]["resize"] == "bilinear to 16x16"
-    assert {"fcd", "kcd"} <= own["scores"]["generated"].keys()
-    assert not {"fid", "kid", "is", "recognised", "accuracy"} & own["scores"]["generated"].keys()
+    assert {"frechet_distance", "kernel_distance"} <= own["scores"]["generated"].keys()
+    assert not {"recognised", "accuracy"} & own["scores"]["generated"].keys()
     assert "classifier: eyes" in table
     shutil.copytree(scored / "eyes", scored / "data/classifiers/inception")
-    run("evaluate", "--classifier=inception", "--num_per_label=15", "--noaccuracy", "--output=own.json", folder=scored)
+    arguments = ["--classifier=inception", "--num_per_label=15", "--noaccuracy", "--output=own.json"]
+    table = run("evaluate", *arguments, folder=scored).stdout
     own = json.loads((scored / "own.json").read_text())
-    assert {"fid", "kid", "is", "is_deviation"} <= own["scores"]["generated"].keys()
     assert "accuracy" not in own["scores"]["generated"]
-    assert {"fid", "kid", "coverage"} <= own["means"]["generated"].keys()
+    assert {"inception score", "fid", "kid"} <= set(re.findall(r"^ +(\w+(?: score)?) ", table, re.MULTILINE))
 
 
 def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(scored, monkeypatch):
@@ -190,7 +192,10 @@ def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--classifier=nowhere"], "there is no SavedModel in nowhere; type domain, inception, or the path of one"),
+        (
+            ["--classifier=nowhere"],
+            "there is no SavedModel in nowhere; the classifier may be domain, inception, or the path of one",
+        ),
         (["--labels=3"], "the model has no generator of label 3 (3); it has 2,7"),
         (["--labels=cat"], "there is no label 'cat'"),
         (["--num_per_label=9"], "--num_per_label=9"),
@@ -203,7 +208,7 @@ def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(s
         (["--model=nothing"], "type another --model, or run: python -m wcgan_tf.combine --model=nothing"),
     ],
 )
-def test_what_cannot_be_scored_is_one_line(scored, arguments, words):
+def test_wrong_input_of_evaluate_is_one_line(scored, arguments, words):
     before = (scored / "runs/digits/scores.json").read_text()
     done = run("evaluate", *arguments, folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
@@ -246,7 +251,7 @@ def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
         tf.saved_model.load(str(chain / f"many/labels/0000{label}/generator")).signatures["serving_default"]
         for label in (2, 7)
     ]
-    latents = export.latents_of(0, 6, tf.constant(5, tf.int64), 64)
+    latents = latents_from_seed(0, 6, tf.constant(5, tf.int64), 64)
     np.testing.assert_array_equal(before[:3], by_generator[0](latents=latents[:3])["images"])
     np.testing.assert_array_equal(before[3:], by_generator[1](latents=latents[3:])["images"])
 
@@ -288,7 +293,7 @@ def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
     assert [path.name for path in (chain / "models").iterdir()] == ["many"]
 
 
-def test_what_is_damaged_is_not_combined(chain):
+def test_damaged_files_are_not_combined(chain):
     def combine(*arguments):
         return run("combine", "--workdir=hurt", "--output=models/hurt", *arguments, folder=chain, check=False)
 
@@ -298,7 +303,7 @@ def test_what_is_damaged_is_not_combined(chain):
     manifest = chain / "models/hurt/manifest.json"
     weights = "variables/variables.data-00000-of-00001"
     for path, content, again in (
-        (manifest, b'{"names": 3, "settings": [], "labels": {}}', "combine all labels anew, with --overwrite"),
+        (manifest, b'{"names": 3, "settings": [], "labels": {}}', "--model=models/hurt --overwrite"),
         (chain / "models/hurt/1" / weights, b"short", "combine all labels anew, with --overwrite"),
         (chain / "hurt/labels/00007/generator" / weights, b"short", "delete it and run: python -m wcgan_tf.train"),
         (chain / "hurt/labels/00007/status.json", b"{", "delete it and run: python -m wcgan_tf.train"),
@@ -341,5 +346,5 @@ def test_two_processes_draw_what_one_draws_from_the_same_seed(chain):
     run_python("-c", code, *arguments, folder=chain)
     for label in (2, 7):  # of which the shared run has trained the first as the third of a process, the other alone
         one, other = (chain / folder / f"labels/0000{label}/generator" for folder in ("alone", "runs/digits"))
-        for a, b in zip(export.read_weights(one, ""), export.read_weights(other, ""), strict=True):
+        for a, b in zip(*(read_weights(folder, Command("train")) for folder in (one, other)), strict=True):
             np.testing.assert_array_equal(a, b)

@@ -5,14 +5,15 @@ import os
 import signal
 import subprocess
 
+import examples
 import numpy as np
 import PIL.Image
 import pytest
 from conftest import PATIENCE_SECONDS, run, start, wait_until
 
 from wcgan_tf import models
-from wcgan_tf.combined import model as conditional
-from wcgan_tf.combined import outputs
+from wcgan_tf.combined import pictures
+from wcgan_tf.combined.model import ConditionalModel
 from wcgan_tf.config import default_config
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import ModelPaths
@@ -29,11 +30,10 @@ def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("sample")
     settings = default_config().model
     settings.width = 4
-    model = conditional.Conditional(settings, PRESENT, num_labels=4, resolution=8, channels=1)
+    model = ConditionalModel(settings, PRESENT, num_labels=4, resolution=8, channels=1)
     for label in PRESENT:
-        model.put(label, models.generator(settings, 8, 1).get_weights())
-    labels = [{"label": label, "name": NAMES[label]} for label in PRESENT]
-    manifest = {"dataset": "digits", "latent_size": 64, "names": NAMES, "labels": labels}
+        model.set_weights(label, models.generator(settings, 8, 1).get_weights())
+    manifest = examples.manifest([examples.label_entry(label, name=NAMES[label]) for label in PRESENT], names=NAMES)
     model.save(manifest, ModelPaths(where / "saved_models/digits").saved_model)
     return where
 
@@ -174,6 +174,6 @@ def test_memory_does_not_grow_with_the_number_of_images(folder, tmp_path):
 
 
 def test_a_folders_name_stays_in_its_folder():
-    assert outputs.folder_name(3, "../../etc/passwd") == "00003-_etc_passwd"
-    assert len(outputs.folder_name(3, "x" * 500)) < 100
-    assert json.dumps(outputs.folder_name(3, "\x00\n")) == '"00003-_"'
+    assert pictures.folder_name(3, "../../etc/passwd") == "00003-_etc_passwd"
+    assert len(pictures.folder_name(3, "x" * 500)) < 100
+    assert json.dumps(pictures.folder_name(3, "\x00\n")) == '"00003-_"'

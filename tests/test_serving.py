@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import examples
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import run_python
 
 from wcgan_tf import models
-from wcgan_tf.combined import model as conditional
+from wcgan_tf.combined.model import ConditionalModel
 from wcgan_tf.config import default_config
 from wcgan_tf.core.paths import ModelPaths
 
@@ -21,11 +22,6 @@ pytestmark = pytest.mark.xdist_group("serving")  # they share a model
 
 PAGE = (Path(__file__).parent.parent / "docs/serving.md").read_text()
 LABELS = list(range(10))
-MANIFEST = {
-    "latent_size": 64,
-    "names": [str(label) for label in LABELS],
-    "labels": [{"label": label, "name": str(label)} for label in LABELS],
-}
 
 
 def blocks(kind: str) -> list[str]:
@@ -42,10 +38,13 @@ def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("served")
     settings = default_config().model
     settings.width = 4
-    model = conditional.Conditional(settings, LABELS, num_labels=10, resolution=8, channels=1)
+    model = ConditionalModel(settings, LABELS, num_labels=10, resolution=8, channels=1)
     for label in LABELS:
-        model.put(label, models.generator(settings, 8, 1).get_weights())
-    model.save(MANIFEST, ModelPaths(where / "saved_models/digits").saved_model)
+        model.set_weights(label, models.generator(settings, 8, 1).get_weights())
+    model.save(
+        examples.manifest([examples.label_entry(label) for label in LABELS]),
+        ModelPaths(where / "saved_models/digits").saved_model,
+    )
     return where
 
 
@@ -114,7 +113,7 @@ def test_the_container_is_given_a_folder_of_versions(folder):
     assert f"/v1/models/{name}:predict" in line("curl")
 
 
-def test_the_rest_body_is_what_the_signature_takes(loaded, expected):
+def test_the_rest_body_matches_the_signature(loaded, expected):
     words = shlex.split(line("curl"))
     body = json.loads(words[words.index("-d") + 1])
     wanted = loaded.signatures[body["signature_name"]].structured_input_signature[1]
@@ -124,7 +123,7 @@ def test_the_rest_body_is_what_the_signature_takes(loaded, expected):
     np.testing.assert_array_equal(call(loaded, body["signature_name"], inputs), expected)
 
 
-def test_the_grpc_request_is_what_the_signature_takes(loaded, expected):
+def test_the_grpc_request_matches_the_signature(loaded, expected):
     request = {}
     exec(blocks("python")[1].split("channel =")[0], request)  # up to where it wants a server
     message = request["request"]

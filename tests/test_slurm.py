@@ -17,7 +17,7 @@ import pytest
 from conftest import SMALL, STEPS, UNTIL_ENOUGH, start_python, trained, wait_until
 
 from wcgan_tf.core.paths import RunPaths
-from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import label_status
 
 SCRIPTS = Path(__file__).parent.parent / "slurm"
 CLUSTER = SCRIPTS / "local_cluster.sh"
@@ -76,7 +76,7 @@ def no_job_is_left():
 
 def states(folder: Path) -> dict[int, str]:
     paths = RunPaths(folder / "runs/digits")
-    return {label: heartbeat.read(paths.label(label).status).state for label in paths.labels()}
+    return {label: label_status.read(paths.label(label).status).state for label in paths.labels()}
 
 
 def log(folder: Path, label: int) -> str:
@@ -87,13 +87,13 @@ def log(folder: Path, label: int) -> str:
 def trains(folder: Path, label: int) -> bool:
     """Whether a label has a checkpoint and goes on."""
     paths = RunPaths(folder / "runs/digits").label(label)
-    return any(paths.checkpoints.glob("ckpt-*.index")) and heartbeat.read(paths.status).state == "running"
+    return any(paths.checkpoints.glob("ckpt-*.index")) and label_status.read(paths.status).state == "running"
 
 
 def has_gone_on(folder: Path, label: int, times: int) -> bool:
     """Whether a label has gone on so many times, and has taken steps since."""
     begins = re.findall(r"goes on from step ([0-9]+)", log(folder, label))
-    step = heartbeat.read(RunPaths(folder / "runs/digits").label(label).status).step
+    step = label_status.read(RunPaths(folder / "runs/digits").label(label).status).step
     return len(begins) == times and step > int(begins[-1])
 
 
@@ -172,7 +172,7 @@ def test_a_job_goes_on_after_an_urgent_one_and_a_time_limit_and_stays_away_once_
     assert details(job)["Restarts"] == "1"
 
     paths = RunPaths(tmp_path / "runs/digits").label(5)
-    pid = heartbeat.read(paths.status).pid
+    pid = label_status.read(paths.status).pid
     os.kill(pid, signal.SIGSTOP)  # Slurm looks at its clock twice a minute: until then the cores are for other tests
     call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
     wait_until(lambda: is_asked(pid, signal.SIGUSR1), "the end of a minute")
@@ -190,7 +190,7 @@ def test_a_job_goes_on_after_an_urgent_one_and_a_time_limit_and_stays_away_once_
     assert details(job)["JobState"] == "CANCELLED"
     assert details(job)["Restarts"] == "2"
     assert states(tmp_path) == {5: "stopped"}
-    assert (paths.checkpoints / f"ckpt-{heartbeat.read(paths.status).step}.index").exists()
+    assert (paths.checkpoints / f"ckpt-{label_status.read(paths.status).step}.index").exists()
 
 
 def test_a_job_of_tasks_is_no_array(tmp_path):

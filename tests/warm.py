@@ -140,9 +140,9 @@ def serve(link: socket.socket) -> None:
 
 
 def _import_all() -> None:
-    from wcgan_tf import cli
+    from wcgan_tf.core.process import quiet_imports
 
-    with cli.quiet_imports():
+    with quiet_imports():
         import tensorflow  # noqa: F401
     import sklearn.datasets
     import sklearn.neighbors  # noqa: F401

@@ -8,34 +8,86 @@
 Writes <output>/1/, a SavedModel that TensorFlow loads without this package, and manifest.json beside it.
 """
 
-import ml_collections
+from typing import TYPE_CHECKING
+
+import msgspec
 from absl import flags
 
 import wcgan_tf
 from wcgan_tf import cli
-from wcgan_tf.core import files
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.combined.manifest import LabelEntry, Manifest
+from wcgan_tf.config import Model
+from wcgan_tf.core import files, records
+from wcgan_tf.core.console import ProgressBar
+from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import ModelPaths, RunPaths
-from wcgan_tf.core.progress import Count
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.runs import settings as claims
+from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.data import prepared
+from wcgan_tf.runs import recorded_settings
+from wcgan_tf.runs.label_status import LabelStatus
+from wcgan_tf.runs.recorded_settings import RecordedSettings
+from wcgan_tf.runs.score_report import EVALUATE, LabelScores, ScoreReport
 
-RECORDED = ("step", "seconds", "device", "threads")  # of each label's status, in the manifest
+if TYPE_CHECKING:
+    from wcgan_tf.combined.model import ConditionalModel
 
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True, model=True)
     flags.DEFINE_alias("output", "model")
-    flags.DEFINE_string("labels", "", "Only these labels, such as 0-9,12,cat; all where not given.")
-    flags.DEFINE_bool("partial", False, "Combine what is trained, even where labels are missing.")
+    flags.DEFINE_string("labels", "", "Only these labels, such as 0-9,12,cat; all if not given.")
+    flags.DEFINE_bool("partial", False, "Combine what is trained, even if labels are missing.")
     flags.DEFINE_string("replace", "", "Take these labels from the run, and all others from the model that is there.")
     flags.DEFINE_bool("overwrite", False, "Replace a model that is there.")
 
 
 def main() -> None:
     run, output = RunPaths(cli.workdir()), ModelPaths(cli.model_folder())
-    names = datasets.label_names(cli.FLAGS.config.dataset, cli.command("prepare"))
+    names = prepared.label_names(cli.config().dataset)
     replace = cli.FLAGS.replace.strip()
+    _refuse_to_replace(output, replace)
+    wanted = parse_labels(replace or cli.FLAGS.labels, names)
+    labels = _trained(run, wanted, names, partial=cli.FLAGS.partial)
+    settings = _same_settings(run, labels)
+    before = _before(output, names, settings) if replace else []
+    kept = [entry for entry in before if entry.label not in labels]
+    with quiet_imports():
+        from wcgan_tf.combined.model import ConditionalModel
+
+    _, side, _, channels = settings.images.shape
+    model = ConditionalModel(
+        Model(**settings.model),
+        [*labels, *(entry.label for entry in kept)],
+        num_labels=len(names),
+        resolution=side,
+        channels=channels,
+    )
+    if kept:
+        model.copy_weights(output.saved_model, [entry.label for entry in before], [entry.label for entry in kept])
+    made, scores = [], _scores(run)
+    with ProgressBar("reading the generators", len(labels)) as bar:
+        for label in labels:
+            made.append(_add(model, run, label, names[label], scores))
+            bar.add(1)
+    manifest = _manifest(settings, names, sorted([*made, *kept], key=lambda entry: entry.label))
+    with files.publish(output.folder) as path:
+        aside = ModelPaths(path)
+        model.save(manifest, aside.saved_model)
+        size = files.size(aside.saved_model)
+        records.write(aside.manifest, msgspec.structs.replace(manifest, bytes=size))
+    number = f"{len(manifest.labels)} of {number_of_labels(len(names))}"
+    if not replace:
+        print(f"combined {number} into {output.folder}")
+        return
+    print(f"put {format_labels(labels)} into {output.folder}, which has {number}")
+    digests = {(entry.label, entry.weights_digest) for entry in before}
+    if same := [entry.label for entry in made if (entry.label, entry.weights_digest) in digests]:
+        print(f"{format_labels(same)} had these very weights before")
+
+
+def _refuse_to_replace(output: ModelPaths, replace: str) -> None:
+    """Refuse flags that contradict each other, and a model that may not be replaced."""
     if replace and (cli.FLAGS.labels or cli.FLAGS.partial):
         raise UserError("--replace keeps all other labels of the model; leave out --labels and --partial")
     files.refuse_to_replace(output.folder, [output.manifest.name, output.saved_model.name])
@@ -43,74 +95,42 @@ def main() -> None:
         raise UserError(
             f"{output.folder} is there already; type --overwrite to replace it, or --replace=7 for one label"
         )
-    wanted = datasets.parse_labels(replace or cli.FLAGS.labels, names)
-    labels = _trained(run, wanted, names, partial=cli.FLAGS.partial)
-    settings = _same_settings(run, labels)
-    with cli.quiet_imports():
-        from wcgan_tf.combined import model as conditional
-
-    before = _before(output, names, settings) if replace else {"labels": []}
-    kept = {record["label"]: record for record in before["labels"] if record["label"] not in labels}
-    model = conditional.Conditional(
-        ml_collections.ConfigDict(settings["model"]),
-        [*labels, *kept],
-        num_labels=len(names),
-        resolution=settings["images"]["shape"][1],
-        channels=settings["images"]["shape"][3],
-    )
-    if kept:
-        model.take_over(output.saved_model, [record["label"] for record in before["labels"]], list(kept))
-    scores = _scores(run)
-    digests_before = {record["label"]: record["weights_digest"] for record in before["labels"]}
-    with Count("reading the generators", len(labels)) as count:
-        made = []
-        for done, label in enumerate(labels, 1):
-            made.append(_put(model, run, label, names[label], scores))
-            count.to(done)
-    manifest = _manifest(settings, names, sorted([*made, *kept.values()], key=lambda record: record["label"]))
-    with files.publish(output.folder) as path:
-        aside = ModelPaths(path)
-        model.save(manifest, aside.saved_model)
-        files.write_json(aside.manifest, {**manifest, "bytes": files.size(aside.saved_model)})
-    number = f"{len(manifest['labels'])} of {len(names)} labels"
-    if replace:
-        print(f"put {datasets.format_labels(labels)} into {output.folder}, which has {number}")
-        same = [record["label"] for record in made if record["weights_digest"] == digests_before.get(record["label"])]
-        if same:
-            print(f"{datasets.format_labels(same)} had these very weights before")
-    else:
-        print(f"combined {number} into {output.folder}")
 
 
 def _trained(run: RunPaths, wanted: list[int], names: list[str], *, partial: bool) -> list[int]:
-    """Those of the labels that have a generator; an error where some have none, unless it is to be `partial`."""
+    """Those of the labels that have a generator.
+
+    Raises:
+        UserError: if some have none, unless the model may be `partial`.
+    """
     trained = [label for label in wanted if run.label(label).generator.is_dir()]
     if missing := [label for label in wanted if label not in trained]:
-        launch = cli.command("launch", f"--workdir={run.folder}", f"--labels={datasets.format_labels(missing)}")
+        launch = Command("launch", f"--labels={format_labels(missing)}")
         some = ", ".join(f"{label} ({names[label]})" for label in missing[:10])
         if not run.folder.is_dir():
-            raise UserError(f"there is no run in {run.folder}; name its --workdir, or run: {launch}")
+            raise UserError(f"there is no run in {run.folder}; name its --workdir, or run: ", launch)
         if len(missing) == len(names):
-            raise UserError(f"no label of {run.folder} is trained; run: {launch}")
+            raise UserError(f"no label of {run.folder} is trained; run: ", launch)
         if not trained or not partial:
-            are = "1 label is" if len(missing) == 1 else f"{len(missing)} labels are"
+            are = f"{number_of_labels(len(missing))} {'is' if len(missing) == 1 else 'are'}"
             raise UserError(
-                f"{are} not trained in {run.folder}: {some}{', ...' if len(missing) > 10 else ''}; "
-                f"run: {launch}{', or leave them out with --partial' if trained else ''}"
+                f"{are} not trained in {run.folder}: {some}{', ...' if len(missing) > 10 else ''}; run: ",
+                launch,
+                ", or leave them out with --partial" if trained else "",
             )
     return trained
 
 
-def _same_settings(run: RunPaths, labels: list[int]) -> dict:
+def _same_settings(run: RunPaths, labels: list[int]) -> RecordedSettings:
     """The settings that the labels were trained with.
 
     Raises:
-        UserError: where they differ, naming the settings.
+        UserError: if they differ, naming the settings.
     """
-    first = claims.trained_with(run.label(labels[0]))
+    first = recorded_settings.read(run.label(labels[0]))
     for label in labels[1:]:
-        own = claims.trained_with(run.label(label))
-        if differing := claims.differences(first, own):
+        own = recorded_settings.read(run.label(label))
+        if differing := recorded_settings.differences(first.sections(), own.sections()):
             raise UserError(
                 f"label {label} was trained otherwise than label {labels[0]}: {', '.join(differing)}; "
                 "train them in work directories of their own"
@@ -118,73 +138,65 @@ def _same_settings(run: RunPaths, labels: list[int]) -> dict:
     return first
 
 
-def _before(output: ModelPaths, names: list[str], settings: dict) -> dict:
-    """The manifest of the model that is there, if it can keep its other labels.
+def _before(output: ModelPaths, names: list[str], settings: RecordedSettings) -> list[LabelEntry]:
+    """The labels of the model that is there, if it can keep them.
 
     Raises:
-        UserError: where there is none, or it was made of other labels or with other settings.
+        UserError: if there is none, or it was made of other labels or with other settings.
     """
-    keys = ("names", "settings", "labels")
-    before = files.read_json(output.manifest, cli.command("combine", *cli.folders()), keys)
-    try:
-        differing = claims.differences(before["settings"], settings)
-        [(record["label"], record["weights_digest"]) for record in before["labels"]]
-    except (TypeError, KeyError, AttributeError):
-        raise UserError(f"{output.manifest} is damaged; combine all labels anew, with --overwrite") from None
-    if before["names"] != names:
+    before = records.read(output.manifest, Manifest, Command("combine", "--overwrite"))
+    differing = recorded_settings.differences(before.settings, settings.sections())
+    if before.names != names:
         differing.append("other labels")
     if differing:
         raise UserError(f"{output.folder} was trained otherwise than {cli.workdir()}: {', '.join(differing)}")
-    return before
+    return before.labels
 
 
-def _put(model, run: RunPaths, label: int, name: str, scores: dict) -> dict:
-    """Put a label's generator into the model; returns what is known of it."""
-    from wcgan_tf.models import generator_export as export
+def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores: dict[int, LabelScores]) -> LabelEntry:
+    """Put a label's generator into the model; returns its entry in the manifest."""
+    from wcgan_tf.models.generator_export import read_weights
 
-    hint = cli.command("train", f"--workdir={run.folder}", f"--label={label}")
-    paths = run.label(label)
-    weights = export.read_weights(paths.generator, hint)
-    model.put(label, weights)
-    status = files.read_json(paths.status, hint, RECORDED)
+    train, paths = Command("train", f"--label={label}"), run.label(label)
+    weights = read_weights(paths.generator, train)
+    model.set_weights(label, weights)
+    status = records.read(paths.status, LabelStatus, train)
     digest = files.digest_json([files.digest(values) for values in weights])
-    return {
-        "label": label,
-        "name": name,
-        **{key: status[key] for key in RECORDED},
-        **({"best_step": status["best_step"]} if "best_step" in status else {}),
-        "settings_digest": files.digest_json(claims.model_settings(claims.trained_with(paths))),
-        "weights_digest": digest,
-        "scores": scores.get((str(label), digest), {}),
-    }
+    own = scores.get(label)
+    return LabelEntry(
+        label=label,
+        name=name,
+        step=status.step,
+        seconds=status.seconds,
+        best_step=status.best_step,
+        device=status.device,
+        threads=status.threads,
+        settings_digest=files.digest_json(recorded_settings.model_settings(recorded_settings.read(paths).sections())),
+        weights_digest=digest,
+        scores=own.scores if own and own.weights_digest == digest else {},
+    )
 
 
-def _scores(run: RunPaths) -> dict[tuple[str, str], dict]:
-    """What `evaluate` wrote, if it did: label and digest of the weights -> the scores."""
-    if not run.scores.exists():
-        return {}
-    evaluate = cli.command("evaluate", *cli.folders())
-    by_label = files.read_json(run.scores, evaluate, ("by_label",))["by_label"]
-    try:
-        return {(label, own["weights_digest"]): own["scores"] for label, own in by_label.items()}
-    except (TypeError, KeyError, AttributeError):
-        raise UserError(f"{run.scores} is damaged; delete it and run: {evaluate}") from None
+def _scores(run: RunPaths) -> dict[int, LabelScores]:
+    """What `evaluate` wrote of each label, if it did."""
+    return records.read(run.scores, ScoreReport, EVALUATE).by_label if run.scores.exists() else {}
 
 
-def _manifest(settings: dict, names: list[str], labels: list[dict]) -> dict:
+def _manifest(settings: RecordedSettings, names: list[str], labels: list[LabelEntry]) -> Manifest:
     import tensorflow as tf
 
-    return {
-        "dataset": settings["dataset"]["name"],
-        "num_labels": len(names),
-        "names": names,
-        "resolution": settings["images"]["shape"][1],
-        "channels": settings["images"]["shape"][3],
-        "latent_size": settings["model"]["latent_size"],
-        "settings": claims.model_settings(settings),
-        "versions": {"wcgan_tf": wcgan_tf.__version__, "tensorflow": tf.__version__},
-        "labels": labels,
-    }
+    _, side, _, channels = settings.images.shape
+    return Manifest(
+        dataset=settings.dataset["name"],
+        num_labels=len(names),
+        names=names,
+        resolution=side,
+        channels=channels,
+        latent_size=settings.model["latent_size"],
+        settings=recorded_settings.model_settings(settings.sections()),
+        versions={"wcgan_tf": wcgan_tf.__version__, "tensorflow": tf.__version__},
+        labels=labels,
+    )
 
 
 if __name__ == "__main__":

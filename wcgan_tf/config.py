@@ -1,101 +1,142 @@
-"""Every setting: its default (the digits), and what it may be.  No TensorFlow here: a wrong setting is said at once.
+"""Every setting, declared once: its default (for the digits), what it may be, and what it means.  No TensorFlow.
 
 The files under `configs/` start from `default_config()` or `photo_config()` and change what differs.
 """
 
+import dataclasses
 import difflib
 import re
-from pathlib import Path
-
-import ml_collections
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from wcgan_tf.core.errors import UserError
 
-CHOICES = {
-    "model.architecture": ("dcgan", "resnet"),
-    "train.objective": ("wasserstein", "dcgan"),
-    "train.learning_rate_decay": ("none", "linear"),
-    "train.jit_compile": ("auto", "on", "off"),
-    "train.precision": ("float32", "mixed_bfloat16"),
-    "train.device": ("auto", "cpu", "gpu"),
-    "evaluate.split": ("test", "train"),
-}
 SHORTEST_SECONDS = 0.01
 AUGMENTS = ("color", "translation", "cutout")
-RANGES = {  # setting: (lowest, highest) allowed value
-    "dataset.resolution": (8, 1024),
-    "model.width": (1, 4096),
-    "model.latent_size": (1, 65536),
-    "train.batch_size": (2, 65536),
-    "train.critic_steps": (1, 1000),
-    "train.gp_weight": (0.0, 1e6),
-    "train.gp_every": (1, 1000),
-    "train.generator_learning_rate": (1e-9, 1.0),
-    "train.critic_learning_rate": (1e-9, 1.0),
-    "train.ema_decay": (0.0, 0.999999),
-    "train.max_steps": (0, 2**53),
-    "train.max_seconds": (0.0, 1e9),
-    "train.checkpoint_seconds": (1.0, 1e9),
-    "train.eval_seconds": (0.0, 1e9),
-    "train.steps_per_execution": (1, 10000),
-    "train.seed": (0, 2**31 - 1),
-    "evaluate.num_per_label": (10, 10**7),
-    "evaluate.seed": (0, 2**31 - 1),
+
+
+class Declaration(NamedTuple):
+    """What a setting means, which strings it may be, and between which numbers it may lie."""
+
+    meaning: str
+    choices: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+
+    def allowed(self) -> str:
+        """What it may be, in words; empty if anything of its type."""
+        if self.range:
+            return " to ".join(f"{end:,.0f}" if end == int(end) else f"{end:g}" for end in self.range)
+        return " or ".join(self.choices)
+
+
+def _setting(default: Any, meaning: str, *allowed: str, low: float | None = None, high: float = 0.0) -> Any:
+    """A field with its declaration."""
+    numbers = None if low is None else (low, high)
+    return field(default=default, metadata={"declaration": Declaration(meaning, allowed, numbers)})
+
+
+class Section:
+    """A section of the settings; it has no other fields than the declared ones."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_name(f"{type(self).__name__.lower()}.{name}")
+        object.__setattr__(self, name, value)
+
+
+@dataclass(slots=True)
+class Dataset(Section):
+    """Where images come from, and how large they are."""
+
+    name: str = _setting("digits", "digits, a data set of TensorFlow Datasets, or your own name for `root`")
+    root: str = _setting("", "a folder of images, ROOT/train/LABEL/ and ROOT/val/LABEL/; empty for others")
+    tfds_dir: str = _setting("", "where TensorFlow Datasets keeps its files; empty for its own default")
+    data_dir: str = _setting("data", "where `prepare` writes")
+    resolution: int = _setting(8, "side of the square images, in pixels", low=8, high=1024)
+    flip: bool = _setting(False, "mirror half of the images left to right")
+
+
+@dataclass(slots=True)
+class Model(Section):
+    """The networks."""
+
+    architecture: str = _setting("dcgan", "generator and critic", "dcgan", "resnet")
+    width: int = _setting(128, "channels of the finest feature map", low=1, high=4096)
+    latent_size: int = _setting(64, "numbers per latent", low=1, high=65536)
+    batch_deviation: bool = _setting(False, "the critic also sees how much the images of a batch differ")
+
+
+@dataclass(slots=True)
+class Train(Section):
+    """The training of a label."""
+
+    objective: str = _setting("wasserstein", "loss: Wasserstein, or DC-GAN's cross-entropy", "wasserstein", "dcgan")
+    batch_size: int = _setting(32, "images per critic step and per generator step", low=2, high=65536)
+    critic_steps: int = _setting(1, "critic steps per generator step", low=1, high=1000)
+    gp_weight: float = _setting(10.0, "weight of the gradient penalty", low=0.0, high=1e6)
+    gp_every: int = _setting(1, "penalise every n-th critic step, with n times the weight", low=1, high=1000)
+    generator_learning_rate: float = _setting(1e-3, "Adam's, of the generator", low=1e-9, high=1.0)
+    critic_learning_rate: float = _setting(1e-3, "Adam's, of the critic", low=1e-9, high=1.0)
+    learning_rate_decay: str = _setting("linear", "to zero over the second half of the budget", "none", "linear")
+    ema_decay: float = _setting(0.995, "of the averaged generator, which is kept", low=0.0, high=0.999999)
+    augment: str = _setting("none", f"of real and generated images: none, or some of {','.join(AUGMENTS)}")
+    max_steps: int = _setting(0, "budget in generator steps; 0: no limit", low=0, high=2**53)
+    max_seconds: float = _setting(12.0, "budget in seconds, over all starts of a label; 0: no limit", low=0.0, high=1e9)
+    checkpoint_seconds: float = _setting(300.0, "between two checkpoints", low=1.0, high=1e9)
+    eval_seconds: float = _setting(0.0, "between two scores, of which the best is kept; 0: none", low=0.0, high=1e9)
+    steps_per_execution: int = _setting(10, "steps in one call of TensorFlow", low=1, high=10000)
+    jit_compile: str = _setting("auto", "XLA; auto is on for a GPU, off for a CPU", "auto", "on", "off")
+    precision: str = _setting("float32", "of the networks' layers", "float32", "mixed_bfloat16")
+    device: str = _setting("auto", "gpu is an error without one; auto is a GPU if there is one", "auto", "cpu", "gpu")
+    seed: int = _setting(0, "of weights, batches and latents", low=0, high=2**31 - 1)
+
+
+@dataclass(slots=True)
+class Evaluate(Section):
+    """The scores of a combined model."""
+
+    classifier: str = _setting("domain", "domain, inception, or the path of a SavedModel with logits and pool_3")
+    num_per_label: int = _setting(25, "generated images per label", low=10, high=10**7)
+    accuracy: bool = _setting(True, "also the classification accuracy score, for which a classifier is trained")
+    split: str = _setting("test", "of the real images that generated ones are compared with", "test", "train")
+    seed: int = _setting(0, "of the generated images", low=0, high=2**31 - 1)
+
+
+@dataclass(slots=True)
+class Config:
+    """All settings."""
+
+    dataset: Dataset = field(default_factory=Dataset)
+    model: Model = field(default_factory=Model)
+    train: Train = field(default_factory=Train)
+    evaluate: Evaluate = field(default_factory=Evaluate)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The settings by section."""
+        return dataclasses.asdict(self)
+
+    def get(self, name: str) -> Any:
+        """The value of a dotted name such as `train.seed`."""
+        section, key = name.split(".")
+        return getattr(getattr(self, section), key)
+
+
+SECTIONS: dict[str, type[Section]] = {"dataset": Dataset, "model": Model, "train": Train, "evaluate": Evaluate}
+DECLARATIONS: dict[str, Declaration] = {
+    f"{section}.{own.name}": own.metadata["declaration"]
+    for section, kind in SECTIONS.items()
+    for own in dataclasses.fields(kind)  # type: ignore[arg-type]
 }
 
 
-def default_config() -> ml_collections.ConfigDict:
-    """The settings of the built-in digits; every setting that exists is here."""
-    return ml_collections.ConfigDict(
-        {
-            "dataset": {
-                "name": "digits",  # "digits", one of TensorFlow Datasets, or your own name for `root`
-                "root": "",  # a folder of images, <root>/train/<label>/ and <root>/val/<label>/; "" reads none
-                "tfds_dir": "",  # where TensorFlow Datasets keeps its files; "" is its own default
-                "data_dir": "data",  # where `prepare` writes
-                "resolution": 8,  # side of the square images, in pixels
-                "flip": False,  # mirror half of the images left to right
-            },
-            "model": {
-                "architecture": "dcgan",  # or "resnet"
-                "width": 128,  # channels of the finest feature map
-                "latent_size": 64,
-                "batch_deviation": False,  # the critic also sees how much the images of a batch differ
-            },
-            "train": {
-                "objective": "wasserstein",  # or "dcgan", its discriminator's BCE
-                "batch_size": 32,  # images per critic step and per generator step
-                "critic_steps": 1,  # critic steps per generator step
-                "gp_weight": 10.0,  # weight of the gradient penalty
-                "gp_every": 1,  # penalise every n-th critic step only, with n times the weight
-                "generator_learning_rate": 1e-3,
-                "critic_learning_rate": 1e-3,
-                "learning_rate_decay": "linear",  # to zero over the second half of the budget, or "none"
-                "ema_decay": 0.995,  # of the averaged generator, the one that is kept
-                "augment": "none",  # of real and generated images, such as "color,translation,cutout"
-                "max_steps": 0,  # generator steps; 0: no limit
-                "max_seconds": 12.0,  # of training, over all runs of the label; 0: no limit
-                "checkpoint_seconds": 300.0,
-                "eval_seconds": 0.0,  # how often the generator is scored, and kept where it is the best; 0 never
-                "steps_per_execution": 10,  # steps inside one call of TensorFlow
-                "jit_compile": "auto",  # XLA: "auto" is on for a GPU, off for a CPU
-                "precision": "float32",  # or "mixed_bfloat16"
-                "device": "auto",  # "gpu" (an error without one), "cpu", or "auto": a GPU where there is one
-                "seed": 0,
-            },
-            "evaluate": {
-                "classifier": "domain",  # or "inception", or the path of a SavedModel that makes logits and pool_3
-                "num_per_label": 25,
-                "accuracy": True,  # also the classification accuracy score, for which a classifier is trained
-                "split": "test",  # of the real images that the others are held against
-                "seed": 0,
-            },
-        }
-    )
+def default_config() -> Config:
+    """The settings of the built-in digits."""
+    return Config()
 
 
-def photo_config() -> ml_collections.ConfigDict:
-    """Settings that show the label after minutes on one core, on small photographs; where configs/ start from."""
+def photo_config() -> Config:
+    """Settings that show the label after minutes on one core, on small photographs; configs/ start from them."""
     config = default_config()
     config.dataset.resolution = 32
     config.dataset.flip = True
@@ -110,14 +151,11 @@ def photo_config() -> ml_collections.ConfigDict:
     return config
 
 
-get_config = default_config  # so that this file itself is the config file that `--config` defaults to
-
-
 def halvings(resolution: int) -> int:
     """How often `resolution` can be halved until its side is 4 to 7 pixels: 8 -> 1, 28 -> 2, 32 -> 3.
 
     Raises:
-        UserError: where halving meets an odd side first.
+        UserError: if halving meets an odd side first.
     """
     side, count = resolution, 0
     while side > 7 and side % 2 == 0:
@@ -130,25 +168,18 @@ def halvings(resolution: int) -> int:
     return count
 
 
-def validate(config: ml_collections.ConfigDict) -> None:
-    """Accept the settings, or say in one line which is wrong.
+def validate(config: Config) -> None:
+    """Check every setting.
 
     Raises:
-        UserError: naming the setting, its value and what it may be.
+        UserError: naming the first that is wrong, its value and what it may be.
     """
-    _same_keys(config, default_config())
-    _validate_augment(config.train.augment)
-    if config.train.precision.endswith("float16") and "bfloat16" not in config.train.precision:
-        raise UserError(
-            "train.precision is float16, whose range is too small for the squares in the gradient penalty; "
-            "type --config.train.precision=mixed_bfloat16"
-        )
-    for name, allowed in CHOICES.items():
-        if (value := get(config, name)) not in allowed:
-            raise UserError(f"{name} is {value!r}; it may be {' or '.join(allowed)}: --config.{name}={allowed[0]}")
-    for name, (low, high) in RANGES.items():
-        if not low <= (value := get(config, name)) <= high:  # also refuses nan
-            raise UserError(f"{name} is {value}; it may be {low:g} to {high:g}")
+    if not isinstance(config, Config):
+        raise UserError(f"the settings are {type(config).__name__}; start the config file from default_config()")
+    defaults = default_config()
+    for name, declaration in DECLARATIONS.items():
+        _check_value(name, config.get(name), defaults.get(name), declaration)
+    _check_augment(config.train.augment)
     if not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z0-9_]+)*(:[0-9.]+)?", config.dataset.name):
         raise UserError(
             f"dataset.name is {config.dataset.name!r}; type a name such as digits, cifar10 or imagenet_resized/64x64"
@@ -166,7 +197,21 @@ def validate(config: ml_collections.ConfigDict) -> None:
     halvings(config.dataset.resolution)
 
 
-def _validate_augment(augment: str) -> None:
+def _check_value(name: str, value: Any, default: Any, declaration: Declaration) -> None:
+    if type(value) is not type(default):
+        raise UserError(f"{name} is {value!r}; it has to be of type {type(default).__name__}")
+    if name == "train.precision" and value.endswith("float16") and "bfloat16" not in value:
+        raise UserError(
+            "train.precision is float16, whose range is too small for the squares in the gradient penalty; "
+            "type --config.train.precision=mixed_bfloat16"
+        )
+    if declaration.choices and value not in declaration.choices:
+        raise UserError(f"{name} is {value!r}; it may be {declaration.allowed()}: --config.{name}={default}")
+    if declaration.range and not declaration.range[0] <= value <= declaration.range[1]:  # also refuses nan
+        raise UserError(f"{name} is {value}; it may be {declaration.allowed()}")
+
+
+def _check_augment(augment: str) -> None:
     kinds = augment.split(",")
     if augment != "none" and (unknown := [kind for kind in kinds if kind not in AUGMENTS]):
         raise UserError(
@@ -175,39 +220,22 @@ def _validate_augment(augment: str) -> None:
         )
 
 
-def get(config: ml_collections.ConfigDict, name: str):
-    """The value of a dotted name such as `train.seed`."""
-    section, key = name.split(".")
-    return config[section][key]
-
-
-def run_name(config_file: str | Path) -> str:
-    """What a run of this config file is called: the file's name, or `digits` for the defaults in this module."""
-    path = Path(config_file)
-    return "digits" if path.resolve() == Path(__file__).resolve() else path.stem
-
-
 def check_name(name: str) -> None:
-    """Refuse the dotted name of a setting, or of a section of them, that does not exist.
+    """Check that a dotted name is that of a setting, or of a section of them.
 
     Raises:
-        UserError: with the nearest name that does.
+        UserError: if it is not, with the nearest one.
     """
-    defaults = default_config()
-    names = [*defaults, *(f"{section}.{key}" for section in defaults for key in defaults[section])]
+    names = [*SECTIONS, *DECLARATIONS]
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         raise UserError(f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _same_keys(given, wanted, prefix: str = "") -> None:
-    """Refuse keys that are missing, unknown or of another type, in a config file as on the command line."""
-    for key in given:
-        check_name(prefix + key)
-    for key, default in wanted.items():
-        if key not in given:
-            raise UserError(f"the setting {prefix}{key} is missing; start the config file from default_config()")
-        if type(given[key]) is not type(default):
-            raise UserError(f"{prefix}{key} is {given[key]!r}; it has to be of type {type(default).__name__}")
-        if isinstance(default, ml_collections.ConfigDict):
-            _same_keys(given[key], default, f"{prefix}{key}.")
+def listing() -> list[tuple[str, Any, str]]:
+    """Name, default and meaning of each setting, with what it may be."""
+    defaults = default_config()
+    return [
+        (name, defaults.get(name), own.meaning + (f"; {own.allowed()}" if own.allowed() else ""))
+        for name, own in DECLARATIONS.items()
+    ]

@@ -17,13 +17,17 @@ import rich.table
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest as manifests
-from wcgan_tf.core import files
+from wcgan_tf.combined.manifest import find_saved_model
+from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.labels import parse_model_labels
 from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.evaluation.classifier_files import refuse_unusable
+from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values
 
 LABELS_SHOWN = 10
-SHOWN = ("precision", "recall", "coverage", "nearest_train")  # of each label, beside the kernel distance
+SHOWN = (RANKED_BY, "precision", "recall", "coverage", "nearest_train")  # of each label
 NAME_LETTERS = 16
 
 
@@ -32,48 +36,43 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "classifier", None, "domain, inception, or the path of a SavedModel that makes logits and pool_3."
     )
-    flags.DEFINE_integer("num_per_label", None, "Images of each label; evaluate.num_per_label where not given.", 10)
-    flags.DEFINE_string("labels", "", "Only these labels, such as 0-9,12,cat; all that the model has where not given.")
+    flags.DEFINE_integer("num_per_label", None, "Images of each label; evaluate.num_per_label if not given.", 10)
+    flags.DEFINE_string("labels", "", "Only these labels, such as 0-9,12,cat; all that the model has if not given.")
     flags.DEFINE_bool(
         "accuracy",
         None,
-        "Also the classification accuracy score, for which it trains a classifier; evaluate.accuracy where not given.",
+        "Also the classification accuracy score, for which it trains a classifier; evaluate.accuracy if not given.",
     )
-    flags.DEFINE_string("output", None, "The file to write; <workdir>/scores.json where not given.")
+    flags.DEFINE_string("output", None, "The file to write; <workdir>/scores.json if not given.")
 
 
 def main() -> None:
-    config, prepare, combine = cli.FLAGS.config, cli.command("prepare"), cli.command("combine", *cli.folders())
-    manifests.saved_model(cli.model_folder(), combine)  # a mistyped one is said at once
+    config = cli.config()
+    classifier = cli.FLAGS.classifier or config.evaluate.classifier
+    refuse_unusable(classifier, config.dataset, config.evaluate.split)
+    find_saved_model(cli.model_folder())  # a mistyped one is said at once
     output = _output()
-    with cli.quiet_imports():
+    with quiet_imports():
         from wcgan_tf.combined import sampler
         from wcgan_tf.evaluation import classifiers
-        from wcgan_tf.evaluation import evaluator as evaluation
+        from wcgan_tf.evaluation.evaluator import Evaluator, write_tensorboard
 
-    model = sampler.load(cli.model_folder(), combine)
-    model.refuse_other(config.dataset)
-    labels = manifests.chosen_labels(cli.FLAGS.labels, model.names, list(model.labels))
-    classifier = classifiers.load(
-        cli.FLAGS.classifier or config.evaluate.classifier, config.dataset, prepare, say=print
-    )
-    if classifier.own_labels and config.evaluate.split == "train":
-        raise UserError("the domain classifier was trained on the split `train`; type --config.evaluate.split=test")
-    result = evaluation.Evaluation(
+    model = sampler.load(cli.model_folder())
+    model.refuse_other_dataset(config.dataset)
+    report = Evaluator(
         model,
-        classifier,
+        classifiers.load(classifier, config.dataset, print),
         config.dataset,
-        labels,
+        parse_model_labels(cli.FLAGS.labels, model.manifest.names, list(model.labels)),
         config.evaluate.split,
         cli.FLAGS.num_per_label or config.evaluate.num_per_label,
         config.evaluate.seed,
-        prepare,
         print,
         config.evaluate.accuracy if cli.FLAGS.accuracy is None else cli.FLAGS.accuracy,
     ).run()
-    _show(result)  # first, so that it is seen whatever becomes of the files
-    evaluation.write_tensorboard(result, RunPaths(cli.workdir()).tensorboard)
-    files.write_json(output, result)
+    _show(report)  # first, so that it is seen whatever becomes of the files
+    write_tensorboard(report, RunPaths(cli.workdir()).tensorboard)
+    records.write(output, report)
     print(f"written to {output}")
 
 
@@ -86,47 +85,52 @@ def _output() -> Path:
     return output
 
 
-def _show(result: dict) -> None:
-    images = result["images"]
-    title = f"{len(result['labels'])} labels against {images['reference']} real {result['split']} images"
-    _table(title, [f"{images['generated']} generated", f"{images['real']} real (floor)"], _rows(result["scores"]))
-    alone = f"mean of {result['num_per_label']} images of each label alone"
-    _table(alone, ["generated", "real (floor)"], _rows(result["means"]))
-    if result["few"]:
+def _show(report: ScoreReport) -> None:
+    images, classifier = report.images, report.classifier
+    title = f"{len(report.labels)} labels against {images.reference} real {report.split} images"
+    columns = [f"{images.generated} generated", f"{images.real} real (floor)"]
+    _table(title, columns, _rows(report.scores, classifier.name))
+    alone = f"mean of {report.num_per_label} images of each label alone"
+    _table(alone, ["generated", "real (floor)"], _rows(report.means, classifier.name))
+    if report.few:
         print("fewer than 2,048 images: a Frechet distance is more bias than distance; go by the kernel distance")
-    _show_worst(result["by_label"])
-    classifier, cost = result["classifier"], result["cost"]
-    known = f", accuracy {classifier['accuracy']:.3f} on real ones" if "accuracy" in classifier else ""
-    print(f"classifier: {classifier['name']} {classifier['digest']}, resize {classifier['resize']}{known}")
-    print(f"model {result['model']}, seed {result['seed']}")
-    hours = [f"{value:.3f} {kind.replace('_', '-')}" for kind, value in cost.items() if value]
-    print(f"the training of the generators took {' and '.join(hours)}")
-    print(f"seconds: {', '.join(f'{part} {seconds:.1f}' for part, seconds in result['seconds'].items())}")
+    _show_worst(report)
+    known = "" if classifier.accuracy is None else f", accuracy {classifier.accuracy:.3f} on real ones"
+    print(f"classifier: {classifier.name} {classifier.digest}, resize {classifier.resize}{known}")
+    print(f"model {report.model}, seed {report.seed}")
+    hours = {"core-hours": report.cost.core_hours, "gpu-hours": report.cost.gpu_hours}
+    took = " and ".join(f"{value:.3f} {kind}" for kind, value in hours.items() if value)
+    print(f"the training of the generators took {took}")
+    print(f"seconds: {', '.join(f'{part} {seconds:.1f}' for part, seconds in report.seconds.items())}")
 
 
-def _rows(scores: dict[str, dict[str, float]]) -> list[list[str]]:
+def _rows(scores: Beside, classifier: str) -> list[list[str]]:
     """Each score with its deviation, generated and real."""
-    names = [name for name in scores["generated"] if not name.endswith("_deviation")]
-    return [[name, *(_value(own, name) for own in scores.values())] for name in names]
+    from wcgan_tf.evaluation.scores import DEVIATION, display_name
+
+    keys = [key for key in scores.generated if not key.endswith(DEVIATION)]
+    return [[display_name(key, classifier), _value(scores.generated, key), _value(scores.real, key)] for key in keys]
 
 
-def _value(scores: dict[str, float], name: str) -> str:
-    if name not in scores:
+def _value(scores: Values, key: str) -> str:
+    """A score with its deviation; empty if it is not known."""
+    value, deviation = scores.get(key), scores.get(f"{key}_deviation")
+    if value is None:
         return ""
-    deviation = scores.get(f"{name}_deviation")
-    return f"{scores[name]:.4g}" + (f" +- {deviation:.2g}" if deviation is not None else "")
+    return f"{value:.4g}" + (f" +- {deviation:.2g}" if deviation is not None else "")
 
 
-def _show_worst(by_label: dict[str, dict]) -> None:
+def _show_worst(report: ScoreReport) -> None:
     """The labels alone, the worst first."""
-    kernel = next(name for name in ("kid", "kcd") if name in next(iter(by_label.values()))["scores"])
-    worst = sorted(by_label.items(), key=lambda item: -item[1]["scores"][kernel])[:LABELS_SHOWN]
-    shown = [kernel, *SHOWN]
+    from wcgan_tf.evaluation.scores import display_name
+
+    ranked = sorted(report.by_label.items(), key=lambda item: -(item[1].scores[RANKED_BY] or 0.0))
     rows = [
-        [f"{label} {own['name']}"[:NAME_LETTERS], *(_value(own["scores"], name) for name in shown)]
-        for label, own in worst
+        [f"{label} {own.name}"[:NAME_LETTERS], *(_value(own.scores, key) for key in SHOWN)]
+        for label, own in ranked[:LABELS_SHOWN]
     ]
-    _table(f"each label alone, the worst {kernel} first", shown, rows)
+    headings = [display_name(key, report.classifier.name) for key in SHOWN]
+    _table(f"each label alone, the worst {headings[0]} first", headings, rows)
 
 
 def _table(title: str, headings: list[str], rows: list[list[str]]) -> None:

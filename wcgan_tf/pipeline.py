@@ -10,56 +10,59 @@ Each stage is a program of its own, and any of them may be run by hand in betwee
 missing or was made of something else.  Ctrl-C stops the stage at work, which saves; the same command goes on.
 """
 
-import ctypes
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.combined import manifest
+from wcgan_tf.config import Train
 from wcgan_tf.core import errors, signals
-from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.paths import ClassifierPaths, DatasetPaths, ModelPaths, RunPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.launching import up_to_date as uptodate
-from wcgan_tf.runs import status_table as tables
+from wcgan_tf.core.console import duration
+from wcgan_tf.core.labels import format_labels
+from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
+from wcgan_tf.core.process import end_with_parent
+from wcgan_tf.data import prepared
+from wcgan_tf.evaluation.classifier_files import refuse_unusable
+from wcgan_tf.launching import up_to_date
 
-PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 SAMPLED = 100  # labels in the picture of samples
 STOPPED = {errors.STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM}  # exit codes
 
 
 class Stage(NamedTuple):
-    """What one program of the chain has to do.
+    """One program of the chain.
 
     Attributes:
-        does: that, in words.
-        arguments: of its command line, beside `--config`.
-        result: where what it makes is found.
-        done: whether that is there already, made of what is there now.
+        does: what, in words.
+        result: the path of its result.
+        done: whether that exists, and was made of what exists now.
+        arguments: of its command line, beside the settings and the folders.
     """
 
     does: str
-    arguments: list[str]
     result: Path
-    done: Callable[[], bool]
+    done: bool
+    arguments: Sequence[str] = ()
 
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True, model=True)
     flags.DEFINE_enum("from", None, list(STAGES), "Start with this stage, and do it and all after it again.")
     flags.DEFINE_multi_enum("skip", [], list(STAGES), "Leave this stage out.")
-    flags.DEFINE_bool("partial", False, "Go on where some labels did not finish, with those that did.")
+    flags.DEFINE_bool("partial", False, "Go on if some labels did not finish, with those that did.")
 
 
 def main() -> int:
-    _refuse_missing_classifier(cli.FLAGS.config)
+    config = cli.config()
+    refuse_unusable(config.evaluate.classifier, config.dataset, config.evaluate.split)
     began, runner, names = time.monotonic(), _Runner(), list(STAGES)
     start = cli.FLAGS["from"].value
     for program in names[names.index(start) if start else 0 :]:
@@ -68,7 +71,7 @@ def main() -> int:
             print(f"{title}: left out", flush=True)
             continue
         stage = STAGES[program]()
-        if not start and stage.done():
+        if not start and stage.done:
             print(f"{title}: done before; see {stage.result}", flush=True)
             continue
         print(f"{title}: {stage.does}", flush=True)
@@ -80,8 +83,8 @@ def main() -> int:
             return errors.STOPPED
         elif code != errors.DONE:
             return _failed(program, code)
-        print(f"{title} took {tables.duration(seconds)}; see {stage.result}\n", flush=True)
-    print(f"all of it took {tables.duration(time.monotonic() - began)}")
+        print(f"{title} took {duration(seconds)}; see {stage.result}\n", flush=True)
+    print(f"all of it took {duration(time.monotonic() - began)}")
     print(f"the page:    {_run().report}")
     print(f"the picture: {_run().grid}")
     print(f"the model:   {cli.model_folder()}")
@@ -89,45 +92,43 @@ def main() -> int:
 
 
 def _prepare() -> Stage:
-    config = cli.FLAGS.config
-    judge = ["--classifier=domain"] if config.train.eval_seconds else []
-    done = uptodate.prepared(config, cli.command("prepare"))
-    return Stage(f"sort {config.dataset.name} by label", judge, DatasetPaths.of(config.dataset).folder, lambda: done)
+    config = cli.config()
+    classifier = ["--classifier=domain"] if config.train.eval_seconds else []
+    folder = DatasetPaths.of(config.dataset).folder
+    return Stage(f"sort {config.dataset.name} by label", folder, up_to_date.is_prepared(config), classifier)
 
 
 def _launch() -> Stage:
-    config = cli.FLAGS.config
-    done = lambda: uptodate.trained(config, _run(), _labels())  # noqa: E731
-    return Stage(f"train the labels, {_budget(config.train)} each", _workdir(), _run().folder / "labels", done)
+    config, run = cli.config(), _run()
+    done = up_to_date.is_trained(config, run, _labels())
+    return Stage(f"train the labels, {_budget(config.train)} each", run.folder / "labels", done)
 
 
 def _combine() -> Stage:
     labels = _trained() if cli.FLAGS.partial else _labels()
-    some = [f"--labels={datasets.format_labels(labels)}"] if cli.FLAGS.partial else []
-    arguments = [*cli.folders(), "--overwrite", *some]
-    done = lambda: uptodate.combined(_run(), _model(), labels)  # noqa: E731
-    return Stage("make one model of all generators", arguments, _model().folder, done)
+    some = [f"--labels={format_labels(labels)}"] if cli.FLAGS.partial else []
+    done = up_to_date.is_combined(_run(), _model(), labels)
+    return Stage("make one model of all generators", _model().folder, done, ["--overwrite", *some])
 
 
 def _evaluate() -> Stage:
-    done = lambda: uptodate.evaluated(cli.FLAGS.config, _run(), _model())  # noqa: E731
-    return Stage("score it beside real images", cli.folders(), _run().scores, done)
+    done = up_to_date.is_evaluated(cli.config(), _run(), _model())
+    return Stage("score it beside real images", _run().scores, done)
 
 
 def _sample() -> Stage:
     """Of very many labels the first ones: more rows are no picture."""
-    output, known = _run().samples, manifests.labels_beside(_model().saved_model)
-    some = [f"--labels={datasets.format_labels(known[1][:SAMPLED])}"] if known else []
-    model = [argument for argument in cli.folders() if argument not in _workdir()]
-    arguments = [*model, *some, f"--output={output}", "--overwrite"]
-    return Stage("draw images of the labels", arguments, output, lambda: uptodate.newer(output, _model().manifest))
+    output, known = _run().samples, manifest.read_if_whole(_model())
+    some = [f"--labels={format_labels(list(known.entries)[:SAMPLED])}"] if known else []
+    done = up_to_date.is_newer(output, _model().manifest)
+    return Stage("draw images of the labels", output, done, [*some, f"--output={output}", "--overwrite"])
 
 
 def _report() -> Stage:
     run = _run()
     made_of = [_model().manifest, run.scores, *(run.label(label).status for label in _labels())]
-    done = lambda: all(uptodate.newer(path, *made_of) for path in (run.overview, run.grid, run.report))  # noqa: E731
-    return Stage("make the page to look at", cli.folders(), run.report, done)
+    done = all(up_to_date.is_newer(path, *made_of) for path in (run.overview, run.grid, run.report))
+    return Stage("make the page to look at", run.report, done)
 
 
 STAGES: dict[str, Callable[[], Stage]] = {
@@ -148,31 +149,26 @@ def _model() -> ModelPaths:
     return ModelPaths(cli.model_folder())
 
 
-def _workdir() -> list[str]:
-    """The argument, where it is given."""
-    return [argument for argument in cli.folders() if argument.startswith("--workdir=")]
-
-
-def _budget(train) -> str:
+def _budget(train: Train) -> str:
     """What a label may take, in words."""
     parts = [f"{train.max_steps} steps"] if train.max_steps else []
-    return " or ".join(parts + ([tables.duration(train.max_seconds)] if train.max_seconds else []))
+    return " or ".join(parts + ([duration(train.max_seconds)] if train.max_seconds else []))
 
 
 def _labels() -> list[int]:
     """All labels of the data set, which is prepared by now."""
-    return list(range(len(datasets.label_names(cli.FLAGS.config.dataset, cli.command("prepare")))))
+    return list(range(len(prepared.label_names(cli.config().dataset))))
 
 
 def _trained() -> list[int]:
-    return uptodate.done(RunPaths(cli.workdir()), _labels())
+    return up_to_date.finished_labels(RunPaths(cli.workdir()), _labels())
 
 
 def _again(program: str) -> str:
     """The command that goes on with a stage."""
     start = [f"--from={program}"] if cli.FLAGS["from"].value else []
     skip, partial = [f"--skip={stage}" for stage in cli.FLAGS.skip], ["--partial"] if cli.FLAGS.partial else []
-    return cli.command("pipeline", *cli.folders(), *start, *skip, *partial)
+    return cli.command("pipeline", *start, *skip, *partial)
 
 
 def _failed(program: str, code: int) -> int:
@@ -186,22 +182,6 @@ def _failed(program: str, code: int) -> int:
     return cli.show_line(f"{program} failed (see above); mend that and run: {again}{partial}", code)
 
 
-def _refuse_missing_classifier(config) -> None:
-    """Say what `evaluate` would say, before the labels are trained."""
-    name, inception = config.evaluate.classifier, ClassifierPaths(Path(config.dataset.data_dir)).inception
-    if name == "domain" and config.evaluate.split == "train":
-        raise UserError("the domain classifier was trained on the split `train`; type --config.evaluate.split=test")
-    if name == "inception" and not (inception / "saved_model.pb").is_file():
-        fetch = cli.command("prepare", "--classifier=inception")
-        raise UserError(
-            f"Inception is not in {inception}; run: {fetch}, or score with --config.evaluate.classifier=domain"
-        )
-    if name not in ("domain", "inception") and not (Path(name) / "saved_model.pb").is_file():
-        raise UserError(
-            f"there is no SavedModel in {name}; type --config.evaluate.classifier=domain, or the path of one"
-        )
-
-
 class _Runner:
     """Runs one stage after another, and hands on signals to the one at work.
 
@@ -209,33 +189,29 @@ class _Runner:
         stopped: whether there was one.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._process: subprocess.Popen | None = None
         self.stopped = False
         signals.handle(self._hand_on)
 
-    def run(self, program: str, arguments: list[str]) -> tuple[float, int]:
+    def run(self, program: str, arguments: Sequence[str]) -> tuple[float, int]:
         """Run a stage to its end; returns the seconds that it took and its exit code."""
         if self.stopped:
             return 0.0, errors.STOPPED
         began = time.monotonic()
-        command = [sys.executable, "-m", f"wcgan_tf.{program}", *cli.config_arguments(), *arguments]
+        settings = [*cli.config_arguments(), *cli.folder_arguments(program)]
+        command = [sys.executable, "-m", f"wcgan_tf.{program}", *settings, *arguments]
         # A session of its own: Ctrl-C then comes once, from here.
-        self._process = subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_this_process)
+        self._process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
         if self.stopped:
             self._process.terminate()
         code = self._process.wait()
         return time.monotonic() - began, code
 
-    def _hand_on(self, number, frame) -> None:
+    def _hand_on(self, number: int, frame: FrameType | None) -> None:
         self.stopped = True
         if self._process and self._process.poll() is None:
             self._process.terminate()
-
-
-def _end_with_this_process() -> None:
-    """In a stage, before its program begins: SIGTERM where this process is killed, so that it saves and ends too."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

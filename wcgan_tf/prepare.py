@@ -15,17 +15,19 @@ from collections.abc import Iterator
 from absl import flags
 
 from wcgan_tf import cli
+from wcgan_tf.config import Dataset
 from wcgan_tf.core import files
+from wcgan_tf.core.console import ProgressBar
+from wcgan_tf.core.labels import number_of_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths
-from wcgan_tf.core.progress import Count
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.data import sources
+from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.data import prepared, sources
 from wcgan_tf.data.sorting import SplitSorter
 
 
 def define_flags() -> None:
     cli.define_common_flags()
-    flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all where not given.")
+    flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all if not given.")
     flags.DEFINE_enum("classifier", None, ["domain", "inception"], "Get this classifier ready as well.")
 
 
@@ -34,46 +36,48 @@ def main() -> None:
     if cli.FLAGS.classifier == "domain":
         _train_domain()
     elif cli.FLAGS.classifier == "inception":
-        with cli.quiet_imports():
+        with quiet_imports():
             from wcgan_tf.evaluation import classifiers
-        print(f"Inception is in {classifiers.fetch_inception(cli.FLAGS.config.dataset)}")
+        print(f"Inception is in {classifiers.fetch_inception(cli.config().dataset)}")
 
 
 def _train_domain() -> None:
     """The domain classifier, and what it makes of all real images: a training that is to score itself reads it."""
-    with cli.quiet_imports():
+    with quiet_imports():
         from wcgan_tf.evaluation import classifiers, features
 
-    dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
-    classifier = classifiers.load("domain", dataset, again, print)
-    labels = range(len(datasets.label_names(dataset, again)))
+    dataset = cli.config().dataset
+    classifier = classifiers.load("domain", dataset, print)
+    labels = range(len(prepared.label_names(dataset)))
     for split in sources.SPLITS:
-        with Count(f"looking at real {split} images", sum(datasets.count(dataset, split, k) for k in labels)) as count:
+        with ProgressBar(
+            f"looking at real {split} images", sum(prepared.count(dataset, split, k) for k in labels)
+        ) as count:
             for label in labels:
-                features.real(dataset, split, label, classifier, again, count.add)
+                features.extract_real(dataset, split, label, classifier, count.add)
     print(f"the domain classifier {classifier.digest} and what it sees are in {DatasetPaths.of(dataset).folder}")
 
 
 def _prepare() -> None:
-    dataset, again = cli.FLAGS.config.dataset, cli.command("prepare")
+    dataset = cli.config().dataset
     paths = DatasetPaths.of(dataset)
-    datasets.refuse_other_root(dataset)
+    prepared.refuse_other_root(dataset)
     if paths.info.exists():  # then nothing may be left to do, and the source need not be opened
-        names = datasets.prepared_names(paths, again)
+        names = prepared.names_in(paths)
         if not any(_unprepared(paths, split, names) for split in sources.SPLITS):
             print(f"{paths.folder} is prepared already; delete it to do it again")
             return
-    with cli.quiet_imports(without=()):  # the digits are scikit-learn's
+    with quiet_imports(without=()):  # the digits are scikit-learn's
         source = sources.source(dataset)
-    datasets.parse_labels(cli.FLAGS.labels, source.label_names)  # a mistyped one is said before anything is written
+    parse_labels(cli.FLAGS.labels, source.label_names)  # a mistyped one is said before anything is written
     waiting = f"another process prepares {paths.folder}; waiting for it"
-    with files.only_one(paths.folder, waiting=lambda: print(waiting, flush=True)), _goes_on_later():
-        datasets.claim(paths, dataset, source, again)
+    with files.lock_folder(paths.folder, waiting=lambda: print(waiting, flush=True)), _goes_on_later():
+        prepared.write_info(paths, dataset, source)
         for split in sources.SPLITS:
             files.clear_leftovers(paths.images(split, 0).parent)
             if labels := _unprepared(paths, split, source.label_names):
                 _prepare_split(dataset, source, split, labels, paths)
-    _say_totals(dataset, paths, source.label_names, again)
+    _say_totals(dataset, paths, source.label_names)
 
 
 @contextlib.contextmanager
@@ -87,12 +91,12 @@ def _goes_on_later() -> Iterator[None]:
 
 def _unprepared(paths: DatasetPaths, split: str, names: list[str]) -> set[int]:
     """The labels that are asked for and have no record yet."""
-    labels = datasets.parse_labels(cli.FLAGS.labels, names)
+    labels = parse_labels(cli.FLAGS.labels, names)
     return {label for label in labels if not paths.record(split, label).exists()}
 
 
-def _prepare_split(dataset, source: sources.Source, split: str, labels: set[int], paths: DatasetPaths) -> None:
-    with Count(f"{dataset.name} {split}", source.counts[split]) as count:
+def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels: set[int], paths: DatasetPaths) -> None:
+    with ProgressBar(f"{dataset.name} {split}", source.counts[split]) as count:
         sorter = SplitSorter(
             source,
             split,
@@ -107,23 +111,23 @@ def _prepare_split(dataset, source: sources.Source, split: str, labels: set[int]
     sorter.finish()
 
 
-def _say_totals(dataset, paths: DatasetPaths, names: list[str], again: str) -> None:
+def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None:
     """What is there now, of this and of earlier starts."""
-    records = {
+    there = {
         split: [
-            files.read_json(path, again, datasets.RECORD_KEYS)
+            prepared.read_record(dataset, split, label)
             for label in range(len(names))
-            if (path := paths.record(split, label)).exists()
+            if prepared.exists(dataset, split, label)
         ]
         for split in sources.SPLITS
     }
-    ready = len(set.intersection(*({record["label"] for record in records[split]} for split in sources.SPLITS)))
-    images = ", ".join(f"{sum(record['count'] for record in records[split])} {split}" for split in sources.SPLITS)
-    print(f"{dataset.name}: {ready} of {len(names)} labels, {images} images in {paths.folder}")
-    everything = records["train"] + records["test"]
-    if resized := sum(record["resized"] for record in everything):
+    ready = len(set.intersection(*({record.label for record in there[split]} for split in sources.SPLITS)))
+    images = ", ".join(f"{sum(record.count for record in there[split])} {split}" for split in sources.SPLITS)
+    print(f"{dataset.name}: {ready} of {number_of_labels(len(names))}, {images} images in {paths.folder}")
+    everything = there["train"] + there["test"]
+    if resized := sum(record.resized for record in everything):
         print(f"{resized} had another size and were cropped and resized to {dataset.resolution}x{dataset.resolution}")
-    if unreadable := sum(record["unreadable"] for record in everything):
+    if unreadable := sum(record.unreadable for record in everything):
         print(f"{unreadable} could not be read and were left out")
 
 

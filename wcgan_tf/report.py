@@ -10,17 +10,23 @@ run, and the run `overview` for TensorBoard.  Works while labels train, and befo
 import importlib.metadata
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
 
 import wcgan_tf
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.combined.manifest import find_saved_model
 from wcgan_tf.core import files
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths, RunPaths
-from wcgan_tf.data import prepared as datasets
+from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.data import prepared
+from wcgan_tf.reporting import run_overview
+
+if TYPE_CHECKING:
+    from wcgan_tf.combined.sampler import Sampler
 
 MOST_SHOWN = 24  # labels with pictures: of more only the worst and the best
 
@@ -32,32 +38,30 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    config, run, hint = cli.FLAGS.config, RunPaths(cli.workdir()), cli.command("prepare")
-    names = datasets.label_names(config.dataset, hint)
+    config, run = cli.config(), RunPaths(cli.workdir())
+    names = prepared.label_names(config.dataset)
     if not run.labels():
-        raise UserError(f"there is no run in {run.folder}; run: {cli.command('launch', *cli.folders())}")
-    with cli.quiet_imports():
+        raise UserError(f"there is no run in {run.folder}; run: ", Command("launch"))
+    with quiet_imports():
         import tensorflow  # noqa: F401  before what draws with matplotlib
-    from wcgan_tf.reporting import gallery, page
-    from wcgan_tf.reporting import overview_board as boards
-    from wcgan_tf.reporting import run_overview as overview
+    from wcgan_tf.reporting import gallery, page, tensorboard_overview
 
-    files.refuse_to_replace(run.overview, boards.OWN)
+    files.refuse_to_replace(run.overview, tensorboard_overview.OWN)
     saved_model = _saved_model()
-    known = overview.gather(run, names, ModelPaths(saved_model.parent))
+    known = run_overview.gather(run, names, ModelPaths(saved_model.parent))
     in_model = [own for own in known.labels if own.in_model]
     model = _load(saved_model) if in_model else None
-    begun = [own for own in known.labels if own.state.state != "pending"]
-    exhibits = gallery.exhibits(_shown(begun), model, config.dataset, run, cli.FLAGS.seed, hint)
-    grid = _draw_grid(model, sorted(own.label for own in _shown(in_model)), run, hint) if model else None
-    boards.write(known, grid, run.overview)
+    begun = [own for own in known.labels if own.status.state != "pending"]
+    exhibits = gallery.draw_labels(_shown(begun), model, config.dataset, run, cli.FLAGS.seed)
+    grid = _draw_grid(model, sorted(own.label for own in _shown(in_model)), run) if model else None
+    tensorboard_overview.write(known, grid, run.overview)
     made = f"{time.strftime('%Y-%m-%d %H:%M')}, wcgan_tf {wcgan_tf.__version__}, TensorFlow {_version('tensorflow')}"
     commands = page.Commands(
         again=_same_again(known.settings),
-        combine=cli.command("combine", *cli.folders(), "--overwrite"),
-        evaluate=cli.command("evaluate", *cli.folders()),
+        combine=cli.command("combine", "--overwrite"),
+        evaluate=cli.command("evaluate"),
     )
-    # Last, for where the page is there, all that was made with it is.
+    # Last: if the page is there, everything that was made with it is.
     files.write_text(run.report, page.render(known, exhibits, commands, made))
     print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
 
@@ -65,19 +69,19 @@ def main() -> None:
 def _saved_model() -> Path:
     """The combined model, or where it would be; one that was asked for has to be there."""
     try:
-        return manifests.saved_model(cli.model_folder(), cli.command("combine", *cli.folders()))
+        return find_saved_model(cli.model_folder())
     except UserError:
         if cli.FLAGS.model:
             raise
         return ModelPaths(cli.model_folder()).saved_model
 
 
-def _load(saved_model: Path):
+def _load(saved_model: Path) -> "Sampler":
     """The combined model; one of another data set is an error."""
     from wcgan_tf.combined import sampler
 
-    model = sampler.load(saved_model, cli.command("combine", *cli.folders()))
-    model.refuse_other(cli.FLAGS.config.dataset)
+    model = sampler.load(saved_model)
+    model.refuse_other_dataset(cli.config().dataset)
     return model
 
 
@@ -87,12 +91,12 @@ def _shown(labels: list) -> list:
     return labels if len(labels) <= MOST_SHOWN else labels[:half] + labels[-half:]
 
 
-def _draw_grid(model, labels: list[int], run: RunPaths, hint: str) -> np.ndarray:
+def _draw_grid(model: "Sampler", labels: list[int], run: RunPaths) -> np.ndarray:
     """Write grid.png, a row per label, real images on the left, generated ones on the right; returns the latter."""
     from wcgan_tf.combined import pictures
 
-    columns, dataset = cli.FLAGS.columns, cli.FLAGS.config.dataset
-    real = [datasets.label_images(dataset, "test", label, hint).images[:columns] for label in labels]
+    columns, dataset = cli.FLAGS.columns, cli.config().dataset
+    real = [prepared.label_images(dataset, "test", label).images[:columns] for label in labels]
     made = [np.concatenate(list(model.draw(label, columns, cli.FLAGS.seed))) for label in labels]
     with files.publish(run.grid) as path:
         pictures.draw([model.labels[label] for label in labels], {"real": real, "generated": made}, columns, path)
@@ -101,10 +105,9 @@ def _draw_grid(model, labels: list[int], run: RunPaths, hint: str) -> np.ndarray
 
 def _same_again(settings: dict) -> str:
     """The command that makes this run again, elsewhere: its config file, and what its labels had other than that."""
-    from wcgan_tf.reporting import run_overview as overview
 
-    others = overview.changed(settings, cli.config_file_settings())
-    return cli.command("pipeline", *cli.folders(), overrides=others)
+    others = run_overview.changed(settings, cli.config_file().settings.to_dict())
+    return cli.command("pipeline", overrides=others)
 
 
 def _version(package: str) -> str:

@@ -9,15 +9,26 @@ Image i of a label depends on (label, seed, i) alone: the first ten are the same
 """
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.combined import manifest
+from wcgan_tf.combined.manifest import find_saved_model
 from wcgan_tf.core import files
+from wcgan_tf.core.console import ProgressBar
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.progress import Count
+from wcgan_tf.core.labels import number_of_labels, parse_model_labels
+from wcgan_tf.core.paths import ModelPaths
+from wcgan_tf.core.process import quiet_imports
+
+if TYPE_CHECKING:
+    from wcgan_tf.combined.pictures import Batches
+    from wcgan_tf.combined.sampler import Sampler
 
 HIGHEST_SEED = 2**63 - 1  # of an int64
 ENDINGS = {"png": ".png", "npz": ".npz", "gif": ".gif", "folder": ""}
@@ -25,17 +36,15 @@ ENDINGS = {"png": ".png", "npz": ".npz", "gif": ".gif", "folder": ""}
 
 def define_flags() -> None:
     cli.define_common_flags(model=True)
-    flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all that the model has where not given.")
+    flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all that the model has if not given.")
     flags.DEFINE_integer("num", 16, "Images of each label.", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "Other seeds make other images.", lower_bound=0, upper_bound=HIGHEST_SEED)
-    flags.DEFINE_string(
-        "output", None, "The file or folder to write; samples.png, .npz, .gif or samples where not given."
-    )
+    flags.DEFINE_string("output", None, "The file or folder to write; samples.png, .npz, .gif or samples if not given.")
     flags.DEFINE_enum(
         "format",
         None,
         list(ENDINGS),
-        "A labelled grid, arrays, an animation, or PNGs; as --output ends where not given.",
+        "A labelled grid, arrays, an animation, or PNGs; as --output ends if not given.",
     )
     flags.DEFINE_integer(
         "interpolate",
@@ -58,30 +67,31 @@ def main() -> None:
         files.refuse_to_replace(output, ["[0-9][0-9][0-9][0-9][0-9]-*"])
     elif output.is_dir():
         raise UserError(f"{output} is a folder; name another --output")
-    combine = cli.command("combine", *cli.folders())
-    if known := manifests.labels_beside(manifests.saved_model(cli.model_folder(), combine)):
-        manifests.chosen_labels(cli.FLAGS.labels, *known)  # a mistyped one is said at once
-    with cli.quiet_imports():
-        from wcgan_tf.combined import outputs, sampler
+    saved_model = find_saved_model(cli.model_folder())
+    if known := manifest.read_if_whole(ModelPaths(saved_model.parent)):
+        parse_model_labels(cli.FLAGS.labels, known.names, list(known.entries))  # a mistyped one is said at once
+    with quiet_imports():
+        from wcgan_tf.combined import pictures, sampler
 
-    model = sampler.load(cli.model_folder(), combine)
-    labels = manifests.chosen_labels(cli.FLAGS.labels, model.names, list(model.labels))
-    chosen = {label: model.names[label] for label in labels}
+    model = sampler.load(saved_model)
+    labels = parse_model_labels(cli.FLAGS.labels, model.manifest.names, list(model.labels))
+    chosen = {label: model.labels[label] for label in labels}
     number = cli.FLAGS.num
-    if kind == "png" and outputs.grid_rows(len(chosen), number) > outputs.MOST_ROWS:
+    if kind == "png" and pictures.grid_rows(len(chosen), number) > pictures.MOST_ROWS:
         raise UserError(
             f"{len(chosen)} labels of {number} images are too many for a picture, which has up to "
-            f"{outputs.MOST_ROWS} rows of {outputs.COLUMNS}; type --format=folder or npz"
+            f"{pictures.MOST_ROWS} rows of {pictures.COLUMNS}; type --format=folder or npz"
         )
-    write = {"png": outputs.grid, "npz": outputs.arrays, "gif": outputs.animation, "folder": outputs.folder}[kind]
-    with files.publish(output) as path, Count("drawing", len(chosen) * number) as count:
-        write(chosen, number, _counted(_batches(model), count), path)
-    of = "1 label" if len(chosen) == 1 else f"{len(chosen)} labels"
-    print(f"{len(chosen) * number} images of {of} in {output}{'/' if kind == 'folder' else ''}")
+    write = {"png": pictures.grid, "npz": pictures.arrays, "gif": pictures.animation, "folder": pictures.folder}[kind]
+    with files.publish(output) as path, ProgressBar("drawing", len(chosen) * number) as bar:
+        write(chosen, number, _batches(model, bar), path)
+    print(
+        f"{len(chosen) * number} images of {number_of_labels(len(chosen))} in {output}{'/' if kind == 'folder' else ''}"
+    )
 
 
 def _output() -> tuple[str, Path]:
-    """What to write, and where to: --format and --output, each told from the other where it is not given."""
+    """The format and the path: --format and --output, each from the other if it is not given."""
     kind, output = cli.FLAGS.format, cli.FLAGS.output
     ending = Path(output or "").suffix.lower()
     if output and kind is None:
@@ -96,26 +106,17 @@ def _output() -> tuple[str, Path]:
     return kind, Path(output or f"samples{ENDINGS[kind]}")
 
 
-def _batches(model):
-    """label -> its images in batches."""
-    seed, number, bound = cli.FLAGS.seed, cli.FLAGS.num, cli.FLAGS.truncation
-    if cli.FLAGS.interpolate is None:
-        return lambda label: model.draw(label, number, seed, bound)
-    return lambda label: model.between(label, (seed, cli.FLAGS.interpolate), number, bound)
+def _batches(model: "Sampler", bar: ProgressBar) -> "Batches":
+    """label -> its images in batches; the bar counts them."""
+    seed, end, number, bound = cli.FLAGS.seed, cli.FLAGS.interpolate, cli.FLAGS.num, cli.FLAGS.truncation
 
-
-def _counted(batches, count: Count):
-    """The same batches; says how many images have come."""
-    done = 0
-
-    def counted(label):
-        nonlocal done
-        for images in batches(label):
+    def batches(label: int) -> Iterator[np.ndarray]:
+        drawn = model.draw(label, number, seed, bound)
+        for images in drawn if end is None else model.interpolate(label, (seed, end), number, bound):
             yield images
-            done += len(images)
-            count.to(done)
+            bar.add(len(images))
 
-    return counted
+    return batches
 
 
 if __name__ == "__main__":

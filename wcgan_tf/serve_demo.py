@@ -12,19 +12,27 @@ import importlib.util
 import os
 import socket
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.combined.manifest import find_saved_model
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.process import quiet_imports
+
+if TYPE_CHECKING:
+    from wcgan_tf.combined.sampler import Sampler
 
 HOST = "127.0.0.1"
 HERE = (b"127.0.0.1", b"localhost")
 FIRST_LABELS = 10  # that are chosen at first
 HIGHEST_SEED = 2**31 - 1
+COLUMNS = 8  # of images in a row
 NARROWEST, WIDEST = 0.1, 3.0  # truncation: beyond it next to no latent lies
-LEGIBLE = {  # white on blue, where gradio has too little contrast
+LEGIBLE = {  # white on blue, for which gradio has too little contrast
     "button_primary_background_fill": "*primary_700",
     "button_primary_background_fill_hover": "*primary_800",
     "button_primary_background_fill_dark": "*primary_700",
@@ -46,16 +54,15 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    combine = cli.command("combine", *cli.folders())
-    manifests.saved_model(cli.model_folder(), combine)
+    find_saved_model(cli.model_folder())
     if importlib.util.find_spec("gradio") is None:
         raise UserError("gradio is not installed; type: pip install -e '.[demo]'")
     _refuse_taken(cli.FLAGS.port)
     _stay_here()
-    with cli.quiet_imports():
+    with quiet_imports():
         from wcgan_tf.combined import sampler
 
-    model = sampler.load(cli.model_folder(), combine)
+    model = sampler.load(cli.model_folder())
     address = f"http://{HOST}:{cli.FLAGS.port}"
     page = _page(model, f"{cli.model_folder().name}: {len(model.labels)} labels")
     import gradio
@@ -77,12 +84,12 @@ def main() -> None:
 
 
 class _OnlyHere:
-    """Answers this machine's own pages alone: another site's may send requests here, by a name of its own too."""
+    """Answers only pages of this machine; other sites may send requests here, even by a host name of their own."""
 
-    def __init__(self, app):
+    def __init__(self, app: Callable) -> None:
         self._app = app
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         headers = dict(scope.get("headers", ()))
         names = [headers.get(b"host", b""), headers.get(b"origin", b"http://localhost").rpartition(b"//")[2]]
         if scope["type"] == "lifespan" or all(name.partition(b":")[0] in HERE for name in names):
@@ -102,40 +109,27 @@ def _refuse_taken(port: int) -> None:
 
 
 def _stay_here() -> None:
-    """Before gradio is imported: it tells its makers nothing, and looks for itself past any proxy."""
+    """Before gradio is imported: no telemetry, and no proxy between it and this machine."""
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
 
 
-def _page(model, title: str):
+def _page(model: "Sampler", title: str) -> Any:
     """The page, with a tab for images and one for the way between two seeds."""
     import gradio
-
-    from wcgan_tf import playground
 
     names = [(f"{label} {name}" if name != str(label) else name, label) for label, name in model.labels.items()]
     first = [label for _, label in names[:FIRST_LABELS]]
 
-    def shown(make, labels, *numbers):
-        if not labels:
-            raise gradio.Error("choose a label", print_exception=False)
-        if not all(number is not None and number % 1 == 0 and 0 <= number <= HIGHEST_SEED for number in numbers):
-            raise gradio.Error(f"a seed is a whole number from 0 to {HIGHEST_SEED}", print_exception=False)
-        return f'<div class="images">{make(sorted(set(labels)), *map(int, numbers))}</div>'
+    def images(labels: list[int], seed: float, number: int, truncation: float) -> str:
+        (seed,) = _seeds(labels, seed)
+        return _figures(model, labels, lambda label: model.draw(label, int(number), seed, _bound(truncation)))
 
-    def images(labels, seed, number, truncation):
-        make = lambda labels, seed, number: playground.images(model, labels, number, seed, _bound(truncation))  # noqa: E731
-        return shown(make, labels, seed, number)
-
-    def way(labels, start, end, number, truncation):
-        make = lambda labels, start, end, number: playground.way(  # noqa: E731
-            model, labels, number, (start, end), _bound(truncation)
-        )
-        return shown(make, labels, start, end, number)
-
-    def seed(label: str, value: int):
-        return gradio.Number(value, label=label)
+    def way(labels: list[int], start: float, end: float, number: int, truncation: float) -> str:
+        first, last = _seeds(labels, start, end)
+        bound = _bound(truncation)
+        return _figures(model, labels, lambda label: model.interpolate(label, (first, last), int(number), bound))
 
     with gradio.Blocks(title=title, analytics_enabled=False) as page:
         gradio.HTML(f"<h1>{html.escape(title)}</h1>")
@@ -145,24 +139,49 @@ def _page(model, title: str):
         )
         with gradio.Tab("images"):
             with gradio.Row():
-                one = seed("seed", 0)
+                seed = gradio.Number(0, label="seed")
                 number = gradio.Slider(1, 64, 8, step=1, label="images of each label")
             draw = gradio.Button("draw", variant="primary", elem_id="draw")
             drawn = gradio.HTML(elem_id="drawn")
-            gradio.on([draw.click, one.submit], images, [labels, one, number, truncation], drawn, api_name="images")
+            gradio.on([draw.click, seed.submit], images, [labels, seed, number, truncation], drawn, api_name="images")
         with gradio.Tab("between two seeds"):
             with gradio.Row():
-                start, end = seed("from seed", 0), seed("to seed", 1)
+                start, end = gradio.Number(0, label="from seed"), gradio.Number(1, label="to seed")
                 steps = gradio.Slider(2, 64, 8, step=1, label="images on the way")
             go = gradio.Button("go", variant="primary", elem_id="go")
             gone = gradio.HTML(elem_id="gone")
             go.click(way, [labels, start, end, steps, truncation], gone, api_name="between")
-        page.load(images, [labels, one, number, truncation], drawn, api_name=False)
+        page.load(images, [labels, seed, number, truncation], drawn, api_name=False)
     return page
 
 
+def _seeds(labels: list[int], *seeds: float) -> tuple[int, ...]:
+    """The seeds as integers; an error on the page if one is none, or no label is chosen."""
+    import gradio
+
+    if not labels:
+        raise gradio.Error("choose a label", print_exception=False)
+    if not all(seed is not None and seed % 1 == 0 and 0 <= seed <= HIGHEST_SEED for seed in seeds):
+        raise gradio.Error(f"a seed is a whole number from 0 to {HIGHEST_SEED}", print_exception=False)
+    return tuple(int(seed) for seed in seeds)
+
+
+def _figures(model: "Sampler", labels: list[int], draw: Callable) -> str:
+    """The images of each label above its name, as HTML with everything inside it."""
+    from wcgan_tf.combined import pictures
+
+    figures = []
+    for label in sorted(set(labels)):
+        images, name = np.concatenate(list(draw(label))), html.escape(model.labels[label])
+        columns = min(COLUMNS, len(images))
+        rows = [images[start : start + columns] for start in range(0, len(images), columns)]
+        sheet = pictures.contact_sheet(rows, columns)
+        figures.append(f'<figure><img src="{sheet}" alt="images of {name}"><figcaption>{name}</figcaption></figure>')
+    return f'<div class="images">{"".join(figures)}</div>'
+
+
 def _bound(truncation: float) -> float | None:
-    """As the model takes it; what is no number is the narrowest."""
+    """The bound of the latents; the narrowest if it is not a number."""
     if truncation >= WIDEST:
         return None
     return float(truncation) if truncation >= NARROWEST else NARROWEST

@@ -1,4 +1,4 @@
-"""Show how the labels of a run are, from the labels' own files; works while they train, anywhere.
+"""Show the status of all labels of a run, from their own files; works while they train, on any machine.
 
     python -m wcgan_tf.status
     python -m wcgan_tf.status --workdir runs/cifar10
@@ -13,30 +13,30 @@ finite.  failed: an error; its last line is shown.  done.
 import json
 import sys
 
-import ml_collections
+import msgspec
 import rich.console
 from absl import flags
 
-from wcgan_tf import cli, config
+from wcgan_tf import cli
+from wcgan_tf.config import Dataset, default_config, validate
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.labels import format_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.data import sources
-from wcgan_tf.runs import label_status as heartbeat
-from wcgan_tf.runs import settings as claims
-from wcgan_tf.runs import status_table as tables
+from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.data import prepared, sources
+from wcgan_tf.runs import label_status, recorded_settings, status_table
 
 WIDE = 1000
 
 
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
-    flags.DEFINE_string("labels", "", "Of these labels, such as 0-9,12,cat; of all where not given.")
+    flags.DEFINE_string("labels", "", "Of these labels, such as 0-9,12,cat; of all if not given.")
     flags.DEFINE_bool("json", False, "Print everything that is known as JSON.")
     flags.DEFINE_enum(
         "list",
         None,
-        list(heartbeat.GROUPS),
+        list(label_status.GROUPS),
         "Print only the labels in this state, such as 0-4,7. missing: neither done nor running; failed: also diverged "
         "and stale.",
     )
@@ -45,46 +45,52 @@ def define_flags() -> None:
 def main() -> None:
     run = RunPaths(cli.workdir())
     names = _names(run)
-    labels = datasets.parse_labels(cli.FLAGS.labels, names)
-    states = {label: heartbeat.read(run.label(label).status) for label in labels}
+    labels = parse_labels(cli.FLAGS.labels, names)
+    states = {label: label_status.read(run.label(label).status) for label in labels}
     if cli.FLAGS.list:
-        chosen = [label for label, state in states.items() if state.state in heartbeat.GROUPS[cli.FLAGS.list]]
-        print(datasets.format_labels(chosen))
+        chosen = [label for label, status in states.items() if status.state in label_status.GROUPS[cli.FLAGS.list]]
+        print(format_labels(chosen))
     elif cli.FLAGS.json:
-        known = [{"label": label, "name": names[label], **state._asdict()} for label, state in states.items()]
-        counts = {name: sum(state.state == name for state in states.values()) for name in heartbeat.STATES}
+        known = [
+            {**msgspec.structs.asdict(status), "label": label, "name": names[label]} for label, status in states.items()
+        ]
+        counts = {name: sum(status.state == name for status in states.values()) for name in label_status.STATES}
         json.dump({"workdir": str(run.folder), "counts": counts, "labels": known}, sys.stdout, indent=1)
         print()
     else:
         width = None if sys.stdout.isatty() else WIDE  # a file has no width
         console = rich.console.Console(highlight=False, soft_wrap=True, width=width)
-        console.print(tables.table((label, names[label], state) for label, state in states.items()))
-        for label, state in states.items():
-            if state.error:
-                console.print(f"label {label}: {state.error}; see {run.label(label).log}", markup=False)
+        console.print(status_table.table((label, names[label], status) for label, status in states.items()))
+        for label, status in states.items():
+            if status.error:
+                console.print(f"label {label}: {status.error}; see {run.label(label).log}", markup=False)
         yet = "" if run.folder.is_dir() else "; there is no such folder yet"
-        console.print(f"{run.folder}: {tables.summary(states.values())}{yet}", markup=False)
+        console.print(f"{run.folder}: {status_table.summary(states.values())}{yet}", markup=False)
 
 
 def _names(run: RunPaths) -> list[str]:
     """The names of all labels: of the data set that --config names, else of the one that the run was trained on."""
-    dataset = cli.FLAGS.config.dataset
+    dataset = cli.config().dataset
     begun = (paths for label in run.labels() if (paths := run.label(label)).config.exists())
-    if cli.FLAGS["config"].using_default_value and (first := next(begun, None)):
+    if not cli.config_file().path and (first := next(begun, None)):
         dataset = _trained_on(first)
     if DatasetPaths.of(dataset).info.exists():
-        return datasets.label_names(dataset, cli.command("prepare"))
-    with cli.quiet_imports(without=()):  # the digits are scikit-learn's
+        return prepared.label_names(dataset)
+    with quiet_imports(without=()):  # the digits are scikit-learn's
         return sources.label_names(dataset)
 
 
-def _trained_on(paths: LabelPaths) -> ml_collections.ConfigDict:
-    """The settings `config.dataset` of the label in this folder."""
-    settings = config.default_config()
+def _trained_on(paths: LabelPaths) -> Dataset:
+    """The settings `config.dataset` of the label in this folder.
+
+    Raises:
+        UserError: if they are damaged.
+    """
+    settings = default_config()
     try:
-        settings.dataset.update(claims.trained_with(paths)["dataset"])
-        config.validate(settings)
-    except (UserError, TypeError, KeyError, AttributeError):
+        settings.dataset = Dataset(**recorded_settings.read(paths).dataset)
+        validate(settings)
+    except (UserError, TypeError, AttributeError):
         raise UserError(f"{paths.config} is damaged; type the run's own --config") from None
     return settings.dataset
 

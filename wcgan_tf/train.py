@@ -12,18 +12,21 @@ longer finite.  See log.txt and status.json in the label's folder.
 """
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.core import errors, signals
-from wcgan_tf.core.console import Lines
+from wcgan_tf.core.console import LineWriter
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.labels import format_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
-from wcgan_tf.data import prepared as datasets
+from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
-from wcgan_tf.runs.label_run import at_work, fails_before_it_began
+from wcgan_tf.runs.label_run import open_run, record_failure
 
 if TYPE_CHECKING:
     from wcgan_tf.training.trainer import Trainer
@@ -41,82 +44,77 @@ def define_flags() -> None:
         "The label: an index such as 3, or a name such as cat; several in turn: 0-9,cat; every tenth from 3 on: 3/10; "
         "or auto: those of this process's rank, which Slurm, Open MPI or Kubernetes tell.",
     )
-    flags.DEFINE_string("labels", "", "With --label=auto or 3/10: share these, such as 0-9,cat; all where not given.")
+    flags.DEFINE_string("labels", "", "With --label=auto or 3/10: share these, such as 0-9,cat; all if not given.")
 
 
 def main() -> int:
     stop = signals.StopRequests()
     stop.listen()
     stop.ends_at_once(lambda: print("stopped before it began", flush=True))  # nothing is written yet
-    out = Lines()
+    out = LineWriter()
     try:
         return _train_all(_labels(out), stop, out)
     finally:
         out.finish()
 
 
-def _train_all(labels: list[int], stop: signals.StopRequests, out: Lines) -> int:
-    """Train one label after another; returns the exit code of the one that fared worst."""
-    trainer = _Trainer(labels)
+def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -> int:
+    """Train one label after another; returns the worst of their exit codes."""
+    trainers: list[Trainer] = []
     codes = [errors.DONE]
     for label in labels:
         if stop.received:
             codes.append(errors.STOPPED)
             break
         try:
-            codes.append(trainer.train(label, stop, out))
+            codes.append(_train(label, lambda: _trainer(trainers, labels), stop, out))
         except Exception as error:
             if len(labels) == 1:
                 raise
-            codes.append(cli.show(error))  # the other labels are not to blame
+            codes.append(cli.show(error))  # the other labels go on
     return min(codes, key=WORST_FIRST.index)
 
 
-def _labels(out: Lines) -> list[int]:
+def _train(label: int, trainer: "Callable[[], Trainer]", stop: signals.StopRequests, out: LineWriter) -> int:
+    """Train a label, if there is anything left to do; returns its exit code."""
+    config, paths = cli.config(), RunPaths(cli.workdir()).label(label)
+    try:
+        data = prepared.label_images(config.dataset, "train", label)
+    except UserError as error:
+        if prepared.exists(config.dataset, "train", label):  # else there may be no such label
+            record_failure(paths, label, error, cli.describe)
+        raise
+    with open_run(config, data, paths, stop, out, cli.describe) as run:
+        return EXIT_CODES[trainer().train(run)] if run else errors.DONE
+
+
+def _trainer(made: "list[Trainer]", labels: list[int]) -> "Trainer":
+    """The trainer of all labels, made for the first that has something to do: TensorFlow takes seconds to import."""
+    if not made:
+        with quiet_imports():
+            from wcgan_tf.training.trainer import Trainer
+        capacity = max(prepared.count(cli.config().dataset, "train", label) for label in labels)
+        made.append(Trainer(cli.config(), capacity))
+    return made[0]
+
+
+def _labels(out: LineWriter) -> list[int]:
     """The labels that the flags and the rank give to this process."""
-    text, dataset, hint = cli.FLAGS.label.strip(), cli.FLAGS.config.dataset, cli.command("prepare")
+    text, dataset = cli.FLAGS.label.strip(), cli.config().dataset
     given = re.fullmatch(SHARE, text)
     if text != "auto" and not given:
         if cli.FLAGS.labels:
             raise UserError("--labels goes with --label=auto; without, type --label=0-9,cat")
-        return datasets.parse_label(text, dataset, hint)
-    all_labels = datasets.parse_labels(cli.FLAGS.labels, datasets.label_names(dataset, hint))
+        return prepared.parse_label(text, dataset)
+    all_labels = parse_labels(cli.FLAGS.labels, prepared.label_names(dataset))
     share = ranks.Share(int(given[1]), int(given[2]), "--label") if given else ranks.from_environment()
     labels = share.of(all_labels)
     if not given:
         of = f" of {share.count}" if share.count else ""
-        mine = datasets.format_labels(labels)
+        mine = format_labels(labels)
         taken = f"label{'s' if len(labels) > 1 else ''} {mine}" if labels else f"none of the {len(all_labels)} labels"
         out.say(f"--label=auto: {share.source} makes this rank {share.rank}{of}, which takes {taken}")
     return labels
-
-
-class _Trainer:
-    """Trains label after label; imports TensorFlow when the first has something to do, for that takes seconds."""
-
-    def __init__(self, labels: list[int]):
-        self._labels = labels
-        self._trainer: Trainer | None = None
-
-    def train(self, label: int, stop: signals.StopRequests, out: Lines) -> int:
-        """Train a label; returns its exit code."""
-        config, hint = cli.FLAGS.config, cli.command("prepare")
-        paths = RunPaths(cli.workdir()).label(label)
-        try:
-            data = datasets.label_images(config.dataset, "train", label, hint)
-        except UserError as error:
-            if datasets.prepared(config.dataset, "train", label):  # else there may be no such label
-                fails_before_it_began(paths, label, error)
-            raise
-        with at_work(config, data, paths, stop, out, hint) as work:
-            if work is None:
-                return errors.DONE
-            if self._trainer is None:
-                room = max(datasets.count(config.dataset, "train", each) for each in self._labels)
-                with cli.quiet_imports():
-                    from wcgan_tf.training import trainer as training
-                self._trainer = training.Trainer(config, room)
-            return EXIT_CODES[self._trainer.train(work)]
 
 
 if __name__ == "__main__":

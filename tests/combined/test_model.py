@@ -1,28 +1,28 @@
 """All labels as one model: the same pictures as the generators', and never a wrong one."""
 
-import json
 import subprocess
 import sys
 
+import examples
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from wcgan_tf import models
-from wcgan_tf.combined import model as conditional
+from wcgan_tf.combined.manifest import Manifest
+from wcgan_tf.combined.model import ConditionalModel
 from wcgan_tf.config import default_config
+from wcgan_tf.core import records
+from wcgan_tf.core.errors import Command
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import ModelPaths
-from wcgan_tf.models import generator_export as export
+from wcgan_tf.models.generator_export import export_generator, latents_from_seed, read_weights
 
 PRESENT = [0, 2, 5]
 NAMES = [f"name {label}" for label in range(6)]
-MANIFEST = {
-    "dataset": "digits",
-    "latent_size": 64,
-    "names": NAMES,
-    "labels": [{"label": label, "name": NAMES[label]} for label in PRESENT],
-}
+MANIFEST = examples.manifest(
+    [examples.label_entry(label, name=NAMES[label]) for label in PRESENT], names=NAMES, num_labels=len(NAMES)
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,11 @@ def made(tmp_path_factory):
         for i, variable in enumerate(generator.variables):  # BatchNorm's statistics too
             noise = tf.random.stateless_normal(variable.shape, [label, i])
             variable.assign(tf.abs(noise) + 0.1 if "variance" in variable.path else variable + 0.3 * noise)
-        export.export_generator(generator, settings.latent_size, folder / str(label))
-        generators[label], weights[label] = generator, export.read_weights(folder / str(label), "")
-    model = conditional.Conditional(settings, PRESENT, num_labels=6, resolution=8, channels=1)
+        export_generator(generator, settings.latent_size, folder / str(label))
+        generators[label], weights[label] = generator, read_weights(folder / str(label), Command("train"))
+    model = ConditionalModel(settings, PRESENT, num_labels=6, resolution=8, channels=1)
     for label in PRESENT:
-        model.put(label, weights[label])
+        model.set_weights(label, weights[label])
     model.save(MANIFEST, ModelPaths(folder / "combined").saved_model)
     return folder, generators
 
@@ -96,8 +96,8 @@ def test_generated_image_i_depends_on_label_seed_and_i_alone(made, loaded):
     assert generate([], 7).shape == (0, 8, 8, 1)
 
 
-def test_the_model_tells_what_it_is(loaded):
-    assert json.loads(loaded.signatures["manifest"]()["json"].numpy()) == MANIFEST
+def test_the_model_has_its_manifest(loaded):
+    assert records.decode(loaded.signatures["manifest"]()["json"].numpy(), Manifest) == MANIFEST
 
 
 def test_an_exported_generator_is_the_generator(made):
@@ -122,7 +122,7 @@ def test_an_exported_generator_draws_image_i_from_seed_and_i_alone(made):
 
 
 def test_latents_are_normally_distributed():
-    latents = export.latents_of(0, 4000, tf.constant(1, tf.int64), 16).numpy()
+    latents = latents_from_seed(0, 4000, tf.constant(1, tf.int64), 16).numpy()
     assert latents.mean() == pytest.approx(0, abs=0.02)
     assert latents.std() == pytest.approx(1, abs=0.02)
     assert np.abs(np.corrcoef(latents.T) - np.eye(16)).max() < 0.1
@@ -141,7 +141,7 @@ def test_no_labels_make_no_images(serve):
         ([0], "there are 1 labels and 2 latents"),
     ],
 )
-def test_what_it_cannot_draw_is_an_error(serve, labels, words):
+def test_labels_without_a_generator_and_wrong_latents_are_errors(serve, labels, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         serve(labels, latents(2))
 

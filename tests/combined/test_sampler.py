@@ -2,24 +2,20 @@
 
 import shutil
 
+import examples
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from wcgan_tf import models
-from wcgan_tf.combined import model as conditional
 from wcgan_tf.combined import sampler
+from wcgan_tf.combined.model import ConditionalModel
 from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import ModelPaths
 
-MANIFEST = {
-    "dataset": "digits",
-    "latent_size": 64,
-    "names": ["zero", "one", "two"],
-    "resolution": 8,
-    "labels": [{"label": label, "name": name} for label, name in ((0, "zero"), (2, "two"))],
-}
+NAMES = ["zero", "one", "two"]
+MANIFEST = examples.manifest([examples.label_entry(label, name=NAMES[label]) for label in (0, 2)], names=NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +23,9 @@ def folder(tmp_path_factory):
     """A combined model of two labels of three."""
     settings = default_config().model
     settings.width = 4
-    model = conditional.Conditional(settings, [0, 2], num_labels=3, resolution=8, channels=1)
+    model = ConditionalModel(settings, [0, 2], num_labels=3, resolution=8, channels=1)
     for label in (0, 2):
-        model.put(label, [value + 0.02 * label for value in models.generator(settings, 8, 1).get_weights()])
+        model.set_weights(label, [value + 0.02 * label for value in models.generator(settings, 8, 1).get_weights()])
     where = tmp_path_factory.mktemp("model") / "model"
     model.save(MANIFEST, ModelPaths(where).saved_model)
     return where
@@ -37,7 +33,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return sampler.load(folder, "combine it")
+    return sampler.load(folder)
 
 
 def draw(model, *arguments) -> np.ndarray:
@@ -46,12 +42,12 @@ def draw(model, *arguments) -> np.ndarray:
 
 def test_it_knows_its_labels(model):
     assert model.labels == {0: "zero", 2: "two"}
-    assert model.names == ["zero", "one", "two"]
+    assert model.manifest.names == NAMES
     assert model.latent_size == 64
 
 
 def test_a_version_folder_will_do(folder, model):
-    np.testing.assert_array_equal(draw(sampler.load(folder / "1", ""), 2, 3, 0), draw(model, 2, 3, 0))
+    np.testing.assert_array_equal(draw(sampler.load(folder / "1"), 2, 3, 0), draw(model, 2, 3, 0))
 
 
 def test_drawing_depends_on_seed_label_and_place(model):
@@ -73,7 +69,7 @@ def test_drawing_in_batches_is_drawing_at_once(model, monkeypatch):
     assert np.abs(np.concatenate(batches).astype(int) - whole.astype(int)).max() <= 1
 
 
-def test_drawing_is_what_the_signature_generate_makes(folder, model):
+def test_drawing_equals_the_signature_generate(folder, model):
     generate = tf.saved_model.load(str(folder / "1")).signatures["generate"]
     images = generate(labels=tf.fill([6], 2), seed=tf.constant(3, tf.int64))["images"]
     np.testing.assert_array_equal(images, draw(model, 2, 6, 3))
@@ -93,28 +89,32 @@ def test_truncation_keeps_latents_inside_and_in_order(model):
 
 def test_the_way_between_two_seeds_has_both_ends_and_keeps_its_length(model):
     first, last = (model.latents(seed, 0, 1, None)[0] for seed in (3, 4))
-    way = sampler.between(first, last, 7).numpy()
+    way = sampler.interpolate_latents(first, last, 7).numpy()
     np.testing.assert_allclose(way[0], first, atol=1e-5)
     np.testing.assert_allclose(way[-1], last, atol=1e-5)
     lengths = np.linalg.norm(way, axis=1)
     assert lengths.min() > 0.95 * min(np.linalg.norm(first), np.linalg.norm(last))
-    np.testing.assert_allclose(sampler.between(first, first, 3), [first] * 3, atol=1e-5)
-    images = np.concatenate(list(model.between(2, (3, 4), 7, None)))
+    np.testing.assert_allclose(sampler.interpolate_latents(first, first, 3), [first] * 3, atol=1e-5)
+    images = np.concatenate(list(model.interpolate(2, (3, 4), 7, None)))
     np.testing.assert_array_equal(images[0], draw(model, 2, 1, 3)[0])
 
 
-def test_what_is_no_model_is_one_line(folder, tmp_path):
-    with pytest.raises(UserError, match=r"there is no model in .*; type another --model, or run: combine it"):
-        sampler.load(tmp_path, "combine it")
+def test_a_missing_or_damaged_model_is_an_error(folder, tmp_path):
+    with pytest.raises(
+        UserError, match=r"there is no model in .*; type another --model, or run: python -m wcgan_tf.combine"
+    ):
+        sampler.load(tmp_path)
     (tmp_path / "1").mkdir()
     (tmp_path / "1/saved_model.pb").write_bytes(b"nothing")
-    with pytest.raises(UserError, match=r"is damaged, or no model of wcgan_tf.combine .*; run: combine it"):
-        sampler.load(tmp_path, "combine it")
+    with pytest.raises(
+        UserError, match=r"is damaged, or no model of wcgan_tf.combine .*; run: python -m wcgan_tf.combine"
+    ):
+        sampler.load(tmp_path)
     other = tf.Module()
     other.f = tf.function(lambda: {"x": tf.constant(1)}, input_signature=[])
     tf.saved_model.save(other, str(tmp_path / "other/1"), signatures={"serving_default": other.f})
     with pytest.raises(UserError, match=r"is damaged, or no model of wcgan_tf.combine"):
-        sampler.load(tmp_path / "other", "combine it")
+        sampler.load(tmp_path / "other")
 
 
 def test_a_model_whose_weights_were_cut_off_is_one_line(folder, tmp_path):
@@ -122,15 +122,15 @@ def test_a_model_whose_weights_were_cut_off_is_one_line(folder, tmp_path):
     (data,) = (copy / "1/variables").glob("variables.data*")
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(UserError, match="is damaged"):
-        sampler.load(copy, "combine it")
+        sampler.load(copy)
 
 
 def test_a_model_of_another_data_set_is_refused(model):
     dataset = default_config().dataset
-    model.refuse_other(dataset)
+    model.refuse_other_dataset(dataset)
     dataset.resolution = 16
     with pytest.raises(UserError, match=r"makes images of 8x8 pixels; type --config.dataset.resolution=8, not 16"):
-        model.refuse_other(dataset)
+        model.refuse_other_dataset(dataset)
     dataset.name = "cifar10"
     with pytest.raises(UserError, match="trained on digits, not on cifar10"):
-        model.refuse_other(dataset)
+        model.refuse_other_dataset(dataset)

@@ -1,4 +1,4 @@
-"""Whoever reads the lines of a training, and stops reading, does not stop the training."""
+"""Lines that stop no training, whoever reads them, and progress without a terminal."""
 
 import json
 import os
@@ -12,22 +12,23 @@ from pathlib import Path
 import pytest
 from conftest import PATIENCE_SECONDS, proc, run_python, shown_on, wait_until
 
+from wcgan_tf.core import console
 from wcgan_tf.core.errors import STOPPED
 from wcgan_tf.core.paths import LabelPaths
-from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import label_status
 
 ARGUMENTS = ["--label=3", "--workdir=run", "--config.model.width=4"]
 SHORT = ["--config.train.max_seconds=0", "--config.train.max_steps=40"]
 
 
-def test_a_training_gets_done_where_its_streams_are_closed(tmp_path):
+def test_a_training_finishes_with_closed_streams(tmp_path):
     command = shlex.join([sys.executable, "-m", "wcgan_tf.train", *ARGUMENTS, *SHORT])
     done = subprocess.run(["bash", "-c", f"{command} <&- >&- 2>&-"], cwd=tmp_path, check=False)
     assert done.returncode == 0
     assert json.loads(LabelPaths(tmp_path / "run/labels/00003").status.read_text())["state"] == "done"
 
 
-def test_a_training_gets_done_where_only_its_output_is_closed(tmp_path):
+def test_a_training_finishes_with_stdout_closed(tmp_path):
     """Python gives a program that starts so no `sys.stdout`, and the number 1 to a file that it opens."""
     code = "import os, sys; from wcgan_tf import cli, train; os.close(1); sys.stdout = None; sys.argv[0] = 'train'; "
     code += "cli.run(train.main, train.define_flags)"
@@ -37,7 +38,7 @@ def test_a_training_gets_done_where_only_its_output_is_closed(tmp_path):
 
 
 @pytest.mark.parametrize("reader", ["gone", "full"])
-def test_a_training_gets_done_whoever_reads(tmp_path, begin, reader):
+def test_a_training_finishes_with_a_closed_or_full_stdout(tmp_path, begin, reader):
     """As with `| head -1`, and with `> /dev/full`."""
     with Path("/dev/full").open("w") as full:
         out = full if reader == "full" else subprocess.PIPE
@@ -63,7 +64,7 @@ def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase, begin):
     paths = LabelPaths(tmp_path / "run/labels/00003")
     reached = {
         "importing": lambda: "tensorflow" in proc(process, "maps"),
-        "stepping": lambda: heartbeat.read(paths.status).step > 0,
+        "stepping": lambda: label_status.read(paths.status).step > 0,
     }
     wait_until(reached[phase], phase, process)
     process.send_signal(signal.SIGTERM)
@@ -86,3 +87,21 @@ def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path, begin):
     assert process.wait(PATIENCE_SECONDS) == STOPPED
     assert b"stopped before it took a step" in shown
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
+
+
+def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
+    with console.ProgressBar("photos [train]", 7) as count:
+        count.to(3)
+        count.say("skipped a.jpg: [broken]")
+    with console.ProgressBar("photos", None) as count:
+        count.to(4)
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["photos [train]: 3 of 7", "photos [train]: skipped a.jpg: [broken]", "photos: 4"]
+    assert said.out == ""
+
+
+def test_a_short_count_says_nothing(capsys):
+    with console.ProgressBar("photos", 7) as count:
+        count.to(7)
+    assert capsys.readouterr().err == ""

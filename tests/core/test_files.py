@@ -1,6 +1,5 @@
 """Files that appear whole or not at all."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -77,18 +76,6 @@ def test_a_link_stays_one_and_its_target_is_replaced(tmp_path):
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["new.txt"]
 
 
-def test_a_missing_or_damaged_json_says_what_to_run(tmp_path):
-    path = tmp_path / "a.json"
-    with pytest.raises(UserError, match=r"there is no .*a\.json; run: make it"):
-        files.read_json(path, "make it", ("a",))
-    for content in ('{"a": ', "[]", "null", '{"b": 1}'):
-        path.write_text(content)
-        with pytest.raises(UserError, match=r"a\.json is damaged; delete it and run: make it"):
-            files.read_json(path, "make it", ("a",))
-    files.write_json(path, {"a": "ü"})
-    assert files.read_json(path, "", ("a",)) == json.loads(path.read_text()) == {"a": "ü"}
-
-
 def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
     target = tmp_path / "status.json"
     files.write_text(target, "old")
@@ -103,19 +90,19 @@ def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path):
 import os, signal
 from pathlib import Path
 from wcgan_tf.core import files
-with files.only_one(Path({str(tmp_path)!r})):
+with files.lock_folder(Path({str(tmp_path)!r})):
     print("held", flush=True)
     signal.pause()
 """
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match="in use by another process"), files.only_one(tmp_path):
+        with pytest.raises(UserError, match="in use by another process"), files.lock_folder(tmp_path):
             pass
     finally:
         holder.kill()
         holder.wait()
-    with files.only_one(tmp_path):
+    with files.lock_folder(tmp_path):
         pass
 
 
@@ -126,7 +113,7 @@ def test_a_digest_knows_values_shape_and_type():
     assert files.digest(array) == files.digest(array.copy())
 
 
-def test_what_a_kill_left_is_cleared_away_and_nothing_else(tmp_path):
+def test_only_leftovers_of_a_kill_are_deleted(tmp_path):
     (tmp_path / ".generator.ab12").mkdir()
     (tmp_path / ".generator.ab12/part").write_text("half")
     (tmp_path / ".status.json.ab12").write_text("half")

@@ -13,7 +13,7 @@ from conftest import PATIENCE_SECONDS, STEPS, proc, run, wait_until
 
 from wcgan_tf.core.errors import STOPPED
 from wcgan_tf.core.paths import LabelPaths
-from wcgan_tf.runs import label_status as heartbeat
+from wcgan_tf.runs import label_status
 
 ARGUMENTS = ["--label=3", "--workdir=run"]
 EXPORT_WAITS = """
@@ -23,19 +23,19 @@ import time
 from pathlib import Path
 
 from wcgan_tf import cli, train
-from wcgan_tf.models import generator_export as export
+from wcgan_tf.training import trainer
 
-save = export.save
+export = trainer.export_generator
 
 
-def wait_and_save(*arguments):
+def wait_and_export(*arguments):
     Path("exporting").touch()
     while not Path("go").exists():
         time.sleep(0.01)
-    save(*arguments)
+    export(*arguments)
 
 
-export.save = wait_and_save
+trainer.export_generator = wait_and_export
 del sys.argv[0]
 cli.run(train.main, train.define_flags)
 """
@@ -99,7 +99,7 @@ def test_while_compiling_for_long(start):
 def test_while_stepping_and_going_on_afterwards(start, tmp_path):
     arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
     label = start(*arguments)
-    wait_until(lambda: heartbeat.read(label.paths.status).step > 10, "some steps", label.process)
+    wait_until(lambda: label_status.read(label.paths.status).step > 10, "some steps", label.process)
     assert label.end_by(signal.SIGUSR1) == STOPPED
     status = json.loads(label.paths.status.read_text())
     step = status["step"]

@@ -5,9 +5,13 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from wcgan_tf.core import stateless_random as draws
+from wcgan_tf.core import stateless_random
 
-KINDS = {"uniform": draws.uniform, "normal": draws.normal, "below": lambda shape, seed: draws.below(131, shape, seed)}
+KINDS = {
+    "uniform": stateless_random.uniform,
+    "normal": stateless_random.normal,
+    "below": lambda shape, seed: stateless_random.below(131, shape, seed),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -25,25 +29,28 @@ def test_xla_draws_the_same(kind, shape):
 
 
 def test_distributions():
-    uniform, normal = draws.uniform([100_000], [1, 2]).numpy(), draws.normal([100_000], [1, 2]).numpy()
+    uniform, normal = (
+        stateless_random.uniform([100_000], [1, 2]).numpy(),
+        stateless_random.normal([100_000], [1, 2]).numpy(),
+    )
     assert stats.kstest(uniform, "uniform").pvalue > 0.01
     assert stats.kstest(normal, "norm").pvalue > 0.01
     assert 0.0 < uniform.min() < uniform.max() < 1.0
     assert np.isfinite(normal).all()
-    assert set(draws.below(5, [1000], [1, 2]).numpy()) == set(range(5))
+    assert set(stateless_random.below(5, [1000], [1, 2]).numpy()) == set(range(5))
 
 
 def test_seeds_are_made_of_seeds_as_by_tensorflow():
     seed, number = tf.constant([-7, 2**40], tf.int64), tf.constant(17, tf.int64)
-    np.testing.assert_array_equal(draws.fold_in(seed, number), tf.random.fold_in(seed, number, alg="philox"))
-    np.testing.assert_array_equal(draws.split(seed, 3), tf.random.split(seed, 3, alg="philox"))
+    np.testing.assert_array_equal(stateless_random.fold_in(seed, number), tf.random.fold_in(seed, number, alg="philox"))
+    np.testing.assert_array_equal(stateless_random.split(seed, 3), tf.random.split(seed, 3, alg="philox"))
 
 
 @pytest.mark.parametrize("integer", [0, 2**32 - 1])
 def test_the_ends_of_the_interval_are_never_reached(monkeypatch, integer):
-    monkeypatch.setattr(draws, "integers", lambda *_: tf.constant([integer], tf.uint32))
-    assert 0.0 < float(draws.uniform([1], [1, 2])[0]) < 1.0
-    assert np.isfinite(draws.normal([1], [1, 2])).all()
+    monkeypatch.setattr(stateless_random, "integers", lambda *_: tf.constant([integer], tf.uint32))
+    assert 0.0 < float(stateless_random.uniform([1], [1, 2])[0]) < 1.0
+    assert np.isfinite(stateless_random.normal([1], [1, 2])).all()
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 64, 130])
@@ -51,7 +58,7 @@ def test_a_row_depends_on_its_number_alone(size):
     seed = tf.Variable([2**40 + 3, 4], dtype=tf.int64)
 
     def rows(first, number):
-        return draws.normal_rows(first, number, size, seed)
+        return stateless_random.normal_rows(first, number, size, seed)
 
     whole = rows(0, 50).numpy()
     assert whole.shape == (50, size)
@@ -64,7 +71,7 @@ def test_a_row_depends_on_its_number_alone(size):
 
 
 def test_rows_are_normally_distributed_and_have_nothing_to_do_with_each_other():
-    rows = draws.normal_rows(0, 5000, 20, [1, 2]).numpy()
+    rows = stateless_random.normal_rows(0, 5000, 20, [1, 2]).numpy()
     assert stats.kstest(rows.ravel(), "norm").pvalue > 0.01
     assert np.abs(np.corrcoef(rows.T) - np.eye(20)).max() < 0.08
     assert np.abs(np.corrcoef(rows[:100]) - np.eye(100)).max() < 0.95

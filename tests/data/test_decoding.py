@@ -50,7 +50,7 @@ def test_every_mode_becomes_rgb(content, colour):
     assert np.abs(pixels.astype(int) - colour).max() <= 1
 
 
-def test_colours_become_grey_where_one_channel_is_wanted():
+def test_colours_become_grey_for_one_channel():
     pixels, _ = square(stored(one_colour("RGB", (10, 200, 30))), 6, 1)
     assert pixels.shape == (6, 6, 1)
     assert np.abs(pixels.astype(int) - round(0.299 * 10 + 0.587 * 200 + 0.114 * 30)).max() <= 1

@@ -14,8 +14,7 @@ from wcgan_tf.config import default_config
 from wcgan_tf.core import errors
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.data import sorting, sources
+from wcgan_tf.data import prepared, sorting, sources
 
 LABELS = 3
 
@@ -37,7 +36,7 @@ def photos(tmp_path):
 
 
 def arguments(dataset) -> list[str]:
-    return [f"--config.dataset.{key}={dataset[key]}" for key in ("name", "root", "data_dir", "resolution")]
+    return [f"--config.dataset.{key}={getattr(dataset, key)}" for key in ("name", "root", "data_dir", "resolution")]
 
 
 def sort(dataset, split="train", labels=frozenset(range(LABELS)), interrupt_after=None, skipped=lambda *_: None):
@@ -126,15 +125,15 @@ def test_lost_bytes_start_the_split_anew(photos, expected, small):
 
 
 def test_a_stop_among_the_last_lines_is_the_same(photos, expected, small, monkeypatch):
-    write_json = sorting.files.write_json
+    write = sorting.records.write
 
     def stop_at_label_1(path, value):
         if path.name == "00001.json":
             raise KeyboardInterrupt
-        write_json(path, value)
+        write(path, value)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(sorting.files, "write_json", stop_at_label_1)
+        patch.setattr(sorting.records, "write", stop_at_label_1)
         sort(photos)
     assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy"}
     sort(photos, labels={1, 2})
@@ -149,7 +148,7 @@ def test_a_label_without_images_is_named_and_the_others_are_written(photos, tmp_
     assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy", "00001.json"}
 
 
-def test_prepare_says_what_it_did_and_does_not_do_it_again(photos, tmp_path):
+def test_prepare_prints_totals_and_skips_prepared_labels(photos, tmp_path):
     done = run("prepare", *arguments(photos), "--labels=0,kind 2", folder=tmp_path)
     assert "photos: 2 of 3 labels, 40 train, 10 test images in " in done.stdout
     done = run("prepare", *arguments(photos), folder=tmp_path)
@@ -163,7 +162,7 @@ def test_prepare_says_what_it_did_and_does_not_do_it_again(photos, tmp_path):
     info = json.loads(DatasetPaths.of(photos).info.read_text())
     assert info["labels"] == ["kind 0", "kind 1", "kind 2"]
     assert (info["resolution"], info["channels"]) == (8, 3)
-    assert datasets.label_images(photos, "test", 2, "").images.shape == (5, 8, 8, 3)
+    assert prepared.label_images(photos, "test", 2).images.shape == (5, 8, 8, 3)
 
 
 def test_images_of_another_size_are_counted(photos, tmp_path):
@@ -229,7 +228,7 @@ def test_a_damaged_state_starts_the_split_anew(photos, expected, small, content)
     assert content_of(photos) == expected
 
 
-def test_what_a_kill_has_left_is_cleared_away(photos, tmp_path):
+def test_leftovers_of_a_kill_are_deleted(photos, tmp_path):
     left = DatasetPaths.of(photos).folder / "train/.00001.npy.abc"
     left.mkdir(parents=True)
     (left / "00001.npy").write_text("half")

@@ -5,8 +5,8 @@ import pytest
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.evaluation import features, seen
+from wcgan_tf.data import prepared
+from wcgan_tf.evaluation import features
 from wcgan_tf.evaluation.classifiers import Classifier
 
 
@@ -23,40 +23,40 @@ class Eyes:
         return means[:, :5], means[:, 5:8]
 
 
-def test_real_images_are_looked_at_once_for_each_classifier(config):
+def test_features_of_real_images_are_extracted_once_per_classifier(config):
     eyes = Eyes()
-    first = features.real(config.dataset, "test", 3, eyes.classifier, "")
+    first = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     looked = eyes.looked
-    assert looked == datasets.count(config.dataset, "test", 3)
-    again = features.real(config.dataset, "test", 3, eyes.classifier, "")
+    assert looked == prepared.count(config.dataset, "test", 3)
+    again = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     assert eyes.looked == looked
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
     others = Eyes(digest="d2")
-    features.real(config.dataset, "test", 3, others.classifier, "")
+    features.extract_real(config.dataset, "test", 3, others.classifier)
     assert others.looked == looked
 
 
-def test_what_is_kept_of_other_images_or_damaged_is_not_used(config):
+def test_cached_features_of_other_images_and_damaged_ones_are_not_used(config):
     eyes = Eyes()
-    one = features.real(config.dataset, "test", 3, eyes.classifier, "")
+    one = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     path = DatasetPaths.of(config.dataset).features("d1", "test", 3)
-    seen.keep(path, one._replace(features=one.features + 1), "another digest")
-    again = features.real(config.dataset, "test", 3, eyes.classifier, "")
+    features.save(path, one._replace(features=one.features + 1), "another digest")
+    again = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     np.testing.assert_array_equal(again.features, one.features)
     path.write_bytes(path.read_bytes()[:200])
-    again = features.real(config.dataset, "test", 3, eyes.classifier, "")
+    again = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     np.testing.assert_array_equal(again.features, one.features)
     assert eyes.looked == 3 * len(one.keys)
 
 
-def test_neither_batches_nor_the_order_of_the_images_matter():
+def test_features_do_not_depend_on_batches_or_order():
     images = np.random.default_rng(0).integers(256, size=(50, 8, 8, 1), dtype=np.uint8)
-    whole = features.look(Eyes(batch_size=100).classifier, [images], 2)
-    in_batches = features.look(Eyes(batch_size=3).classifier, [images[:20], images[20:]], 2)
+    whole = features.extract(Eyes(batch_size=100).classifier, [images], 2)
+    in_batches = features.extract(Eyes(batch_size=3).classifier, [images[:20], images[20:]], 2)
     for one, other in zip(whole, in_batches, strict=True):
         np.testing.assert_array_equal(one, other)
-    backwards = features.look(Eyes().classifier, [images[::-1]], 2)
+    backwards = features.extract(Eyes().classifier, [images[::-1]], 2)
     np.testing.assert_array_equal(backwards.features, whole.features)
     np.testing.assert_array_equal(backwards.places, 49 - whole.places)
     np.testing.assert_array_equal(whole.features, images.reshape(50, -1)[whole.places, :5])
@@ -64,12 +64,12 @@ def test_neither_batches_nor_the_order_of_the_images_matter():
     assert abs(np.corrcoef(whole.places, np.arange(50))[0, 1]) < 0.5  # as good as shuffled
 
 
-def test_numbers_that_are_not_finite_are_refused_by_the_labels_name():
+def test_features_that_are_not_finite_are_an_error():
     eyes = Eyes()
     blind = Classifier(
         "blind", "d", "none", False, 5, lambda images: (np.full([len(images), 2], np.nan), np.ones([len(images), 3]))
     )
     images = np.zeros([4, 8, 8, 1], np.uint8)
     with pytest.raises(UserError, match="the classifier blind makes NaN or infinity of images of label 6"):
-        features.look(blind, [images], 6)
-    assert features.look(eyes.classifier, [images], 6).features.shape == (4, 5)
+        features.extract(blind, [images], 6)
+    assert features.extract(eyes.classifier, [images], 6).features.shape == (4, 5)

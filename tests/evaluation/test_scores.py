@@ -5,10 +5,10 @@ import pytest
 
 from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.evaluation import classifiers, features, seen
-from wcgan_tf.evaluation import domain_classifier as domain
-from wcgan_tf.evaluation import scores as scoring
+from wcgan_tf.data import prepared
+from wcgan_tf.evaluation import classifiers, domain_classifier, features
+from wcgan_tf.evaluation.metrics import frechet_distance, kernel_distance
+from wcgan_tf.evaluation.scores import MEANINGS, Sets, compute, compute_alone, display_name, nearest_train
 
 LABELS = range(10)
 
@@ -18,7 +18,7 @@ def eyes(digits):
     """The domain classifier of the digits."""
     dataset = default_config().dataset
     dataset.data_dir = str(digits / "data")
-    return classifiers.load("domain", dataset, "", lambda _: None)
+    return classifiers.load("domain", dataset, lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -27,27 +27,27 @@ def images():
     dataset = default_config().dataset
     parts = {}
     for label in LABELS:
-        train = datasets.label_images(dataset, "train", label, "").images
-        held = domain.held_out(np.arange(len(train)))
-        parts[label] = (train[held], datasets.label_images(dataset, "test", label, "").images, train)
+        train = prepared.label_images(dataset, "train", label).images
+        held = domain_classifier.held_out(np.arange(len(train)))
+        parts[label] = (train[held], prepared.label_images(dataset, "test", label).images, train)
     return parts
 
 
 @pytest.fixture(scope="module")
 def scores(eyes, images):
     """A function: how the held-out images score after `change(label, images)`."""
-    looked = seen.join([features.look(eyes, [images[k][1]], k) for k in LABELS])
+    looked = features.join([features.extract(eyes, [images[k][1]], k) for k in LABELS])
 
-    def of(change=lambda label, pixels: pixels, table=scoring.SCORES):
-        samples = [features.look(eyes, [change(label, images[label][0])], label) for label in LABELS]
-        return scoring.scores(scoring.Sets(seen.join(samples), looked), table, own_labels=True)
+    def of(change=lambda label, pixels: pixels):
+        samples = [features.extract(eyes, [change(label, images[label][0])], label) for label in LABELS]
+        return compute(Sets(features.join(samples), looked), own_labels=True)
 
     return of
 
 
 def better(one: dict, other: dict, *names: str) -> None:
     """That `one` is clearly better in all these scores."""
-    low = {"kcd", "fcd"}
+    low = {"kernel_distance", "frechet_distance"}
     for name in names:
         difference = (one[name] - other[name]) * (-1 if name in low else 1)
         assert difference > 0.1 * abs(one[name]) + 0.01, (name, one[name], other[name])
@@ -55,72 +55,79 @@ def better(one: dict, other: dict, *names: str) -> None:
 
 def test_real_images_score_well(scores):
     real = scores()
-    assert abs(real["kcd"]) < 0.02
+    assert abs(real["kernel_distance"]) < 0.02
     assert real["classifier_score"] > 6.0
     assert real["recognised"] > 0.95
     assert min(real[name] for name in ("precision", "recall", "density", "coverage")) > 0.8
 
 
-def test_dropped_labels_are_seen(scores):
+def test_dropped_labels_worsen_the_scores(scores):
     dropped = scores(lambda label, pixels: pixels if label > 1 else np.full_like(pixels, 0))  # 0 and 1 are black
-    better(scores(), dropped, "kcd", "fcd", "coverage", "classifier_score")
+    better(scores(), dropped, "kernel_distance", "frechet_distance", "coverage", "classifier_score")
 
 
-def test_a_collapse_is_seen(scores):
+def test_a_collapse_worsens_the_scores(scores):
     collapsed = scores(lambda label, pixels: np.repeat(pixels[:1], len(pixels), axis=0))
-    better(scores(), collapsed, "kcd", "fcd", "coverage", "recall")
+    better(scores(), collapsed, "kernel_distance", "frechet_distance", "coverage", "recall")
 
 
-def test_noise_and_blur_are_seen(scores):
+def test_noise_and_blur_worsen_the_scores(scores):
     noise = np.random.default_rng(0)
     noisy = scores(lambda _, x: np.clip(x + noise.normal(scale=80, size=x.shape), 0, 255).astype(np.uint8))
-    better(scores(), noisy, "kcd", "fcd", "precision", "density", "recognised")
+    better(scores(), noisy, "kernel_distance", "frechet_distance", "precision", "density", "recognised")
     blurred = scores(
         lambda _, x: ((x.astype(int) + np.roll(x, 1, 1) + np.roll(x, 1, 2) + np.roll(x, -1, 1)) // 4).astype(np.uint8)
     )
-    better(scores(), blurred, "kcd", "fcd", "recall", "density", "coverage")  # all alike, but none is unlike a digit
+    # All alike, but none is unlike a digit.
+    better(scores(), blurred, "kernel_distance", "frechet_distance", "recall", "density", "coverage")
 
 
-def test_copies_of_training_images_are_seen(eyes, images):
-    looked = [features.look(eyes, [images[3][place]], 3) for place in (0, 1, 2)]
+def test_copies_of_training_images_lower_nearest_train(eyes, images):
+    looked = [features.extract(eyes, [images[3][place]], 3) for place in (0, 1, 2)]
     held, test, train = looked
-    copied = scoring.nearest_train(scoring.Sets(held, test, train))["nearest_train"]  # they are in train
-    unseen = scoring.nearest_train(scoring.Sets(test, test, train))["nearest_train"]
+    copied = nearest_train(Sets(held, test, train))["nearest_train"]  # they are in train
+    unseen = nearest_train(Sets(test, test, train))["nearest_train"]
     assert copied == pytest.approx(0.0, abs=1e-3)
     assert unseen > 0.5
 
 
-def test_what_stands_for_real_images_is_asked_of_unseen_ones_where_that_matters(eyes, images):
-    held, test, train = (features.look(eyes, [images[3][place]], 3) for place in (0, 1, 2))
-    values = scoring.scores(scoring.Sets(held, test, train), scoring.SCORES_ALONE, True, unseen=test)
-    assert values["nearest_train"] == scoring.nearest_train(scoring.Sets(test, test, train))["nearest_train"]
-    assert values["fcd"] == scoring.frechet_alone(scoring.Sets(held, test, train))["fcd"]
+def test_the_nearest_training_image_is_measured_for_unseen_real_images(eyes, images):
+    held, test, train = (features.extract(eyes, [images[3][place]], 3) for place in (0, 1, 2))
+    values = compute_alone(Sets(held, test, train), True, unseen=test)
+    assert values["nearest_train"] == nearest_train(Sets(test, test, train))["nearest_train"]
+    assert values["frechet_distance"] == frechet_distance(test.features, held.features)
 
 
-def test_both_distances_are_given_where_they_differ(monkeypatch):
-    a = seen.Seen(
-        np.random.default_rng(0).normal(size=(50, 4)), np.zeros([50, 2]), np.zeros(50), np.arange(50), np.arange(50)
-    )
-    sets = scoring.Sets(a, a._replace(features=a.features + 1), a)
-    assert scoring.frechet(sets) == {"fcd": pytest.approx(4.0)}
-    monkeypatch.setattr(scoring.metrics, "frechet_distance", lambda *_: 4.002)
-    assert scoring.frechet(sets) == {"fcd": pytest.approx(4.0), "fcd_own": 4.002}
+def noise(number: int, shift: float = 0.0) -> features.ImageFeatures:
+    values = np.random.default_rng(number).normal(shift, size=(number, 4))
+    indices = np.arange(number)
+    return features.ImageFeatures(values, values[:, :2], np.zeros(number, int), indices, indices)
 
 
-def test_only_inceptions_scores_are_called_is_fid_and_kid():
-    values = {"classifier_score": 1.0, "classifier_score_deviation": 2.0, "fcd": 3.0, "kcd_own": 4.0, "recall": 5.0}
-    assert scoring.named(values, "domain") == values
-    assert scoring.named(values, "inception") == {
-        "is": 1.0,
-        "is_deviation": 2.0,
-        "fid": 3.0,
-        "kid_own": 4.0,
-        "recall": 5.0,
-    }
+@pytest.mark.parametrize("number", [20, 1024, 1100, 2500])
+def test_tf_gans_distances_and_ours_agree_and_the_keys_are_always_the_same(number):
+    """The kernel distance of TF-GAN works in blocks of 1,024: a mean of their unbiased estimates, not that of all."""
+    reference, samples = noise(number + 1), noise(number, shift=0.5)
+    together = compute(Sets(samples, reference), own_labels=True)
+    alone = compute_alone(Sets(samples, reference, reference), own_labels=True)
+    assert together.keys() == compute(Sets(noise(30), noise(40)), own_labels=True).keys()
+    assert alone.keys() == compute_alone(Sets(noise(30), noise(40), noise(40)), own_labels=True).keys()
+    assert {key.removesuffix("_deviation") for key in together | alone} == MEANINGS.keys() - {"accuracy"}
+    assert (together["kernel_distance_deviation"] is None) == (number < 1024)
+    assert together["frechet_distance"] == pytest.approx(frechet_distance(reference.features, samples.features))
+    ours = kernel_distance(reference.features, samples.features)
+    assert together["kernel_distance"] == pytest.approx(ours, rel=1e-9 if number < 1024 else 0.2)
+    assert alone["kernel_distance"] == ours
+
+
+def test_only_inceptions_scores_are_called_fid_and_kid():
+    assert [display_name(key, "inception") for key in ("frechet_distance", "kernel_distance")] == ["fid", "kid"]
+    assert [display_name(key, "domain") for key in ("frechet_distance", "kernel_distance")] == ["fcd", "kcd"]
+    assert display_name("nearest_train", "inception") == "nearest train"
 
 
 def test_too_few_images_are_refused(eyes, images):
-    held, test, train = (features.look(eyes, [images[3][place]], 3) for place in (0, 1, 2))
-    few = test.at(np.arange(9))
+    held, test, train = (features.extract(eyes, [images[3][place]], 3) for place in (0, 1, 2))
+    few = test.select(np.arange(9))
     with pytest.raises(UserError, match="9 real images of label 3 are too few for a score, which wants 10"):
-        scoring.scores(scoring.Sets(held, few, train), scoring.SCORES_ALONE, True)
+        compute_alone(Sets(held, few, train), True)

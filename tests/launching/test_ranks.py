@@ -86,7 +86,7 @@ STEP = {"SLURM_STEP_ID": "0"}
         ),
     ],
 )
-def test_the_rank_is_what_the_scheduler_says(environment, share):
+def test_the_rank_comes_from_the_scheduler(environment, share):
     assert from_environment(environment) == share
 
 
@@ -99,7 +99,7 @@ def test_the_rank_is_what_the_scheduler_says(environment, share):
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "10"}, "this is one process, not one of Slurm's 10 tasks"),
     ],
 )
-def test_without_a_rank_it_says_what_to_do(environment, words):
+def test_a_missing_rank_is_an_error_with_a_command(environment, words):
     with pytest.raises(UserError, match=words):
         from_environment(environment)
 

@@ -15,7 +15,7 @@ from wcgan_tf.launching import workers
 HERE = sorted(os.sched_getaffinity(0))
 
 
-class Notes(workers.Watcher):
+class Notes:
     def __init__(self):
         self.lines = []
 
@@ -33,16 +33,22 @@ def run(tmp_path, code: str, labels, places, until=None) -> tuple[workers.Worker
     """Run Python code for each label, which finds its label in sys.argv[1]; `until` is called now and then."""
     notes = Notes()
     crew = workers.Workers(
-        labels, places, lambda label: [sys.executable, "-c", code, str(label)], RunPaths(tmp_path), notes
+        labels,
+        places,
+        lambda label: [sys.executable, "-c", code, str(label)],
+        RunPaths(tmp_path),
+        notes.started,
+        notes.ended,
+        notes.said,
     )
-    crew.turn()
+    crew.poll()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while crew.running and time.monotonic() < deadline:
         assert len(crew.running) <= len(places)
         if until:
             until(crew)
         time.sleep(0.02)
-        crew.turn()
+        crew.poll()
     return crew, notes
 
 
@@ -79,7 +85,7 @@ def test_every_label_gets_its_turn(tmp_path):
         (f"sys.exit({errors.STOPPED})", 75, 1),
     ],
 )
-def test_who_dies_is_tried_again_twice_unless_that_is_of_no_use(tmp_path, ending, code, attempts):
+def test_a_process_that_dies_is_tried_twice_more_unless_its_exit_code_is_final(tmp_path, ending, code, attempts):
     program = f"import os, sys; print('try', flush=True); sys.argv[1] == '4' and {ending}"
     crew, notes = run(tmp_path, program, [3, 4, 5], [place()])
     assert crew.ended == {3: 0, 4: code, 5: 0}

@@ -85,7 +85,7 @@ def test_the_deviation_is_the_one_known_on_paper():
     np.testing.assert_allclose(out[..., 2], 0.5, atol=1e-4)
 
 
-def test_the_gradient_of_the_deviation_is_finite_where_all_images_are_the_same():
+def test_the_gradient_of_the_deviation_is_finite_for_equal_images():
     features = tf.ones([4, 2, 2, 3])
     with tf.GradientTape() as tape:
         tape.watch(features)

@@ -8,10 +8,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from wcgan_tf import playground
+from wcgan_tf import serve_demo
+from wcgan_tf.combined import pictures
 from wcgan_tf.config import default_config
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.reporting import gallery, likeness
+from wcgan_tf.data import prepared
+from wcgan_tf.evaluation import classifiers
+from wcgan_tf.reporting import gallery
 
 
 @pytest.fixture
@@ -22,12 +24,12 @@ def dataset(tmp_path):
 
 
 def test_a_training_image_is_nearest_to_itself(dataset, digits):
-    assert likeness.judge(dataset, "") is None
+    assert classifiers.load_existing_domain(dataset) is None
     shutil.copytree(digits / "data", dataset.data_dir, dirs_exist_ok=True)
-    judge = likeness.judge(dataset, "")
-    images = datasets.label_images(dataset, "train", 4, "").images
+    judge = classifiers.load_existing_domain(dataset)
+    images = prepared.label_images(dataset, "train", 4).images
     chosen = images[[30, 2, 17, 2]]
-    np.testing.assert_array_equal(likeness.nearest_train(judge, dataset, 4, chosen, ""), chosen)
+    np.testing.assert_array_equal(gallery.nearest_train(judge, dataset, 4, chosen), chosen)
 
 
 def decoded(uri: str) -> PIL.Image.Image:
@@ -37,9 +39,9 @@ def decoded(uri: str) -> PIL.Image.Image:
 
 
 @pytest.mark.parametrize(("side", "channels", "shown"), [(8, 1, 48), (32, 3, 32), (256, 3, 96)])
-def test_strips_are_small_and_keep_what_they_show(side, channels, shown):
+def test_contact_sheets_are_small_and_keep_their_pixels(side, channels, shown):
     images = np.full([4, side, side, channels], 200, np.uint8)
-    picture = decoded(gallery.strip([images, images[:2]], 4))
+    picture = decoded(pictures.contact_sheet([images, images[:2]], 4))
     assert picture.width == pytest.approx(4 * shown, abs=20)
     assert picture.height == pytest.approx(2 * shown, abs=10)
     pixels = np.asarray(picture)
@@ -58,7 +60,8 @@ class Model:
 
 
 def test_names_on_the_demo_page_are_text():
-    text = playground.images(Model(), [3, 5], 2, 7, None)
+    model = Model()
+    text = serve_demo._figures(model, [3, 5], lambda label: model.draw(label, 2, 7, None))
     assert text.count("<img ") == 2
     assert "&lt;b&gt;cat&lt;/b&gt;" in text
     assert "<b>" not in text

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wcgan_tf.reporting import charts, page, verdicts
-from wcgan_tf.reporting import overview_board as boards
-from wcgan_tf.reporting.gallery import Exhibit
+from wcgan_tf.reporting import charts, page, tensorboard_overview, verdicts
+from wcgan_tf.reporting.gallery import LabelPictures
 from wcgan_tf.reporting.run_overview import LabelOverview, Overview
-from wcgan_tf.runs import event_files as events
-from wcgan_tf.runs.label_status import LabelState
+from wcgan_tf.runs.label_status import Cost, LabelStatus
 
 EVIL = '<script>alert("1")</script>'
 NAMES = [EVIL, "_names", "$x_2$", "{{ 7*7 }}", 'a" onload="b', "猫"]
@@ -21,27 +19,43 @@ PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
 def label(index: int, name: str, rows: int = 3) -> LabelOverview:
-    state = LabelState("done", step=30, seconds=9.0, progress=1.0, images_per_second=100.0 + index, device="CPU:0")
-    scores = {"kcd": 0.1 * index, "fcd": 1.0, "coverage": 0.9, "variety": 1.0, "nearest_train": 2.0}
+    status = LabelStatus(
+        state="done", step=30, seconds=9.0, progress=1.0, images_per_second=100.0 + index, device="CPU:0"
+    )
+    scores = {
+        "kernel_distance": 0.1 * index,
+        "frechet_distance": 1.0,
+        "coverage": 0.9,
+        "variety": 1.0,
+        "nearest_train": 2.0,
+    }
     curve = [
-        {"step": 10.0 * n, "seconds": 3.0 * n, "wasserstein_estimate": 0.1 * n, "kcd": 1.0} for n in range(1, rows)
+        {"step": 10.0 * n, "seconds": 3.0 * n, "wasserstein_estimate": 0.1 * n, "kernel_distance": 1.0}
+        for n in range(1, rows)
     ]
     return LabelOverview(
-        index, name, state, verdicts.verdict(state, scores, scores), curve, scores, scores, {index: 1.0}, 1, True
+        index, name, status, verdicts.verdict(status, scores, scores), curve, scores, scores, {index: 1.0}, True
     )
+
+
+def events(folder: Path) -> list:
+    """All events of TensorBoard's files in a folder."""
+    return [
+        event for path in sorted(folder.glob("events*")) for event in tf.compat.v1.train.summary_iterator(str(path))
+    ]
 
 
 def run_of(names: list[str], rows: int = 3) -> Overview:
     labels = [label(index, name, rows) for index, name in enumerate(names)]
-    return Overview(Path("runs/x"), labels, names, {"dataset": {"name": "photos"}}, None, 1.0, 0.0)
+    return Overview(Path("runs/x"), labels, names, {"dataset": {"name": "photos"}}, None, "domain", Cost(1.0))
 
 
 def rendered(run: Overview, shown: int) -> str:
-    exhibits = {own.label: Exhibit(PIXEL, PIXEL, PIXEL, [10, 20], PIXEL) for own in run.labels[:shown]}
+    exhibits = {own.label: LabelPictures(PIXEL, PIXEL, PIXEL, [10, 20], PIXEL) for own in run.labels[:shown]}
     return page.render(run, exhibits, COMMANDS, "today")
 
 
-def test_names_are_shown_as_they_are_and_never_obeyed():
+def test_names_are_escaped_on_the_page():
     text = rendered(run_of(NAMES), len(NAMES))
     assert EVIL not in text
     assert "&lt;script&gt;alert(" in text
@@ -83,12 +97,12 @@ def test_pictures_come_without_scores():
 
 def test_a_run_that_has_only_begun_makes_a_page():
     names = ["a", "b"]
-    states = [LabelState("running", progress=0.1), LabelState()]
+    states = [LabelStatus(state="running", progress=0.1), LabelStatus()]
     labels = [
-        LabelOverview(index, name, state, verdicts.verdict(state, {}, {}), [], {}, {}, {}, 0, False)
+        LabelOverview(index, name, state, verdicts.verdict(state, {}, {}), [], {}, {}, {}, False)
         for index, (name, state) in enumerate(zip(names, states, strict=True))
     ]
-    text = rendered(Overview(Path("runs/x"), labels, names, {}, None, 0.0, 0.0), 0)
+    text = rendered(Overview(Path("runs/x"), labels, names, {}, None, "", Cost()), 0)
     assert "1 unfinished" in text
     assert "1 not begun" in text
     assert "There are no scores" in text
@@ -121,7 +135,7 @@ def test_lines_that_never_overlap_have_no_spread():
 @pytest.mark.parametrize("number", [1, 6, 50])
 def test_charts_are_drawn_of_few_and_of_many_labels(number):
     run = run_of([f"${index}_x$" for index in range(number)])
-    for figure in (charts.curves(run.labels, "kcd", "kcd"), charts.speeds(run.labels)):
+    for figure in (charts.curves(run.labels, "kernel_distance", "kernel_distance"), charts.speeds(run.labels)):
         figure.savefig("/dev/null", format="png")
     assert (charts.confusion(run.labels, run.names) is None) == (number > charts.MOST_CELLS)
     assert charts.curves(run.labels, "no_such_value", "") is None
@@ -130,8 +144,8 @@ def test_charts_are_drawn_of_few_and_of_many_labels(number):
 def test_tensorboard_gets_one_run_of_all_labels(tmp_path):
     run = run_of(["cat", "dog | *x*\n"])
     for _ in range(2):  # the second takes the place of the first
-        boards.write(run, np.zeros([4, 8, 3], np.uint8), tmp_path / "overview")
-    values = [value for event in events.read(tmp_path / "overview") for value in event.summary.value]
+        tensorboard_overview.write(run, np.zeros([4, 8, 3], np.uint8), tmp_path / "overview")
+    values = [value for event in events(tmp_path / "overview") for value in event.summary.value]
     tags = [value.tag for value in values]
     assert tags.count("labels, the worst first") == 1
     (table,) = [value.tensor.string_val[0].decode() for value in values if value.tag == "labels, the worst first"]
@@ -143,16 +157,16 @@ def test_tensorboard_gets_one_run_of_all_labels(tmp_path):
 def test_the_median_and_the_spread_of_all_labels_have_the_labels_own_tags(tmp_path):
     run = run_of(["a", "b", "c"])
     for own, value in zip(run.labels, (1.0, 2.0, 6.0), strict=True):
-        own.rows[:] = [{"step": step, "seconds": step, "kcd": value} for step in (0.0, 1000.0)]
-    boards.write(run, None, tmp_path)
+        own.rows[:] = [{"step": step, "seconds": step, "kernel_distance": value} for step in (0.0, 1000.0)]
+    tensorboard_overview.write(run, None, tmp_path)
     for place, wanted in (("", 2.0), ("lower_tenth", 1.2), ("upper_tenth", 5.2)):
         curve = {
             event.step: tf.make_ndarray(value.tensor)
-            for event in events.read(tmp_path / place)
+            for event in events(tmp_path / place)
             for value in event.summary.value
-            if value.tag == "score/kcd"
+            if value.tag == "score/kernel_distance"
         }
-        assert len(curve) == boards.POINTS
+        assert len(curve) == tensorboard_overview.POINTS
         assert max(curve) == 1000
         np.testing.assert_allclose(list(curve.values()), wanted, rtol=1e-6)
 

@@ -2,68 +2,56 @@
 
 import json
 
+import examples
 import pytest
 
-from wcgan_tf.core import files
+from wcgan_tf.core import files, records
 from wcgan_tf.core.paths import ModelPaths, RunPaths
-from wcgan_tf.reporting import run_overview as overview
+from wcgan_tf.reporting import run_overview
+from wcgan_tf.runs.label_status import Cost, LabelStatus
 
 NAMES = ["cat", "dog", "owl"]
-REAL = {"kcd": 0.0, "coverage": 0.96, "nearest_train": 2.0, "variety": 1.0}
+REAL = {"kernel_distance": 0.0, "coverage": 0.96, "nearest_train": 2.0, "variety": 1.0}
 
 
 @pytest.fixture
 def run(tmp_path):
     """Two labels that are trained and scored, the second one worse; a third that was not begun."""
     run, model = RunPaths(tmp_path / "run"), ModelPaths(tmp_path / "model")
-    records, by_label = [], {}
-    for label, kcd in ((0, 0.1), (1, 0.9)):
+    entries, by_label = [], {}
+    for label, distance in ((0, 0.1), (1, 0.9)):
         paths = run.label(label)
-        status = {"state": "done", "step": 40, "seconds": 3600.0, "progress": 1.0, "threads": 2, "device": "CPU:0"}
-        files.write_json(paths.status, {**status, "updated": 0.0})
-        rows = [{"step": 20, "seconds": 1.0, "wasserstein_estimate": 2.0, "kcd": None}]
-        files.write_text(paths.metrics, "".join(f"{json.dumps(row)}\n" for row in rows) + '{"step": 30, "sec')
-        records.append({"label": label, "weights_digest": f"w{label}", "step": 40, "seconds": 3600.0})
-        own = {**REAL, "kcd": kcd}
-        taken = {str(label): 0.9, "2": 0.1, "²": 0.5}
-        by_label[str(label)] = {
-            "scores": own,
-            "real": REAL,
-            "weights_digest": f"w{label}",
-            "step": 40,
-            "taken_for": taken,
-        }
-    files.write_json(model.manifest, {"labels": records})
-    scores = {
-        "by_label": by_label,
-        "model": files.digest_json(["w0", "w1"]),
-        "scores": {"generated": {"kcd": 0.5, "accuracy": 0.7}, "real": {"kcd": 0.0}},
-        "means": {"generated": {"variety": 1.0}, "real": {"variety": 1.0}},
-        "images": {"generated": 20, "real": 20, "reference": 40},
-        "classifier": {"name": "domain", "digest": "d1"},
-        "split": "test",
-    }
-    files.write_json(run.scores, scores)
+        records.write(
+            paths.status,
+            LabelStatus(state="done", step=40, seconds=3600.0, progress=1.0, threads=2, device="CPU:0"),
+        )
+        row = {"step": 20, "seconds": 1.0, "wasserstein_estimate": 2.0, "kernel_distance": None}
+        files.write_text(paths.metrics, f'{json.dumps(row)}\n{{"step": 30, "sec')
+        entries.append(examples.label_entry(label, seconds=3600.0))
+        scores = {**REAL, "kernel_distance": distance}
+        by_label[label] = examples.label_scores(label, scores, REAL, taken_for={label: 0.9, 2: 0.1})
+    records.write(model.manifest, examples.manifest(entries))
+    records.write(run.scores, examples.score_report(by_label))
     return run, model
 
 
 def change(path, **values) -> None:
-    files.write_json(path, {**json.loads(path.read_text()), **values})
+    records.write(path, {**json.loads(path.read_text()), **values})
 
 
 def test_the_worst_label_comes_first_and_costs_are_added_up(run):
-    known = overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], NAMES, run[1])
     assert [own.name for own in known.labels] == ["owl", "dog", "cat"]
     assert [own.verdict.word for own in known.labels] == ["not begun", "fine", "fine"]
     assert known.verdicts() == {"fine": 2, "not begun": 1}
-    assert (known.core_hours, known.gpu_hours) == (4.0, 0.0)
-    assert known.totals.labels == 2
-    assert known.totals.together == {"kcd": (0.5, 0.0), "accuracy": (0.7, None)}
+    assert known.cost == Cost(core_hours=4.0, gpu_hours=0.0)
+    assert known.scores.labels == [0, 1]
+    assert known.scores.scores.generated == {"kernel_distance": 0.5}
     assert known.labels[2].taken_for == {0: 0.9, 2: 0.1}
 
 
-def test_rows_are_read_as_far_as_they_are_whole(run):
-    (row,) = overview.gather(run[0], NAMES, run[1]).labels[1].rows
+def test_an_incomplete_row_is_left_out(run):
+    (row,) = run_overview.gather(run[0], NAMES, run[1]).labels[1].rows
     assert row == {"step": 20, "seconds": 1.0, "wasserstein_estimate": 2.0}
 
 
@@ -79,34 +67,34 @@ def test_rows_are_read_as_far_as_they_are_whole(run):
 )
 def test_rows_that_cannot_be_are_left_out(run, row):
     run[0].label(1).metrics.write_text(f"{json.dumps(row)}\n")
-    assert overview.gather(run[0], NAMES, run[1]).labels[1].rows == []
+    assert run_overview.gather(run[0], NAMES, run[1]).labels[1].rows == []
 
 
 def test_values_beyond_all_measure_are_left_out(run):
-    run[0].label(1).metrics.write_text('{"step": 30, "seconds": 2, "critic_loss": 1.7e308, "kcd": 1.0}\n')
-    assert overview.gather(run[0], NAMES, run[1]).labels[1].rows == [{"step": 30, "seconds": 2, "kcd": 1.0}]
-    change(run[0].label(1).status, threads=-7)
-    assert overview.gather(run[0], NAMES, run[1]).core_hours == 2.0
+    run[0].label(1).metrics.write_text('{"step": 30, "seconds": 2, "critic_loss": 1.7e308, "kernel_distance": 1.0}\n')
+    assert run_overview.gather(run[0], NAMES, run[1]).labels[1].rows == [
+        {"step": 30, "seconds": 2, "kernel_distance": 1.0}
+    ]
 
 
 def test_the_speed_of_a_label_is_the_median_of_its_training(run):
     """A label that went on for a few steps has a last value that says nothing, or none."""
     rows = [{"step": step, "seconds": step, "images_per_second": speed} for step, speed in ((1, 500), (2, 510), (3, 9))]
     run[0].label(1).metrics.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {"step": 4, "seconds": 4}]))
-    assert overview.gather(run[0], NAMES, run[1]).labels[1].images_per_second == 500
+    assert run_overview.gather(run[0], NAMES, run[1]).labels[1].images_per_second == 500
 
 
 def test_scores_of_other_weights_are_left_out(run):
-    records = json.loads(run[1].manifest.read_text())["labels"]
-    records[1]["weights_digest"] = "new"
-    change(run[1].manifest, labels=records)
-    known = overview.gather(run[0], NAMES, run[1])
+    entries = json.loads(run[1].manifest.read_text())["labels"]
+    entries[1]["weights_digest"] = "new"
+    change(run[1].manifest, labels=entries)
+    known = run_overview.gather(run[0], NAMES, run[1])
     assert {own.name: own.verdict.word for own in known.labels} == {
         "cat": "fine",
         "dog": "not scored",
         "owl": "not begun",
     }
-    assert known.totals is None
+    assert known.scores is None
 
 
 @pytest.mark.parametrize(
@@ -120,20 +108,20 @@ def test_scores_of_other_weights_are_left_out(run):
 )
 def test_scores_of_a_label_that_was_trained_on_are_left_out(run, since, word):
     change(run[0].label(1).status, **since)
-    known = overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], NAMES, run[1])
     assert {own.name: (own.verdict.word, own.in_model) for own in known.labels} == {
         "cat": ("fine", True),
         "dog": (word, False),
         "owl": ("not begun", False),
     }
-    assert known.totals is None
+    assert known.scores is None
 
 
 def test_scores_of_some_labels_are_said_to_be_of_some(run):
     change(run[0].scores, by_label={"0": json.loads(run[0].scores.read_text())["by_label"]["0"]})
     change(run[0].scores, model=files.digest_json(["w0"]))
-    known = overview.gather(run[0], NAMES, run[1])
-    assert known.totals.labels == 1
+    known = run_overview.gather(run[0], NAMES, run[1])
+    assert list(known.scores.by_label) == [0]
     assert [own.name for own in known.labels if own.scores] == ["cat"]
 
 
@@ -150,20 +138,20 @@ def test_scores_of_some_labels_are_said_to_be_of_some(run):
 )
 def test_damaged_scores_are_no_scores(run, damage):
     change(run[0].scores, **damage)
-    known = overview.gather(run[0], NAMES, run[1])
-    assert known.totals is None
+    known = run_overview.gather(run[0], NAMES, run[1])
+    assert known.scores is None
     assert "diverged" not in known.verdicts()
 
 
 def test_without_a_model_or_scores_there_is_still_something_to_see(run, tmp_path):
     run[0].scores.unlink()
-    assert overview.gather(run[0], NAMES, ModelPaths(tmp_path / "none")).verdicts() == {
+    assert run_overview.gather(run[0], NAMES, ModelPaths(tmp_path / "none")).verdicts() == {
         "not scored": 2,
         "not begun": 1,
     }
 
 
 def test_changed_settings_are_those_that_differ():
-    settings = {"train": {"batch_size": 64, "critic_steps": 1}, "images": {"shape": [1]}}
+    settings = {"train": {"batch_size": 64, "critic_steps": 1}, "others": {"shape": [1]}}
     defaults = {"train": {"batch_size": 32, "critic_steps": 1}}
-    assert overview.changed(settings, defaults) == {"train.batch_size": 64}
+    assert run_overview.changed(settings, defaults) == {"train.batch_size": 64}

@@ -3,9 +3,9 @@
 import pytest
 
 from wcgan_tf.reporting.verdicts import MEANINGS, verdict
-from wcgan_tf.runs.label_status import LabelState
+from wcgan_tf.runs.label_status import LabelStatus
 
-DONE = LabelState("done", progress=1.0)
+DONE = LabelStatus(state="done", progress=1.0)
 REAL = {"coverage": 0.96, "nearest_train": 2.0, "variety": 1.0}
 GOOD = {"coverage": 0.9, "nearest_train": 1.9, "variety": 0.95}
 
@@ -28,12 +28,12 @@ def test_a_score_far_from_real_images_is_named(changed, word, reason):
 
 
 def test_a_label_that_has_not_ended_is_not_judged_by_its_scores():
-    running = LabelState("running", progress=0.25)
+    running = LabelStatus(state="running", progress=0.25)
     assert verdict(running, GOOD, REAL) == ("unfinished", "running, 25 % of its budget")
-    failed = LabelState("failed", progress=0.5, error="no space")
+    failed = LabelStatus(state="failed", progress=0.5, error="no space")
     assert verdict(failed, {}, {}) == ("unfinished", "failed, 50 % of its budget: no space")
-    assert verdict(LabelState("diverged"), GOOD, REAL).word == "diverged"
-    assert verdict(LabelState(), {}, {}) == ("not begun", "")
+    assert verdict(LabelStatus(state="diverged"), GOOD, REAL).word == "diverged"
+    assert verdict(LabelStatus(), {}, {}) == ("not begun", "")
 
 
 def test_a_label_without_scores_is_not_called_fine():

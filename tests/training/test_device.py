@@ -8,7 +8,7 @@ from conftest import run_python
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import ranks
-from wcgan_tf.training import device as devices
+from wcgan_tf.training.device import device_name, jit_compile, own_device
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch,
     if local_id is not None:
         monkeypatch.setenv("SLURM_LOCALID", local_id)
     told = Recorded(gpus).patch(monkeypatch)
-    strategy = devices.own(setting)
+    strategy = own_device(setting)
     if mine is None:
         assert strategy == "/CPU:0"
         assert told.visible == {"GPU": []}
@@ -83,12 +83,12 @@ def test_a_variable_that_is_no_number_is_named(monkeypatch):
 def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch):
     Recorded(0).patch(monkeypatch)
     with pytest.raises(UserError, match=r"train.device is gpu, but TensorFlow sees none; type --config.train.device"):
-        devices.own("gpu")
+        own_device("gpu")
 
 
 def test_the_strategy_owns_one_device(device):
     assert device.num_replicas_in_sync == 1
-    assert devices.name(device) == "CPU:0"
+    assert device_name(device) == "CPU:0"
 
 
 PINNED = """
@@ -96,12 +96,12 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
 from wcgan_tf.config import default_config
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.training import trainer as training
+from wcgan_tf.data import prepared
+from wcgan_tf.training.trainer import build
 config = default_config()
 config.model.width = 4
-data = datasets.label_images(config.dataset, "train", 3, "")
-gan = training.build(config, data, tf.distribute.OneDeviceStrategy("/CPU:2"))
+data = prepared.label_images(config.dataset, "train", 3)
+gan = build(config, data, tf.distribute.OneDeviceStrategy("/CPU:2"))
 gan.fit(tf.data.Dataset.range(2), verbose=0, shuffle=False)
 networks = [*gan.generator.variables, *gan.critic.variables, *gan.average.variables]
 optimizers = [*gan.generator_optimizer.variables, *gan.critic_optimizer.variables]
@@ -114,5 +114,5 @@ def test_everything_of_a_label_lies_on_its_device(tmp_path):
 
 
 @pytest.mark.parametrize(("setting", "compiled"), [("auto", False), ("on", True), ("off", False)])
-def test_xla_is_for_gpus_where_nothing_else_is_said(device, setting, compiled):
-    assert devices.jit_compile(setting, device) is compiled
+def test_xla_is_on_for_gpus_by_default(device, setting, compiled):
+    assert jit_compile(setting, device) is compiled

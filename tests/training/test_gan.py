@@ -1,27 +1,29 @@
 """The train step: who moves when, what is random, and what the average is."""
 
+import copy
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from wcgan_tf.data import prepared as datasets
+from wcgan_tf.data import prepared
 from wcgan_tf.training import augment, losses
-from wcgan_tf.training import device as devices
-from wcgan_tf.training import trainer as training
+from wcgan_tf.training.device import own_device
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES
+from wcgan_tf.training.trainer import build
 
 LABEL = 3
 
 
 def make(config, label=LABEL, seed=None) -> LabelGAN:
     if seed is not None:
-        config = config.copy_and_resolve_references()
+        config = copy.deepcopy(config)
         config.train.seed = seed
-    data = datasets.label_images(config.dataset, "train", label, "")
-    config = config.copy_and_resolve_references()
+    data = prepared.label_images(config.dataset, "train", label)
+    config = copy.deepcopy(config)
     config.train.jit_compile = "off"
-    return training.build(config, data, devices.own("cpu"))
+    return build(config, data, own_device("cpu"))
 
 
 def values(model, trainable=True) -> list[np.ndarray]:
@@ -163,7 +165,7 @@ def test_a_step_draws_from_seed_label_and_step_alone(config):
         assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_draws_are_what_they_should_be(config):
+def test_draws_have_their_distributions(config):
     config.train.batch_size, config.train.critic_steps = 4096, 2
     gan = make(config)
     indices, latents, mixes, augments = gan._draw()

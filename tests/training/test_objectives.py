@@ -5,13 +5,13 @@ import math
 import pytest
 import tensorflow as tf
 
-from wcgan_tf.config import CHOICES
+from wcgan_tf.config import DECLARATIONS
 from wcgan_tf.training import losses
 from wcgan_tf.training.objectives import OBJECTIVES
 
 
 def test_the_names_are_those_of_the_settings():
-    assert tuple(OBJECTIVES) == CHOICES["train.objective"]
+    assert tuple(OBJECTIVES) == DECLARATIONS["train.objective"].choices
 
 
 def test_a_discriminator_that_knows_nothing_pays_two_logarithms_of_two():

@@ -1,21 +1,92 @@
-"""Where a combined model is, and what is written beside it; told in an instant, without TensorFlow."""
+"""manifest.json: what a combined model was made of.  No TensorFlow."""
 
 from pathlib import Path
+from typing import Any
 
-from wcgan_tf.core import files
-from wcgan_tf.core.errors import UserError
+import msgspec
+
+from wcgan_tf.core import files, records
+from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths
-from wcgan_tf.data import prepared as datasets
+from wcgan_tf.core.records import Amount, Count, Number
+from wcgan_tf.runs.label_status import LabelStatus
+
+COMBINE = Command("combine")
 
 
-def saved_model(folder: Path, hint: str) -> Path:
+class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One label of a combined model.
+
+    Attributes:
+        step, seconds, best_step, device, threads: of its training, as in its status.
+        settings_digest, weights_digest: of the settings that define it, and of its weights.
+        scores: of these weights, the label alone; empty if they were not scored.
+    """
+
+    label: int
+    name: str
+    step: Count
+    seconds: Amount
+    best_step: Count | None = None
+    device: str
+    threads: Count
+    settings_digest: str
+    weights_digest: str
+    scores: dict[str, Number | None] = {}
+
+    def made_of(self, status: LabelStatus) -> bool:
+        """Whether these weights are those of the label's present generator."""
+        return (self.step, self.seconds, self.best_step) == (status.step, status.seconds, status.best_step)
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A combined model.
+
+    Attributes:
+        dataset: its name.
+        names: of all labels, with and without a generator.
+        resolution, channels, latent_size: of its images and latents.
+        settings: those that define the model, by section.
+        versions: of the packages that wrote it.
+        labels: those with a generator, in ascending order.
+        bytes: the size of the SavedModel; only in the file.
+    """
+
+    dataset: str
+    num_labels: int
+    names: list[str]
+    resolution: int
+    channels: int
+    latent_size: int
+    settings: dict[str, dict[str, Any]]
+    versions: dict[str, str]
+    labels: list[LabelEntry]
+    bytes: Count = 0
+
+    @property
+    def entries(self) -> dict[int, LabelEntry]:
+        """The entries by label."""
+        return {entry.label: entry for entry in self.labels}
+
+
+def weights_digest(labels: list[LabelEntry]) -> str:
+    """One digest of the weights of these labels."""
+    return files.digest_json([own.weights_digest for own in labels])
+
+
+def read_if_whole(model: ModelPaths) -> Manifest | None:
+    """Read the manifest beside a model; None if it is missing or damaged.
+
+    The model's own signature `manifest` is what counts; the file finds mistakes before TensorFlow is imported.
+    """
+    return records.read_if_whole(model.manifest, Manifest)
+
+
+def find_saved_model(folder: Path) -> Path:
     """The SavedModel in a combined model's folder, `saved_models/<name>/`, or in that of a version of it.
 
-    Args:
-        hint: the command that makes it, for the error.
-
     Raises:
-        UserError: where there is none; the models near by are named.
+        UserError: if there is none, naming models near by.
     """
     for place in (ModelPaths(folder).saved_model, folder):
         if (place / "saved_model.pb").is_file():
@@ -23,49 +94,4 @@ def saved_model(folder: Path, hint: str) -> Path:
     around = {folder, folder.parent}
     near = sorted(str(model.parent.parent) for place in around for model in place.glob("*/1/saved_model.pb"))
     others = f", but in {', '.join(near[:5])}" if near else ""
-    raise UserError(f"there is no model in {folder}{others}; type another --model, or run: {hint}")
-
-
-def records(model: ModelPaths) -> dict[int, dict]:
-    """What the model's manifest says of each of its labels; nothing where it is missing or damaged."""
-    found = files.known_json(model.manifest).get("labels")
-    known = found if isinstance(found, list) else []
-    return {own["label"]: own for own in known if isinstance(own, dict) and isinstance(own.get("label"), int)}
-
-
-def same_weights(record: dict, status: dict) -> bool:
-    """Whether what a model's manifest records of a label is what its run's status.json says: nothing came after."""
-    return all(record.get(key) == status.get(key) for key in ("step", "seconds", "best_step"))
-
-
-def labels_beside(saved_model: Path) -> tuple[list[str], list[int]] | None:
-    """The names of all labels and those that the model has, as manifest.json beside it says, if it is there.
-
-    The model's own signature `manifest` is what counts; this one finds mistakes before TensorFlow is imported.
-    """
-    try:
-        manifest = files.read_json(ModelPaths(saved_model.parent).manifest, "", ("names", "labels"))
-        return manifest["names"], [record["label"] for record in manifest["labels"]]
-    except (UserError, TypeError, KeyError):
-        return None
-
-
-def chosen_labels(text: str, names: list[str], there: list[int]) -> list[int]:
-    """The labels that a user typed, or all that the model has.
-
-    Args:
-        names: of all labels.
-        there: those that the model has.
-
-    Raises:
-        UserError: where there is no such label, or the model has no generator of one.
-    """
-    if not text.strip():
-        return there
-    chosen = datasets.parse_labels(text, names)
-    if absent := [label for label in chosen if label not in there]:
-        raise UserError(
-            f"the model has no generator of label {absent[0]} ({names[absent[0]]}); "
-            f"it has {datasets.format_labels(there)}"
-        )
-    return chosen
+    raise UserError(f"there is no model in {folder}{others}; type another --model, or run: ", COMBINE)

@@ -1,6 +1,5 @@
-"""All labels as one model, made of the labels' generators: its weights, its graph, and how it is saved."""
+"""All labels as one model: the weights of their generators, stacked, its graph, and how it is saved."""
 
-import json
 import math
 from pathlib import Path
 
@@ -8,16 +7,19 @@ import numpy as np
 import tensorflow as tf
 
 from wcgan_tf import models
+from wcgan_tf.combined.manifest import Manifest
+from wcgan_tf.config import Model
+from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_uint8
-from wcgan_tf.models import generator_export as export
+from wcgan_tf.models.generator_export import DAMAGED, latents_from_seed
 
 NO_GENERATOR = -1
 ALIGNMENT = 64
 
 
-class Conditional:
-    """The generators of some labels as one.
+class ConditionalModel:
+    """The generators of some labels as one model.
 
     The weights are stacked, and one body serves every label: the graph does not grow with their number.  A label that
     is out of range, or has no generator, is an error and never a picture.
@@ -29,7 +31,7 @@ class Conditional:
         resolution, channels: of the images.
     """
 
-    def __init__(self, model, labels: list[int], num_labels: int, resolution: int, channels: int):
+    def __init__(self, model: Model, labels: list[int], num_labels: int, resolution: int, channels: int) -> None:
         self._body = models.generator(model, resolution, channels)
         self._image = [resolution, resolution, channels]
         self._latent_size = model.latent_size
@@ -44,12 +46,12 @@ class Conditional:
             for array in self._arrays
         ]
 
-    def put(self, label: int, weights: list[np.ndarray]) -> None:
+    def set_weights(self, label: int, weights: list[np.ndarray]) -> None:
         """Set a label's weights, in the order of its generator's variables."""
         for array, values in zip(self._arrays, weights, strict=True):
             array[self._row[label]] = values
 
-    def take_over(self, saved_model: Path, labels: list[int], kept: list[int]) -> None:
+    def copy_weights(self, saved_model: Path, labels: list[int], kept: list[int]) -> None:
         """Set the weights of some labels from a model that is there; reads no graph, runs no code.
 
         Args:
@@ -57,7 +59,7 @@ class Conditional:
             kept: those of them that are wanted.
 
         Raises:
-            UserError: where the other model is damaged.
+            UserError: if the other model is damaged.
         """
         row_there = {label: row for row, label in enumerate(sorted(labels))}
         try:
@@ -66,10 +68,10 @@ class Conditional:
                 values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
                 for label in kept:
                     array[self._row[label]] = values[row_there[label]]
-        except export.DAMAGED:
+        except DAMAGED:
             raise UserError(f"{saved_model} is damaged; combine all labels anew, with --overwrite") from None
 
-    def save(self, manifest: dict, target: Path) -> None:
+    def save(self, manifest: Manifest, target: Path) -> None:
         """Write a SavedModel into a folder that is not there yet, with three signatures.
 
         - `serving_default(labels: int32 [n], latents: float32 [n, z]) -> {"images": uint8 [n, H, W, C]}`
@@ -80,19 +82,19 @@ class Conditional:
         labels = tf.TensorSpec([None], tf.int32, name="labels")
         latents = tf.TensorSpec([None, self._latent_size], tf.float32, name="latents")
         seed = tf.TensorSpec([], tf.int64, name="seed")
-        text = json.dumps(manifest, ensure_ascii=False)
+        text = records.encode(manifest)
 
         @tf.function(input_signature=[labels, latents], autograph=False)
-        def serving_default(labels, latents):
+        def serving_default(labels: tf.Tensor, latents: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"images": self._images(labels, latents)}
 
         @tf.function(input_signature=[labels, seed], autograph=False)
-        def generate(labels, seed):
-            latents = export.latents_of(0, tf.size(labels), seed, self._latent_size)
+        def generate(labels: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            latents = latents_from_seed(0, tf.size(labels), seed, self._latent_size)
             return {"images": self._images(labels, latents)}
 
         @tf.function(input_signature=[], autograph=False)
-        def about():
+        def about() -> dict[str, tf.Tensor]:
             return {"json": tf.constant(text)}
 
         module = tf.Module()
@@ -100,8 +102,8 @@ class Conditional:
         signatures = {"serving_default": serving_default, "generate": generate, "manifest": about}
         tf.saved_model.save(module, str(target), signatures=signatures)
 
-    def _images(self, labels, latents):
-        """Sorted by label, a stretch of the batch after the other, and back in their order at the end.
+    def _images(self, labels: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+        """The batch sorted by label, one stretch of it after the other, and back in its order at the end.
 
         The fastest of several forms (benchmarks/combined_forms.py).
         """
@@ -112,14 +114,14 @@ class Conditional:
         ends = tf.cumsum(counts)
         images = tf.TensorArray(tf.uint8, tf.size(present), element_shape=[None, *self._image], infer_shape=False)
 
-        def add(turn, images):
+        def add(turn: tf.Tensor, images: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             stretch = latents[ends[turn] - counts[turn] : ends[turn]]
             return turn + 1, images.write(turn, self._one_label(present[turn], stretch))
 
         _, images = tf.while_loop(lambda turn, _: turn < tf.size(present), add, [0, images])
         return tf.gather(images.concat(), tf.argsort(order))
 
-    def _one_label(self, row, latents):
+    def _one_label(self, row: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
         # tf.gather reads one row; stack[row] would copy the weights of all labels first.
         own = {
             id(variable): tf.gather(stack, row)
@@ -139,8 +141,8 @@ def _aligned_zeros(shape: list[int]) -> np.ndarray:
     return room[start : start + size].view(np.float32).reshape(shape)
 
 
-def _rows(labels, latents, row_of_label):
-    """Each label's row in the stacks, or an error from the model itself where a label has none."""
+def _rows(labels: tf.Tensor, latents: tf.Tensor, row_of_label: tf.Tensor) -> tf.Tensor:
+    """Each label's row in the stacks, or an error from the model itself if a label has none."""
     number, width, last = tf.shape(latents)[0], latents.shape[1], tf.size(row_of_label) - 1
     as_wide = tf.size(latents) == number * width  # of the shape alone TensorFlow would believe the signature
     outside = (labels < 0) | (labels > last)
@@ -157,6 +159,6 @@ def _rows(labels, latents, row_of_label):
         return tf.identity(rows)
 
 
-def _check(holds, words: str, *values):
-    """An error in words from the model itself, where something does not hold."""
+def _check(holds: tf.Tensor, words: str, *values: tf.Tensor) -> tf.Operation:
+    """An error in words from the model itself if something does not hold."""
     return tf.debugging.Assert(holds, [tf.strings.format(words, values)])

@@ -1,64 +1,61 @@
-"""A combined model, loaded and asked for images."""
+"""Images drawn from a combined model."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.combined import manifest as manifests
+from wcgan_tf.combined.manifest import COMBINE, Manifest, find_saved_model
+from wcgan_tf.config import Dataset
+from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.models import generator_export as export
+from wcgan_tf.models.generator_export import latents_from_seed
 
 BATCH_SIZE = 500
 
 
-def load(folder: Path, hint: str) -> "ConditionalModel":
-    """A combined model from its folder, `saved_models/<name>/`, or from that of a version in it.
+def load(folder: Path) -> "Sampler":
+    """Load a combined model from its folder, `saved_models/<name>/`, or from that of a version in it.
 
     A SavedModel can do whatever its maker likes when it is called: load what you trust.
 
-    Args:
-        hint: the command that makes it, for the error.
-
     Raises:
-        UserError: where there is none.
+        UserError: if there is none, or it is damaged.
     """
-    saved_model = manifests.saved_model(folder, hint)
+    saved_model = find_saved_model(folder)
     try:
         loaded = tf.saved_model.load(str(saved_model))
-        manifest = json.loads(loaded.signatures["manifest"]()["json"].numpy())
-        return ConditionalModel(loaded, manifest)
-    except (OSError, tf.errors.OpError, ValueError, LookupError, TypeError) as error:
+        manifest = records.decode(loaded.signatures["manifest"]()["json"].numpy(), Manifest)
+        return Sampler(loaded, manifest)
+    except (OSError, tf.errors.OpError, LookupError, TypeError, AttributeError, *records.DAMAGED) as error:
         raise UserError(
-            f"{saved_model} is damaged, or no model of wcgan_tf.combine ({type(error).__name__}); run: {hint}"
+            f"{saved_model} is damaged, or no model of wcgan_tf.combine ({type(error).__name__}); run: ", COMBINE
         ) from None
 
 
-class ConditionalModel:
+class Sampler:
     """A loaded combined model.
 
     Attributes:
-        manifest: what `combine` wrote into it, and beside it.
-        names: of all labels.
-        labels: those that it has a generator of, with their names.
+        manifest: what it was made of.
+        labels: those with a generator, and their names.
         latent_size: numbers per image.
     """
 
-    def __init__(self, loaded, manifest: dict):
+    def __init__(self, loaded: Any, manifest: Manifest) -> None:
         self._serve = loaded.signatures["serving_default"]
         self._loaded = loaded  # a signature does not keep its variables alive
         self.manifest = manifest
-        self.names: list[str] = manifest["names"]
-        self.labels: dict[int, str] = {label["label"]: label["name"] for label in manifest["labels"]}
-        self.latent_size: int = manifest["latent_size"]
+        self.labels = {entry.label: entry.name for entry in manifest.labels}
+        self.latent_size = manifest.latent_size
 
-    def refuse_other(self, dataset) -> None:
-        """Raise a UserError where the model was trained on another data set than that of `config.dataset`."""
-        if (own := self.manifest["dataset"]) != dataset.name:
+    def refuse_other_dataset(self, dataset: Dataset) -> None:
+        """Raise a UserError if the model was trained on another data set than that of `config.dataset`."""
+        if (own := self.manifest.dataset) != dataset.name:
             raise UserError(f"the model was trained on {own}, not on {dataset.name}; type --config=configs/{own}.py")
-        if (side := self.manifest["resolution"]) != dataset.resolution:
+        if (side := self.manifest.resolution) != dataset.resolution:
             raise UserError(
                 f"the model makes images of {side}x{side} pixels; type --config.dataset.resolution={side}, "
                 f"not {dataset.resolution}"
@@ -73,28 +70,28 @@ class ConditionalModel:
         for first in range(0, number, BATCH_SIZE):
             yield self.images(label, self.latents(seed, first, min(first + BATCH_SIZE, number), truncation))
 
-    def between(
+    def interpolate(
         self, label: int, seeds: tuple[int, int], number: int, truncation: float | None
     ) -> Iterator[np.ndarray]:
         """Images of one label on the way from the first image of one seed to that of another, in batches as `draw`."""
         first, last = (self.latents(seed, 0, 1, truncation)[0] for seed in seeds)
-        latents = between(first, last, number)
+        latents = interpolate_latents(first, last, number)
         for start in range(0, number, BATCH_SIZE):
             yield self.images(label, latents[start : start + BATCH_SIZE])
 
-    def latents(self, seed: int, first: int, end: int, truncation: float | None):
+    def latents(self, seed: int, first: int, end: int, truncation: float | None) -> tf.Tensor:
         """Latents of the images `first` to `end` - 1 of a seed: float32 [end - first, latent_size]."""
-        latents = export.latents_of(first, end - first, tf.constant(seed, tf.int64), self.latent_size)
-        return latents if truncation is None else truncated(latents, truncation)
+        latents = latents_from_seed(first, end - first, tf.constant(seed, tf.int64), self.latent_size)
+        return latents if truncation is None else truncate(latents, truncation)
 
-    def images(self, labels, latents) -> np.ndarray:
+    def images(self, labels: tf.Tensor, latents: tf.Tensor) -> np.ndarray:
         """Images uint8 [n, H, W, C] of latents float32 [n, latent_size] and labels [n], or of one label."""
         labels = tf.broadcast_to(tf.cast(labels, tf.int32), [len(latents)])
         return self._serve(labels=labels, latents=latents)["images"].numpy()
 
 
-def truncated(latents, bound: float):
-    """Normally distributed latents -> as distributed, but conditioned to lie in -bound..bound; of the same order.
+def truncate(latents: tf.Tensor, bound: float) -> tf.Tensor:
+    """Latents of a normal distribution -> of the same one truncated to -bound..bound, in the same order.
 
     The truncation trick of Brock et al. 2019 (arXiv 1809.11096), by the quantiles instead of by drawing again: the
     lower the bound, the more alike and the more typical the images are.
@@ -104,7 +101,7 @@ def truncated(latents, bound: float):
     return tf.math.erfinv(quantiles) * np.sqrt(2.0)
 
 
-def between(first, last, number: int):
+def interpolate_latents(first: tf.Tensor, last: tf.Tensor, number: int) -> tf.Tensor:
     """Latents float32 [number, z] on the great circle from one [z] to another, both ends among them.
 
     So their lengths stay those of normally distributed latents, which a straight line would leave (White 2016,

@@ -1,9 +1,9 @@
-"""Lines for whoever looks, and for the log.  A thread of their own writes them: a full pipe or disk stops nothing."""
+"""What programs print: lines, which a thread writes so that a full pipe or disk stops nothing, bars, and durations."""
 
 import contextlib
-import os
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,31 +11,37 @@ import rich.console
 import rich.live
 import rich.progress
 
+from wcgan_tf.core.process import is_stdout
+
 LAST_WORDS_SECONDS = 2.0
+LINE_SECONDS = 10.0  # between two lines of a ProgressBar without a terminal
 
 
 class _Console(rich.console.Console):
     def on_broken_pipe(self) -> None:
-        """Not rich's way, which is to end the process."""
+        """Do nothing; rich would end the process."""
 
 
-class Lines:
-    """Prints lines in order, on stdout and into log files, as well as it can."""
+class LineWriter:
+    """Prints lines in order, on stdout and into log files; a stream that does not take them is no error."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.console = _Console(highlight=False, soft_wrap=True)
         self._waiting: queue.SimpleQueue[tuple[str, Path | None] | threading.Event] = queue.SimpleQueue()
         self._moving: rich.live.Live | rich.progress.Progress | None = None
         threading.Thread(target=self._write, daemon=True).start()
 
     def say(self, text: str, log: Path | None = None) -> None:
-        """Print a line as soon as those before it are out, and add it to a log file."""
+        """Print a line after those before it, and add it to a log file."""
         self._waiting.put((text, log))
 
     @contextlib.contextmanager
-    def above(self, moving: rich.live.Live | rich.progress.Progress) -> Iterator[None]:
-        """Draw a bar or a table on the terminal inside this block, below all lines."""
-        self.finish()  # a line that is still on its way would end in the middle of it
+    def show(self, moving: rich.live.Live | rich.progress.Progress) -> Iterator[None]:
+        """Draw a bar or a table inside this block, below all lines; nothing without a terminal."""
+        if not self.console.is_terminal:
+            yield
+            return
+        self.finish()  # a line that is printed later would end in the middle of it
         self._moving = moving
         with contextlib.suppress(OSError):  # as for lines: a terminal that was closed stops nothing
             moving.start()
@@ -47,7 +53,7 @@ class Lines:
                 moving.stop()
 
     def finish(self) -> None:
-        """Give the terminal back, and wait a moment for the lines that are not out yet."""
+        """Give the terminal back, and wait a moment for lines that are not printed yet."""
         if self._moving:
             with contextlib.suppress(OSError):
                 self._moving.stop()
@@ -66,15 +72,63 @@ class Lines:
                 self.console.print(text, markup=False)
                 self.console.file.flush()
             if log:
-                append(log, text)
+                append_to_log(log, text)
 
 
-def append(log: Path, text: str) -> None:
-    """Add lines to a log file, as well as it can; not where stdout is that file already."""
+def append_to_log(log: Path, text: str) -> None:
+    """Add lines to a log file if it can be written, and stdout is not that file already."""
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8", errors="replace") as file:
-        if not _is_stdout(file.fileno()):
+        if not is_stdout(file.fileno()):
             file.write(f"{text}\n")
 
 
-def _is_stdout(descriptor: int) -> bool:
-    return os.path.samestat(os.fstat(descriptor), os.fstat(1))
+class ProgressBar:
+    """Counts to `total`, or endlessly if that is None: a bar on a terminal, else a line now and then; on stderr."""
+
+    def __init__(self, title: str, total: int | None) -> None:
+        self._title, self._total = title, total
+        self._console = rich.console.Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}", markup=False),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=total)
+        self._done, self._said = 0, time.monotonic()
+
+    def __enter__(self) -> "ProgressBar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def add(self, number: int) -> None:
+        """Report that `number` more are done."""
+        self.to(self._done + number)
+
+    def to(self, number: int) -> None:
+        """Report that `number` are done."""
+        self._done = number
+        self._bar.update(self._task, completed=number)
+        if not self._console.is_terminal and time.monotonic() - self._said >= LINE_SECONDS:
+            self._said = time.monotonic()
+            self.say(f"{number}" + (f" of {self._total}" if self._total else ""))
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(f"{self._title}: {text}", markup=False)
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: `9 s`, `12 min 5 s`, `3 h 20 min`; empty if it is None."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,11 +1,34 @@
-"""How a program ends: its exit codes, and the one exception that it shows as a single line instead of a traceback."""
+"""Exit codes, and the one exception that a program shows as a single line instead of a traceback."""
+
+import shlex
 
 DONE = 0
-FAILED = 1  # Python's own code for an exception; a full disk, say: trying again may help
-WRONG_INPUT = 2  # a setting, a flag or a file is wrong: trying again does not help
-DIVERGED = 3  # a number was no longer finite
-STOPPED = 75  # EX_TEMPFAIL: asked to stop, all is saved; start it again
+FAILED = 1  # Python's own code for an exception; another try may help, as after a full disk
+WRONG_INPUT = 2  # a setting, a flag or a file is wrong; another try does not help
+DIVERGED = 3  # a loss or a weight is not finite
+STOPPED = 75  # EX_TEMPFAIL: asked to stop, everything is saved; the same command goes on
+
+
+class Command:
+    """A program of this package with arguments, for the user to type.  `cli.command` adds the settings at hand."""
+
+    def __init__(self, program: str, *arguments: str):
+        self.program, self.arguments = program, arguments
+
+    def __str__(self) -> str:
+        return shlex.join(["python", "-m", f"wcgan_tf.{self.program}", *self.arguments])
 
 
 class UserError(Exception):
-    """Something the user can mend: its text names the thing, what is wrong with it, and what to type."""
+    """Something the user can mend: names the thing, what is wrong with it, and what to type.
+
+    Args:
+        parts: text and `Command`s, which together make one line.
+    """
+
+    def __init__(self, *parts: "str | Command"):
+        super().__init__(*parts)
+        self.parts = parts
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,10 +46,10 @@ def publish(target: Path) -> Iterator[Path]:
 
 
 def refuse_to_replace(target: Path, own: list[str]) -> None:
-    """Refuse to replace with a folder what is none, or has something else in it than such files and folders of ours.
+    """Refuse to replace a file, or a folder with anything else in it than files and folders of these names.
 
     Args:
-        own: patterns of their names, as for `Path.match`.
+        own: patterns of the names, as for `Path.match`.
 
     Raises:
         UserError: naming what else is there.
@@ -64,14 +65,14 @@ def refuse_to_replace(target: Path, own: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def only_one(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def lock_folder(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a folder for this process; the system lets go of it when the process ends, however it ends.
 
     Args:
-        waiting: called where another process holds it, before waiting until that has ended.
+        waiting: called if another process holds it, before waiting until that has ended.
 
     Raises:
-        UserError: where another process holds it, and `waiting` is None.
+        UserError: if another process holds it, and `waiting` is None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
@@ -99,11 +100,6 @@ def write_text(target: Path, text: str) -> None:
         raise
 
 
-def write_json(target: Path, value) -> None:
-    """Write a JSON file whole."""
-    write_text(target, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-
 def write_array(target: Path, array: np.ndarray) -> None:
     """Write a `.npy` file whole."""
     with publish(target) as path, path.open("wb") as file:
@@ -112,33 +108,8 @@ def write_array(target: Path, array: np.ndarray) -> None:
         os.fsync(file.fileno())
 
 
-def read_json(path: Path, hint: str, keys: tuple[str, ...]) -> dict:
-    """The contents of a JSON file that has at least these keys.
-
-    Raises:
-        UserError: where it is missing, no JSON, or without one of the keys; `hint` is the command that mends that.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path}; run: {hint}") from None
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or not set(keys) <= value.keys():
-        raise UserError(f"{path} is damaged; delete it and run: {hint}")
-    return value
-
-
-def known_json(path: Path) -> dict:
-    """The contents of a JSON file; empty where it is missing or damaged."""
-    try:
-        return read_json(path, "", ())
-    except (UserError, OSError):
-        return {}
-
-
 def size(folder: Path) -> int:
-    """The bytes of all files in a folder; 0 where there is none."""
+    """The bytes of all files in a folder; 0 if there is none."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
@@ -151,7 +122,7 @@ def clear_leftovers(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def digest_json(value) -> str:
+def digest_json(value: Any) -> str:
     """A fingerprint of a value that can be written as JSON: 16 hexadecimal digits of a SHA-256."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 

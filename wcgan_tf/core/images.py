@@ -4,12 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 
-def to_unit(images):
+def to_unit(images: tf.Tensor) -> tf.Tensor:
     """uint8 [..., H, W, C] in 0..255 -> float32 in -1..1.  Inverse: `to_uint8`."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
-def to_uint8(images):
+def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """float [..., H, W, C] in -1..1 -> uint8 in 0..255, the nearest one; values outside are clipped."""
     return tf.cast(tf.round(tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
 

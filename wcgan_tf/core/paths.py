@@ -3,9 +3,28 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 LABEL_DIGITS = 5  # 100,000 labels sort as text
-NAME_LETTERS = 40  # of a label's name in a folder's: 255 bytes are all that there may be
+NAME_LETTERS = 40  # of a label's name in a folder's: a name has up to 255 bytes
+
+
+class Below:
+    """An attribute that is a path below its owner's folder."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __get__(self, owner: "DatasetPaths | LabelPaths | RunPaths | ModelPaths", kind: type) -> Path:
+        return owner.folder / self._name
+
+
+class Prepared(Protocol):
+    """The settings, of `config.dataset`, that name a prepared data set's folder."""
+
+    name: str
+    data_dir: str
+    resolution: int
 
 
 @dataclass(frozen=True)
@@ -13,22 +32,20 @@ class DatasetPaths:
     """A prepared data set: `<data_dir>/<name>-<resolution>/`."""
 
     folder: Path
+    info = Below("dataset.json")
+    domain = Below("classifiers/domain.json")
 
     @classmethod
-    def of(cls, dataset) -> "DatasetPaths":
+    def of(cls, dataset: Prepared) -> "DatasetPaths":
         """The folder of the settings `config.dataset`."""
         name = dataset.name.replace("/", "-").replace(":", "-")  # imagenet_resized/64x64:0.1.0
         return cls(Path(dataset.data_dir) / f"{name}-{dataset.resolution}")
-
-    @property
-    def info(self) -> Path:
-        return self.folder / "dataset.json"
 
     def images(self, split: str, label: int) -> Path:
         return self.folder / split / f"{label:0{LABEL_DIGITS}d}.npy"
 
     def record(self, split: str, label: int) -> Path:
-        return self.folder / split / f"{label:0{LABEL_DIGITS}d}.json"
+        return self.images(split, label).with_suffix(".json")
 
     def unfinished(self, split: str) -> Path:
         return self.folder / "unfinished" / split
@@ -39,10 +56,6 @@ class DatasetPaths:
     def classifier(self, digest: str) -> Path:
         return self.folder / "classifiers" / f"domain-{digest}.weights.h5"
 
-    @property
-    def domain(self) -> Path:
-        return self.folder / "classifiers" / "domain.json"
-
     def seen_by(self, digest: str) -> Path:
         return self.folder / "features" / digest
 
@@ -50,15 +63,9 @@ class DatasetPaths:
         return self.seen_by(digest) / split / f"{label:0{LABEL_DIGITS}d}.npz"
 
 
-@dataclass(frozen=True)
-class ClassifierPaths:
-    """Classifiers that serve every data set: `<data_dir>/classifiers/`."""
-
-    data_dir: Path
-
-    @property
-    def inception(self) -> Path:
-        return self.data_dir / "classifiers" / "inception"
+def inception_folder(data_dir: str) -> Path:
+    """The folder of TF-GAN's Inception, which serves every data set."""
+    return Path(data_dir) / "classifiers" / "inception"
 
 
 @dataclass(frozen=True)
@@ -66,26 +73,24 @@ class LabelPaths:
     """What one label process writes: `<workdir>/labels/00003/`, and nothing outside it."""
 
     folder: Path
+    config = Below("config.json")
+    status = Below("status.json")
+    metrics = Below("metrics.jsonl")
+    log = Below("log.txt")
+    lock = Below("lock")
+    checkpoints = Below("checkpoints")
+    generator = Below("generator")
+    best = Below("best")
+    best_score = Below("best/score.json")
+    temporary = Below("temporary")
 
-    @property
-    def config(self) -> Path:
-        return self.folder / "config.json"
+    def saved_checkpoints(self) -> list[Path]:
+        """The checkpoints, the newest first, without their endings; found by their files alone."""
+        found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in self.checkpoints.glob("*.index"))
+        return [self.checkpoint(step) for step in sorted((int(match[1]) for match in found if match), reverse=True)]
 
-    @property
-    def status(self) -> Path:
-        return self.folder / "status.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.jsonl"
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "log.txt"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.folder / "checkpoints"
+    def checkpoint(self, step: int) -> Path:
+        return self.checkpoints / f"ckpt-{step}"
 
     def tensorboard(self, name: str) -> Path:
         """Called as the label is, whatever letters that has, for so TensorBoard calls it: `labels/00003/cat`."""
@@ -93,60 +98,25 @@ class LabelPaths:
         taken = {path.name for path in (self.checkpoints, self.generator, self.best, self.temporary, self.lock)}
         return self.folder / (f"{words}_" if words in taken else words or "label")
 
-    @property
-    def lock(self) -> Path:
-        return self.folder / "lock"
-
-    @property
-    def generator(self) -> Path:
-        return self.folder / "generator"
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best"
-
-    @property
-    def temporary(self) -> Path:
-        return self.folder / "temporary"
-
 
 @dataclass(frozen=True)
 class RunPaths:
-    """A work directory: one folder per label, and what is known of all labels together."""
+    """A work directory: one folder per label, and the files about all labels together."""
 
     folder: Path
+    scores = Below("scores.json")
+    tensorboard = Below("scores")
+    overview = Below("overview")
+    grid = Below("grid.png")
+    samples = Below("samples.png")
+    report = Below("report.html")
 
     def label(self, label: int) -> LabelPaths:
         return LabelPaths(self.folder / "labels" / f"{label:0{LABEL_DIGITS}d}")
 
     def labels(self) -> list[int]:
         """The labels that have a folder."""
-        folders = (self.folder / "labels").glob("[0-9]" * LABEL_DIGITS)
-        return sorted(int(folder.name) for folder in folders)
-
-    @property
-    def scores(self) -> Path:
-        return self.folder / "scores.json"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.folder / "scores"
-
-    @property
-    def overview(self) -> Path:
-        return self.folder / "overview"
-
-    @property
-    def grid(self) -> Path:
-        return self.folder / "grid.png"
-
-    @property
-    def samples(self) -> Path:
-        return self.folder / "samples.png"
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
+        return sorted(int(folder.name) for folder in (self.folder / "labels").glob("[0-9]" * LABEL_DIGITS))
 
 
 @dataclass(frozen=True)
@@ -154,11 +124,5 @@ class ModelPaths:
     """A combined model in the layout of TensorFlow Serving: `<folder>/1/` is the SavedModel."""
 
     folder: Path
-
-    @property
-    def saved_model(self) -> Path:
-        return self.folder / "1"
-
-    @property
-    def manifest(self) -> Path:
-        return self.folder / "manifest.json"
+    saved_model = Below("1")
+    manifest = Below("manifest.json")

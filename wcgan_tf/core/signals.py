@@ -13,7 +13,7 @@ FAREWELL_SECONDS = 5.0
 
 
 def handle(handler: Callable) -> None:
-    """Give the signals that ask to stop to a handler, from the main thread; not SIGHUP where nohup ignores it."""
+    """Give the signals that ask to stop to a handler, from the main thread; not SIGHUP if nohup ignores it."""
     for number in WANTED:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
@@ -26,7 +26,7 @@ class StopRequests:
     may take.  So a thread waits for signals too: while the process `ends_at_once` it says farewell and ends it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._farewell: Callable[[], None] | None = None
         self.received = False

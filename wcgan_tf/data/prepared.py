@@ -1,162 +1,168 @@
-"""One label's prepared images, and which labels there are.  No TensorFlow: a label process opens its own files only."""
+"""Prepared images, read back: one label's images, and which labels there are.  No TensorFlow.
 
-import difflib
+A label process opens the files of its own label only.
+"""
+
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
 import numpy as np
 
-from wcgan_tf.core import files
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.config import Dataset
+from wcgan_tf.core import files, records
+from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core.labels import INDEX, label_title, parse_labels
 from wcgan_tf.core.paths import DatasetPaths
+from wcgan_tf.core.records import Count
 from wcgan_tf.data import decoding, sources
 
-RECORD_KEYS = ("label", "name", "count", "resized", "unreadable", "digest")
-INDEX = r"[0-9]{1,9}"
-BUILT_IN = {"digits"}  # small and at hand: read in place where it is not prepared
+PREPARE = Command("prepare")
+BUILT_IN = {"digits"}  # read from their source if they are not prepared
+
+
+class DatasetInfo(msgspec.Struct):
+    """dataset.json: what is prepared in a folder.
+
+    Attributes:
+        root: the folder of images that it was made of, absolute; empty for other sources.
+        labels: the names of all labels.
+    """
+
+    name: str
+    resolution: int
+    channels: int
+    labels: Annotated[list[str], msgspec.Meta(min_length=1)]
+    root: str = ""
+
+
+class ImageRecord(msgspec.Struct):
+    """The file beside a label's images: how many there are, how many were resized or unreadable, and their digest."""
+
+    label: int
+    name: str
+    count: Count
+    resized: Count
+    unreadable: Count
+    digest: str
+
+
+class CurrentDomain(msgspec.Struct, frozen=True):
+    """domain.json: the domain classifier of the present training images, for trainings that do not read all labels.
+
+    Attributes:
+        digest: of its training images and settings.
+        labels: their number.
+    """
+
+    digest: str
+    labels: int
 
 
 class LabelImages(NamedTuple):
-    """One label's share of a split: uint8 [n, H, W, C], its index, its name, and the digest of the images."""
+    """One label's images of a split: uint8 [n, H, W, C], its index, its name, and the digest of the images."""
 
     images: np.ndarray
     label: int
     name: str
     digest: str
 
+    @property
+    def title(self) -> str:
+        """The label in a line: `label 3 (cat)`."""
+        return label_title(self.label, self.name)
 
-def label_images(dataset, split: str, label: int, hint: str) -> LabelImages:
-    """One label's images of a split; opens this label's own files and no others.
 
-    Args:
-        hint: the command that prepares the data, for the error.
+def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
+    """Read one label's images of a split; opens no other label's files.
 
     Raises:
-        UserError: where there is no such data or label, or a file is damaged.
+        UserError: if there is no such data or label, or a file is damaged.
     """
     paths = DatasetPaths.of(dataset)
-    if not paths.info.exists() and sources.kind(dataset) in BUILT_IN:
+    if _in_place(dataset):
         return _from_source(dataset, split, label)
-    if not prepared(dataset, split, label):
-        raise UserError(f"no images of label {label} in {paths.folder}; {_what_to_do(paths, label, hint)}")
-    record = files.read_json(paths.record(split, label), hint, RECORD_KEYS)
+    if not exists(dataset, split, label):
+        raise UserError(f"no images of label {label} in {paths.folder}; ", *_what_to_do(paths, label))
+    record = read_record(dataset, split, label)
     try:
         images = np.load(paths.images(split, label), allow_pickle=False)
-        intact = images.dtype == np.uint8 and files.digest(images) == record["digest"]
+        intact = images.dtype == np.uint8 and files.digest(images) == record.digest
     except Exception:  # NumPy raises a dozen kinds for a file whose header is damaged
         intact = False
     if not intact:
         raise UserError(
-            f"{paths.images(split, label)} is missing or damaged; delete {paths.record(split, label)} and run: {hint}"
+            f"{paths.images(split, label)} is missing or damaged; delete {paths.record(split, label)} and run: ",
+            PREPARE,
         )
-    return LabelImages(images, label, record["name"], record["digest"])
+    return LabelImages(images, label, record.name, record.digest)
 
 
-def digest(dataset, split: str, label: int, hint: str) -> str:
-    """The digest of a label's images, from its record alone where there is one.
+def read_record(dataset: Dataset, split: str, label: int) -> ImageRecord:
+    """Read the record of a label's images.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    return records.read(DatasetPaths.of(dataset).record(split, label), ImageRecord, PREPARE)
+
+
+def digest(dataset: Dataset, split: str, label: int) -> str:
+    """The digest of a label's images, from its record if there is one.
 
     Raises:
         UserError: as `label_images`.
     """
-    if prepared(dataset, split, label):
-        return files.read_json(DatasetPaths.of(dataset).record(split, label), hint, RECORD_KEYS)["digest"]
-    return label_images(dataset, split, label, hint).digest
+    if exists(dataset, split, label):
+        return read_record(dataset, split, label).digest
+    return label_images(dataset, split, label).digest
 
 
-def digests(dataset, labels: list[int], hint: str) -> str:
-    """One digest of all real images of these labels, those of both splits.
+def digests(dataset: Dataset, chosen: list[int]) -> str:
+    """One digest of all real images of these labels, of both splits.
 
     Raises:
         UserError: as `label_images`.
     """
-    return files.digest_json([digest(dataset, split, label, hint) for split in sources.SPLITS for label in labels])
+    return files.digest_json([digest(dataset, split, label) for split in sources.SPLITS for label in chosen])
 
 
-def prepared(dataset, split: str, label: int) -> bool:
-    """Whether `prepare` has sorted this label's images, and says so."""
+def exists(dataset: Dataset, split: str, label: int) -> bool:
+    """Whether this label's images are prepared."""
     return DatasetPaths.of(dataset).record(split, label).exists()
 
 
-def label_names(dataset, hint: str) -> list[str]:
+def label_names(dataset: Dataset) -> list[str]:
     """The names of all labels, in the order of their indices."""
-    paths = DatasetPaths.of(dataset)
-    if not paths.info.exists() and sources.kind(dataset) in BUILT_IN:
-        return sources.source(dataset).label_names
-    return prepared_names(paths, hint)
+    return sources.source(dataset).label_names if _in_place(dataset) else names_in(DatasetPaths.of(dataset))
 
 
-def prepared_names(paths: DatasetPaths, hint: str) -> list[str]:
-    """The names of all labels of a data set that is prepared, or begun to be."""
-    names = files.read_json(paths.info, hint, ("labels",))["labels"]
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{paths.info} is damaged; delete {paths.folder} and run: {hint}")
-    return names
+def names_in(paths: DatasetPaths) -> list[str]:
+    """The names of all labels of a data set that is prepared at least in part."""
+    return records.read(paths.info, DatasetInfo, PREPARE).labels
 
 
-def count(dataset, split: str, label: int) -> int:
-    """How many images of a label there are, from its record alone; 0 where it is not prepared."""
-    paths = DatasetPaths.of(dataset)
-    if not paths.info.exists() and sources.kind(dataset) in BUILT_IN:
+def count(dataset: Dataset, split: str, label: int) -> int:
+    """How many images a label has, from its record; 0 if it is not prepared."""
+    if _in_place(dataset):
         return len(_from_source(dataset, split, label).images)
-    record = paths.record(split, label)
-    return files.read_json(record, "", RECORD_KEYS)["count"] if record.exists() else 0
+    return read_record(dataset, split, label).count if exists(dataset, split, label) else 0
 
 
-def parse_label(text: str, dataset, hint: str) -> list[int]:
-    """The labels that a user typed for one process: an index, which needs no look at the data, or a list of labels.
+def parse_label(text: str, dataset: Dataset) -> list[int]:
+    """The labels of one process: an index, for which no file is read, or a list of labels.
 
     Raises:
-        UserError: where there is no such label; the nearest name is suggested.
+        UserError: if a part is no label.
     """
     if not text:
         raise UserError("the label is empty; type --label=3 (or, under Slurm, look where SLURM_PROCID is expanded)")
-    return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, label_names(dataset, hint))
+    return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, label_names(dataset))
 
 
-def parse_labels(text: str, names: list[str]) -> list[int]:
-    """The labels of a list such as `0-4,7,cat`, each once, in ascending order; all labels where it is empty.
-
-    A number is an index, whatever the names are.  What is a label's name, with its commas and hyphens, is that label.
-
-    Args:
-        text: indices, ranges of them with both ends, and names, separated by commas.
-        names: of all labels.
-
-    Raises:
-        UserError: naming a part that is no label.
-    """
-    if not text.strip():
-        return list(range(len(names)))
-    chosen: set[int] = set()
-    parts = text.split(",")
-    while parts:
-        taken = next((n for n in range(len(parts), 0, -1) if ",".join(parts[:n]).strip() in names), 1)
-        part, parts = ",".join(parts[:taken]).strip(), parts[taken:]
-        ends = re.fullmatch(f"({INDEX})(?:-({INDEX}))?", part)
-        if not ends or (ends[2] and part in names):
-            chosen.add(_index(part, names))
-        else:
-            first, last = int(ends[1]), int(ends[2] or ends[1])
-            if first > last or last >= len(names):
-                raise UserError(f"there is no label {part!r}; the labels are 0 to {len(names) - 1}")
-            chosen |= set(range(first, last + 1))
-    return sorted(chosen)
-
-
-def format_labels(labels: list[int]) -> str:
-    """A list that `parse_labels` reads, as short as can be: [0, 1, 2, 5] -> "0-2,5"."""
-    ranges: list[list[int]] = []
-    for label in sorted(labels):
-        if ranges and label == ranges[-1][1] + 1:
-            ranges[-1][1] = label
-        else:
-            ranges.append([label, label])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
-
-
-def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> None:
-    """Write dataset.json, or refuse to add to what is prepared there from other labels.
+def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) -> None:
+    """Write dataset.json, or check that what is prepared there has the same labels.
 
     Raises:
         UserError: naming the first label that differs.
@@ -164,9 +170,8 @@ def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> No
     names = source.label_names
     if not paths.info.exists():
         root = str(Path(dataset.root).resolve()) if dataset.root else ""
-        info = {"name": dataset.name, "resolution": dataset.resolution, "channels": source.channels, "root": root}
-        files.write_json(paths.info, {**info, "labels": names})
-    elif (there := prepared_names(paths, hint)) != names:
+        records.write(paths.info, DatasetInfo(dataset.name, dataset.resolution, source.channels, names, root))
+    elif (there := names_in(paths)) != names:
         differing = next((pair for pair in zip(there, names, strict=False) if pair[0] != pair[1]), None)
         how = (
             f"{differing[0]!r} there, {differing[1]!r} here" if differing else f"{len(there)} there, {len(names)} here"
@@ -176,21 +181,27 @@ def claim(paths: DatasetPaths, dataset, source: sources.Source, hint: str) -> No
         )
 
 
-def refuse_other_root(dataset) -> None:
-    """Refuse a folder of images where those of another are prepared under this name.
+def refuse_other_root(dataset: Dataset) -> None:
+    """Check that what is prepared was made of the folder of images in the settings.
 
     Raises:
-        UserError: where both folders are there; one that is gone may have been moved.
+        UserError: if it was not, and both folders exist; one that does not may have been moved.
     """
     paths = DatasetPaths.of(dataset)
-    before, now = Path(files.known_json(paths.info).get("root") or dataset.root), Path(dataset.root)
+    info = records.read_if_whole(paths.info, DatasetInfo)
+    before, now = Path(info.root if info and info.root else dataset.root), Path(dataset.root)
     if dataset.root and before.is_dir() and now.is_dir() and not before.samefile(now):
         raise UserError(
             f"{paths.folder} holds the images of {before}, not of {now}; delete it, or type another dataset.name"
         )
 
 
-def _from_source(dataset, split: str, label: int) -> LabelImages:
+def _in_place(dataset: Dataset) -> bool:
+    """Whether images are read from their source."""
+    return not DatasetPaths.of(dataset).info.exists() and sources.kind(dataset) in BUILT_IN
+
+
+def _from_source(dataset: Dataset, split: str, label: int) -> LabelImages:
     found = sources.source(dataset)
     if label >= len(found.label_names):
         raise UserError(f"{dataset.name} has no label {label}; type 0 to {len(found.label_names) - 1}")
@@ -202,18 +213,7 @@ def _from_source(dataset, split: str, label: int) -> LabelImages:
     return LabelImages(images, label, found.label_names[label], files.digest(images))
 
 
-def _index(text: str, names: list[str]) -> int:
-    """The label of a name."""
-    if text in names:
-        return names.index(text)
-    near = difflib.get_close_matches(text, names, n=1)
-    wanted = (
-        f"did you mean {near[0]}?" if near and not text.startswith("-") else f"type 0 to {len(names) - 1}, or a name"
-    )
-    raise UserError(f"there is no label {text!r}; {wanted}")
-
-
-def _what_to_do(paths: DatasetPaths, label: int, hint: str) -> str:
-    """What to type where a label has no images."""
-    last = len(prepared_names(paths, hint)) - 1 if paths.info.exists() else label
-    return f"run: {hint}" if label <= last else f"its labels are 0 to {last}"
+def _what_to_do(paths: DatasetPaths, label: int) -> list:
+    """What to type if a label has no images."""
+    last = len(names_in(paths)) - 1 if paths.info.exists() else label
+    return ["run: ", PREPARE] if label <= last else [f"its labels are 0 to {last}"]

@@ -13,22 +13,42 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import msgspec
 import numpy as np
 from PIL import Image
 
-from wcgan_tf.core import files
+from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
+from wcgan_tf.core.records import Count
 from wcgan_tf.data import decoding
+from wcgan_tf.data.prepared import ImageRecord
 from wcgan_tf.data.sources import Example, Source
 
 CHUNK_BYTES = 8 * 2**20  # of pixels that are decoded side by side
 MOST_IN_CHUNK = 256
 BUFFER_BYTES = 64 * 2**20  # kept in memory between two writes
 BUFFER_SECONDS = 15.0
-COUNTS = ("count", "resized", "unreadable")
-STATE_KEYS = ("origin", "labels", "seen", *COUNTS)
+
+
+class SortingState(msgspec.Struct):
+    """state.json: how far a split is sorted.
+
+    Attributes:
+        origin: the source's; sorting goes on with no other.
+        labels: those that are sorted.
+        seen: examples read from the source.
+        count, resized, unreadable: images by label.
+    """
+
+    origin: str
+    labels: list[int]
+    seen: Count = 0
+    count: dict[int, Count] = {}
+    resized: dict[int, Count] = {}
+    unreadable: dict[int, Count] = {}
 
 
 class SplitSorter:
@@ -51,7 +71,7 @@ class SplitSorter:
         resolution: int,
         paths: DatasetPaths,
         skipped: Callable[[str, str], None],
-    ):
+    ) -> None:
         self._source, self._split, self._paths, self._skipped = source, split, paths, skipped
         self._shape = (resolution, resolution, source.channels)
         self._image_bytes = resolution * resolution * source.channels
@@ -61,11 +81,11 @@ class SplitSorter:
     @property
     def seen(self) -> int:
         """Examples so far, those of earlier starts included."""
-        return self._state["seen"]
+        return self._state.seen
 
     def sort(self, advanced: Callable[[int], None]) -> None:
         """Read all that is left of the source; `advanced` is called with the number of examples, now and then."""
-        examples = itertools.islice(self._source.examples(self._split, set(self._state["labels"])), self.seen, None)
+        examples = itertools.islice(self._source.examples(self._split, set(self._state.labels)), self.seen, None)
         seen, written, buffered = self.seen, time.monotonic(), 0
         number = max(1, min(MOST_IN_CHUNK, CHUNK_BYTES // self._image_bytes))
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large photographs; what is too large fails
@@ -87,17 +107,11 @@ class SplitSorter:
             UserError: naming a label without images; those of the others are written.
         """
         empty = []
-        for label in self._state["labels"]:
-            counts = {name: self._state[name].get(str(label), 0) for name in COUNTS}
-            if not counts["count"]:
+        for label in self._state.labels:
+            if not self._state.count.get(label):
                 empty.append(label)
             elif not self._paths.record(self._split, label).exists():
-                raw = np.memmap(self._raw(label), np.uint8, "r", shape=(counts["count"], *self._shape))
-                files.write_array(self._paths.images(self._split, label), raw)
-                name, digest = self._source.label_names[label], files.digest(raw)
-                record = {"label": label, "name": name, **counts, "digest": digest}
-                files.write_json(self._paths.record(self._split, label), record)
-                self._raw(label).unlink()
+                self._finish_label(label)
         shutil.rmtree(self._paths.unfinished(self._split))
         with contextlib.suppress(OSError):  # another split's may be there
             self._paths.unfinished(self._split).parent.rmdir()
@@ -109,6 +123,16 @@ class SplitSorter:
                 "add some, or take the label out of the data set, and run this again"
             )
 
+    def _finish_label(self, label: int) -> None:
+        """Write the label's images, then the record that says that they are whole."""
+        state, name = self._state, self._source.label_names[label]
+        raw = np.memmap(self._raw(label), np.uint8, "r", shape=(state.count[label], *self._shape))
+        files.write_array(self._paths.images(self._split, label), raw)
+        resized, unreadable = state.resized.get(label, 0), state.unreadable.get(label, 0)
+        record = ImageRecord(label, name, len(raw), resized, unreadable, files.digest(raw))
+        records.write(self._paths.record(self._split, label), record)
+        self._raw(label).unlink()
+
     def _decode(self, example: Example) -> decoding.Square | str:
         """The pixels, or why there are none."""
         try:
@@ -119,46 +143,39 @@ class SplitSorter:
     def _take(self, example: Example, square: decoding.Square | str) -> int:
         """Count an example and keep its pixels until the next write; the bytes that takes."""
         if isinstance(square, str):
-            self._add("unreadable", example.label, 1)
+            _add(self._state.unreadable, example.label, 1)
             self._skipped(example.name, square)
             return 0
         self._buffers[example.label].append(square.pixels)
-        self._add("resized", example.label, int(square.resized))
+        _add(self._state.resized, example.label, int(square.resized))
         return square.pixels.nbytes
-
-    def _add(self, name: str, label: int, number: int) -> None:
-        self._state[name][str(label)] = self._state[name].get(str(label), 0) + number
 
     def _write(self, seen: int) -> None:
         """Append what is buffered, then say so: a kill in between leaves bytes that the next start cuts off."""
         for label, images in self._buffers.items():
             with self._raw(label).open("ab") as file:
                 file.writelines(image.data for image in images)
-            self._add("count", label, len(images))
+            _add(self._state.count, label, len(images))
         self._buffers.clear()
-        self._state["seen"] = seen
-        files.write_json(self._paths.sorting_state(self._split), self._state)
+        self._state.seen = seen
+        records.write(self._paths.sorting_state(self._split), self._state)
 
-    def _raw(self, label: int):
+    def _raw(self, label: int) -> Path:
         return self._paths.unfinished(self._split) / f"{label}.raw"
 
-    def _new(self, labels: set[int]) -> dict:
+    def _new(self, labels: set[int]) -> SortingState:
         folder = self._paths.unfinished(self._split)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        state = {"origin": self._source.origin, "labels": sorted(labels), "seen": 0}
-        return {**state, **{name: {} for name in COUNTS}}
+        return SortingState(self._source.origin, sorted(labels))
 
-    def _earlier(self, labels: set[int]) -> dict | None:
-        """Where an earlier start stopped, if it was sorting these labels of this source; its raw files cut to that."""
-        try:
-            state = files.read_json(self._paths.sorting_state(self._split), "", STATE_KEYS)
-        except UserError:
+    def _earlier(self, labels: set[int]) -> SortingState | None:
+        """Where an earlier start stopped, if it was sorting these labels of this source; cuts its raw files to that."""
+        state = records.read_if_whole(self._paths.sorting_state(self._split), SortingState)
+        if state is None or state.origin != self._source.origin or not labels <= set(state.labels):
             return None
-        if state["origin"] != self._source.origin or not labels <= set(state["labels"]):
-            return None
-        for label in state["labels"]:
-            size, raw = state["count"].get(str(label), 0) * self._image_bytes, self._raw(label)
+        for label in state.labels:
+            size, raw = state.count.get(label, 0) * self._image_bytes, self._raw(label)
             if self._paths.record(self._split, label).exists():
                 continue  # it was stopped among the last lines of `finish`
             if (raw.stat().st_size if raw.exists() else 0) < size:
@@ -166,3 +183,7 @@ class SplitSorter:
             if raw.exists():
                 os.truncate(raw, size)
         return state
+
+
+def _add(counts: dict[int, int], label: int, number: int) -> None:
+    counts[label] = counts.get(label, 0) + number

@@ -10,17 +10,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from wcgan_tf.config import Dataset
 from wcgan_tf.core import files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data.decoding import Content
 
 SPLITS = ("train", "test")
 TEST_SPLITS = ("validation", "val", "test")  # what others call it; the first that is there
-EVERY = 5  # where there is no such split, every fifth image of the training split is for the test
+EVERY = 5  # if there is no such split, every fifth image of the training split is for the test
 ENDINGS = {".jpg", ".jpeg", ".png"}
 SYNSET_WORDS = ("synset_words.txt", "words.txt", "LOC_synset_mapping.txt")  # as Caffe, Tiny ImageNet, Kaggle have it
 
@@ -41,7 +42,7 @@ class Source:
         origin: says which data set this is, to go on with no other.
         label_names: one per label, in the order of their indices.
         channels: 1 for grey images, 3 for RGB.
-        counts: images per split, of all labels; None where that is not known beforehand.
+        counts: images per split, of all labels; None if that is not known beforehand.
         examples: (split, labels) -> the examples of these labels.
     """
 
@@ -52,14 +53,14 @@ class Source:
     examples: Callable[[str, set[int]], Iterator[Example]]
 
 
-def digits(dataset) -> Source:
+def digits(dataset: Dataset) -> Source:
     """scikit-learn's handwritten digits: 1,797 images of 8x8 grey levels 0..16."""
     from sklearn.datasets import load_digits  # a second to import, and only this source wants it
 
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
 
-    def examples(split, labels):
+    def examples(split: str, labels: set[int]) -> Iterator[Example]:
         for index in _share(range(len(images)), split):
             if (label := int(bunch.target[index])) in labels:
                 yield Example(f"digit {index}", label, images[index])
@@ -68,7 +69,7 @@ def digits(dataset) -> Source:
     return Source("digits", names, 1, _share_counts(len(images)), examples)
 
 
-def folder(dataset) -> Source:
+def folder(dataset: Dataset) -> Source:
     """Photographs in `<root>/<split>/<label name>/`, at any depth below it: .jpg, .jpeg and .png, in any case.
 
     The labels are the folders of `train` in the order of their names.  Where the root has a file of synset words
@@ -88,7 +89,7 @@ def folder(dataset) -> Source:
     for split_folder in filter(None, (train, test)):
         _refuse_empty(split_folder, folders)
 
-    def examples(split, labels):
+    def examples(split: str, labels: set[int]) -> Iterator[Example]:
         for label in sorted(labels):
             inside = _image_files((test if test and split == "test" else train) / folders[label])
             for path in inside if test else _share(inside, split):
@@ -97,8 +98,8 @@ def folder(dataset) -> Source:
     return Source(str(root.resolve()), _readable(root, folders), 3, dict.fromkeys(SPLITS), examples)
 
 
-def tensorflow_datasets(dataset) -> Source:
-    """An image classification set of TensorFlow Datasets; downloaded where it is not prepared under `tfds_dir`."""
+def tensorflow_datasets(dataset: Dataset) -> Source:
+    """An image classification set of TensorFlow Datasets; downloaded if it is not prepared under `tfds_dir`."""
     import tensorflow_datasets as tfds
 
     builder = _builder(dataset)
@@ -109,7 +110,7 @@ def tensorflow_datasets(dataset) -> Source:
     if "train" not in splits:
         raise UserError(f"{dataset.name} has no split train; choose another data set")
 
-    def examples(split, labels):
+    def examples(split: str, labels: set[int]) -> Iterator[Example]:
         stored = builder.as_dataset(
             split=test if test and split == "test" else "train",
             shuffle_files=False,
@@ -130,27 +131,27 @@ def tensorflow_datasets(dataset) -> Source:
 SOURCES = {"digits": digits, "folder": folder, "tfds": tensorflow_datasets}
 
 
-def kind(dataset) -> str:
+def kind(dataset: Dataset) -> str:
     """Which row of SOURCES the settings `config.dataset` mean."""
     if dataset.root:
         return "folder"
     return "digits" if dataset.name == "digits" else "tfds"
 
 
-def source(dataset) -> Source:
+def source(dataset: Dataset) -> Source:
     """The source of the settings `config.dataset`.
 
     Raises:
-        UserError: where there is no such data.
+        UserError: if there is no such data.
     """
     return SOURCES[kind(dataset)](dataset)
 
 
-def label_names(dataset) -> list[str]:
+def label_names(dataset: Dataset) -> list[str]:
     """The names of a source's labels, without a look at its images; nothing is downloaded.
 
     Raises:
-        UserError: where there is no such data.
+        UserError: if there is no such data.
     """
     return _names(_builder(dataset)) if kind(dataset) == "tfds" else source(dataset).label_names
 
@@ -214,11 +215,11 @@ def _printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
-def _builder(dataset):
+def _builder(dataset: Dataset) -> Any:
     """The builder of an image classification set of TensorFlow Datasets; nothing is downloaded.
 
     Raises:
-        UserError: where it is not one.
+        UserError: if it is not one.
     """
     import tensorflow  # noqa: F401  TFDS imports it anyway, and better here than in mid-progress
     import tensorflow_datasets as tfds
@@ -241,16 +242,16 @@ def _builder(dataset):
     return builder
 
 
-def _names(builder) -> list[str]:
+def _names(builder: Any) -> list[str]:
     return [_printable(name) for name in builder.info.features["label"].names]
 
 
-def _download(builder, dataset) -> None:
+def _download(builder: Any, dataset: Dataset) -> None:
     """Let TensorFlow Datasets download and prepare the set, one process at a time."""
     waiting = f"another process prepares {dataset.name}; waiting for it"
-    with files.only_one(Path(builder.data_dir).parent, waiting=lambda: print(waiting, flush=True)):
+    with files.lock_folder(Path(builder.data_dir).parent, waiting=lambda: print(waiting, flush=True)):
         try:
-            builder.download_and_prepare()  # returns at once where another process has done it
+            builder.download_and_prepare()  # returns at once if another process has done it
         except Exception as error:  # no network, a full disk, a manual download: TFDS says which
             reason = " ".join(str(error).split())[:100] or type(error).__name__
             raise UserError(

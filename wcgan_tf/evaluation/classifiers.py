@@ -1,166 +1,130 @@
-"""Images -> (features, logits), for scoring.  Adding a classifier: a function here, a row in CLASSIFIERS.
+"""The table of classifiers: images -> features and logits.  Adding one: a function here, a row in CLASSIFIERS.
 
-- `domain` is trained once on the prepared images, and kept beside them (domain.py).
+- `domain` is trained once on the prepared images, and kept beside them (domain_classifier.py).
 - `inception` is the TF-Hub module that TF-GAN scores with; `wcgan_tf.prepare --classifier inception` fetches it, once.
 - A path is any SavedModel that makes `logits` [n, k] and `pool_3` [n, d] of float32 images in -1..1, of 299x299 pixels
-  where its signature does not say otherwise.
+  if its signature does not say otherwise.
 """
 
 import contextlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.core import files
+from wcgan_tf.config import Dataset
+from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_unit
-from wcgan_tf.core.paths import ClassifierPaths, DatasetPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.evaluation import domain_classifier as domain
-from wcgan_tf.evaluation import tfgan
+from wcgan_tf.core.paths import DatasetPaths, inception_folder
+from wcgan_tf.data import prepared
+from wcgan_tf.data.prepared import CurrentDomain
+from wcgan_tf.evaluation import domain_classifier, tfgan
+from wcgan_tf.evaluation.features import Classifier
 
 INCEPTION_SIDE = 299
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """Something that looks at images.
-
-    Attributes:
-        name: `domain`, `inception`, or the path.
-        digest: of what it was trained on and how, or of its files.
-        resize: what is done to an image before it is looked at.
-        own_labels: whether its logits are those of the data set's labels.
-        batch_size: how many images it looks at together.
-        look: uint8 [n, H, W, C] -> (features float32 [n, d], logits float32 [n, k]).
-    """
-
-    name: str
-    digest: str
-    resize: str
-    own_labels: bool
-    batch_size: int
-    look: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-def load(name: str, dataset, hint: str, say: Callable[[str], None]) -> Classifier:
+def load(name: str, dataset: Dataset, say: Callable[[str], None]) -> Classifier:
     """A classifier by its name in CLASSIFIERS, or by its path.
 
     Args:
         dataset: the settings `config.dataset`.
-        hint: the command that prepares the data set, to which a classifier can be added.
-        say: gets a line where something takes long.
+        say: called with a line before anything long.
 
     Raises:
-        UserError: where there is none, saying how to get it.
+        UserError: if it is damaged, or no such classifier; see `classifier_files.refuse_unusable`.
     """
-    if name in CLASSIFIERS:
-        return CLASSIFIERS[name](dataset, hint, say)
-    if not (Path(name) / "saved_model.pb").is_file():
-        raise UserError(f"there is no SavedModel in {name}; type {', '.join(CLASSIFIERS)}, or the path of one")
-    return _saved_model(name, Path(name))
+    return CLASSIFIERS[name](dataset, say) if name in CLASSIFIERS else _saved_model(name, Path(name))
 
 
-def kept_domain(dataset, hint: str) -> Classifier | None:
-    """The kept network of these training images; None where there is none, or a damaged one.
-
-    Raises:
-        UserError: where the images are not there.
-    """
-    labels, digest = _domain_of(dataset, hint)
-    network = _kept(dataset, labels, digest, hint)
-    return network and _looking(network, digest)
+def load_existing_domain(dataset: Dataset) -> Classifier | None:
+    """The domain classifier of the present training images; None if it is not trained, damaged, or they are missing."""
+    with contextlib.suppress(UserError):
+        labels, digest = _domain_of(dataset)
+        network = _load_domain(dataset, labels, digest)
+        return network and _as_classifier(network, digest)
+    return None
 
 
-def _domain(dataset, hint: str, say: Callable[[str], None]) -> Classifier:
+def _domain(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
     """The kept network of these training images, or a new one."""
-    labels, digest = _domain_of(dataset, hint)
+    labels, digest = _domain_of(dataset)
     paths = DatasetPaths.of(dataset)
-    network = _kept(dataset, labels, digest, hint)
+    network = _load_domain(dataset, labels, digest)
     if network is None:
         waiting = "another process trains the domain classifier; waiting for it"
-        with files.only_one(paths.classifier(digest).parent, waiting=lambda: say(waiting)):
-            network = _kept(dataset, labels, digest, hint) or _train_domain(dataset, labels, hint, say, digest)
-    _point(paths.domain, {"digest": digest, "labels": len(labels)})
-    return _looking(network, digest)
+        with files.lock_folder(paths.classifier(digest).parent, waiting=lambda: say(waiting)):
+            network = _load_domain(dataset, labels, digest) or _train_domain(dataset, labels, say, digest)
+    pointer = CurrentDomain(digest, len(labels))
+    if records.read_if_whole(paths.domain, CurrentDomain) != pointer:  # else perhaps in a folder that is read-only
+        records.write(paths.domain, pointer)
+    return _as_classifier(network, digest)
 
 
-def _domain_of(dataset, hint: str) -> tuple[range, str]:
+def _domain_of(dataset: Dataset) -> tuple[range, str]:
     """The labels of a data set, and the digest of a network that was trained on them."""
-    labels = range(len(datasets.label_names(dataset, hint)))
-    digests = [datasets.digest(dataset, "train", label, hint) for label in labels]
-    return labels, files.digest_json([domain.RECIPE, dataset.flip, *digests])
+    labels = range(len(prepared.label_names(dataset)))
+    digests = [prepared.digest(dataset, "train", label) for label in labels]
+    return labels, files.digest_json([domain_classifier.RECIPE, dataset.flip, *digests])
 
 
-def _kept(dataset, labels: range, digest: str, hint: str) -> keras.Model | None:
-    shape = datasets.label_images(dataset, "train", 0, hint).images.shape[1:]
-    return domain.kept(DatasetPaths.of(dataset).classifier(digest), shape, len(labels))
+def _load_domain(dataset: Dataset, labels: range, digest: str) -> keras.Model | None:
+    shape = prepared.label_images(dataset, "train", 0).images.shape[1:]
+    return domain_classifier.load_network(DatasetPaths.of(dataset).classifier(digest), shape, len(labels))
 
 
-def _looking(network: keras.Model, digest: str) -> Classifier:
+def _as_classifier(network: keras.Model, digest: str) -> Classifier:
     look = lambda images: network.predict_on_batch(images)  # noqa: E731
-    return Classifier("domain", digest, "none", own_labels=True, batch_size=500, look=look)
+    return Classifier("domain", digest, "none", own_labels=True, batch_size=500, predict=look)
 
 
-def _train_domain(dataset, labels: range, hint: str, say: Callable[[str], None], digest: str) -> keras.Model:
+def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], digest: str) -> keras.Model:
     """Train the network of these labels, and keep its weights under a digest."""
     paths = DatasetPaths.of(dataset)
     weights = paths.classifier(digest)
-    images, numbers = _some(dataset, labels, hint)
-    seen = domain.images_seen(len(images))
+    images, numbers = _training_images(dataset, labels)
+    seen = domain_classifier.training_images_seen(len(images))
     say(f"training the domain classifier on {len(images)} images, {seen} looks; it is kept as {weights}")
     keras.utils.set_random_seed(0)
-    network = domain.network(images.shape[1:], len(labels))
-    domain.train(network, domain.shuffled(images, numbers, seed=0), seen // domain.BATCH_SIZE, dataset.flip)
+    network = domain_classifier.build_network(images.shape[1:], len(labels))
+    domain_classifier.train(
+        network, domain_classifier.shuffled(images, numbers, seed=0), seen // domain_classifier.BATCH_SIZE, dataset.flip
+    )
     shutil.rmtree(paths.seen_by(digest), ignore_errors=True)  # another one saw that, whose weights were damaged
     with files.publish(weights) as path:
         network.save_weights(path)
     return network
 
 
-def _point(pointer: Path, to: dict) -> None:
-    """Write down which classifier is the present one, so that a training finds it without a look at all labels."""
-    with contextlib.suppress(UserError):
-        if files.read_json(pointer, "", ()) == to:  # perhaps in a folder that may only be read
-            return
-    files.write_json(pointer, to)
-
-
-def _some(dataset, labels: range, hint: str) -> tuple[np.ndarray, np.ndarray]:
+def _training_images(dataset: Dataset, labels: range) -> tuple[np.ndarray, np.ndarray]:
     """What the domain classifier is trained on, uint8 [n, H, W, C], with their labels int64 [n].
 
     Of each label the images that are not held out, of large sets fewer.
     """
-    share = max(domain.MOST_IMAGES // len(labels), 1)
+    share = max(domain_classifier.MOST_IMAGES // len(labels), 1)
     parts = []
     for label in labels:
-        images = datasets.label_images(dataset, "train", label, hint).images
-        parts.append(images[~domain.held_out(np.arange(len(images)))][:share])
+        images = prepared.label_images(dataset, "train", label).images
+        parts.append(images[~domain_classifier.held_out(np.arange(len(images)))][:share])
     return np.concatenate(parts), np.repeat(labels, [len(images) for images in parts])
 
 
-def _inception(dataset, hint: str, say: Callable[[str], None]) -> Classifier:
-    folder = ClassifierPaths(Path(dataset.data_dir)).inception
-    if not (folder / "saved_model.pb").is_file():
-        raise UserError(
-            f"Inception is not in {folder}; where there is a network, run: {hint} --classifier=inception, and copy "
-            "that folder to where there is none; or score with --classifier=domain"
-        )
-    return _saved_model("inception", folder)
+def _inception(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
+    return _saved_model("inception", inception_folder(dataset.data_dir))
 
 
-def fetch_inception(dataset) -> Path:
+def fetch_inception(dataset: Dataset) -> Path:
     """Fetch TF-GAN's Inception from TF-Hub into `data_dir`, once; returns its folder.
 
     Raises:
-        UserError: where it cannot be reached.
+        UserError: if it cannot be reached.
     """
-    target = ClassifierPaths(Path(dataset.data_dir)).inception
+    target = inception_folder(dataset.data_dir)
     if target.is_dir():
         return target
     import tensorflow_hub
@@ -196,16 +160,16 @@ def _saved_model(name: str, folder: Path) -> Classifier:
             raise UserError(f"{folder}: {output} of 2 images has the shape {shape[output]}, where it needs [2, k]")
     step = tf.function(lambda images: call(_fit(images, side)), autograph=False, reduce_retracing=True)
 
-    def look(images):
+    def look(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         seen = step(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey ones three times
         return tuple(seen[output].numpy().reshape(len(images), -1) for output in ("pool_3", "logits"))
 
     digest = files.digest_json([files.digest_file(path) for path in sorted(folder.rglob("*")) if path.is_file()])
     resize = f"bilinear to {side}x{side}"
-    return Classifier(name, digest, resize, own_labels=False, batch_size=50, look=look)
+    return Classifier(name, digest, resize, own_labels=False, batch_size=50, predict=look)
 
 
-def _entry(loaded) -> tuple[Callable, int]:
+def _entry(loaded: Any) -> tuple[Callable, int]:
     """How to call a SavedModel, and the side of the images that it takes."""
     if "serving_default" in loaded.signatures:
         signature = loaded.signatures["serving_default"]
@@ -215,6 +179,6 @@ def _entry(loaded) -> tuple[Callable, int]:
     return loaded, INCEPTION_SIDE
 
 
-def _fit(images, side: int):
+def _fit(images: np.ndarray, side: int) -> tf.Tensor:
     """uint8 [n, H, W, 3] -> float32 [n, side, side, 3] in -1..1."""
     return tf.image.resize(to_unit(images), [side, side], "bilinear")

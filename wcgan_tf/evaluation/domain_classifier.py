@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
-from wcgan_tf.core.progress import Count
+from wcgan_tf.core.console import ProgressBar
 
 FEATURES = 64
 BATCH_SIZE = 128
@@ -26,7 +26,7 @@ HELD_OUT = 5  # every fifth training image of a label is kept from it
 RECIPE = 3  # raise it when the network or its training changes: kept weights are then not used again
 
 
-def images_seen(number: int) -> int:
+def training_images_seen(number: int) -> int:
     """How many images a training on `number` different ones sees."""
     return min(number, MOST_IMAGES) * max(EPOCHS, FEWEST_LOOKS // number)
 
@@ -39,7 +39,7 @@ def held_out(places: np.ndarray) -> np.ndarray:
     return places % HELD_OUT == HELD_OUT - 1
 
 
-def network(image_shape: tuple[int, int, int], num_labels: int) -> keras.Model:
+def build_network(image_shape: tuple[int, int, int], num_labels: int) -> keras.Model:
     """uint8 [n, H, W, C] -> (features [n, FEATURES], logits [n, num_labels])."""
     images = keras.Input(image_shape, dtype="uint8")
     width, stages = 32, halvings(image_shape[0])
@@ -57,9 +57,9 @@ def network(image_shape: tuple[int, int, int], num_labels: int) -> keras.Model:
     return keras.Model(images, [features, logits])
 
 
-def kept(weights: Path, image_shape: tuple[int, int, int], num_labels: int) -> keras.Model | None:
-    """The network with weights that are kept in a file; None where the file is damaged."""
-    made = network(image_shape, num_labels)
+def load_network(weights: Path, image_shape: tuple[int, int, int], num_labels: int) -> keras.Model | None:
+    """The network with weights that are kept in a file; None if the file is damaged."""
+    made = build_network(image_shape, num_labels)
     try:
         made.load_weights(weights)
     except (OSError, ValueError, KeyError):
@@ -67,7 +67,7 @@ def kept(weights: Path, image_shape: tuple[int, int, int], num_labels: int) -> k
     return made
 
 
-def _convolved(x, width: int, strides: int = 1):
+def _convolved(x: keras.KerasTensor, width: int, strides: int = 1) -> keras.KerasTensor:
     x = layers.Conv2D(width, 3, strides=strides, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
@@ -81,7 +81,7 @@ def train(made: keras.Model, batches: Iterator[tuple[np.ndarray, np.ndarray]], s
     side, channels = made.input.shape[2:]
     spec = (tf.TensorSpec([BATCH_SIZE, side, side, channels], tf.uint8), tf.TensorSpec([BATCH_SIZE], tf.int64))
     stream = tf.data.Dataset.from_generator(lambda: batches, output_signature=spec).take(steps)
-    stream = stream.map(lambda images, labels: (_moved(images, flip), labels)).prefetch(2)
+    stream = stream.map(lambda images, labels: (_augmented(images, flip), labels)).prefetch(2)
     warming = steps // 5
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warming, warmup_target=LEARNING_RATE, warmup_steps=warming
@@ -92,12 +92,12 @@ def train(made: keras.Model, batches: Iterator[tuple[np.ndarray, np.ndarray]], s
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
-    with Count("training a classifier, batches", steps) as count:
+    with ProgressBar("training a classifier, batches", steps) as count:
         counted = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: count.add(1))
         classifier.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[counted])
 
 
-def _moved(images, flip: bool):
+def _augmented(images: tf.Tensor, flip: bool) -> tf.Tensor:
     """A batch shifted by up to an eighth of its side, each image mirrored or not."""
     shift = images.shape[1] // 8 if images.shape[1] >= SMALL else 0
     padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")

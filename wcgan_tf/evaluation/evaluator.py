@@ -1,221 +1,233 @@
-"""Everything that `evaluate` finds out about a combined model, with all that is needed to compare it."""
+"""All scores of a combined model, with the facts that are needed to compare them."""
 
 import collections
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-import ml_collections
+import keras
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.combined.sampler import ConditionalModel
-from wcgan_tf.core import files
-from wcgan_tf.core.progress import Count
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.evaluation import accuracy, classifiers, features, seen
-from wcgan_tf.evaluation import domain_classifier as domain
-from wcgan_tf.evaluation import scores as scoring
+from wcgan_tf.combined.manifest import weights_digest
+from wcgan_tf.combined.sampler import Sampler
+from wcgan_tf.config import Dataset
+from wcgan_tf.core.console import ProgressBar
+from wcgan_tf.data import prepared, sources
+from wcgan_tf.evaluation import classifiers, domain_classifier, features
+from wcgan_tf.evaluation.features import Classifier, ImageFeatures
 from wcgan_tf.evaluation.metrics import recognised
-from wcgan_tf.evaluation.seen import Seen
+from wcgan_tf.evaluation.scores import ENOUGH_FOR_FRECHET, Sets, compute, compute_alone, display_name
+from wcgan_tf.runs.label_status import cost
+from wcgan_tf.runs.score_report import FORMAT, Beside, ClassifierFacts, Images, LabelScores, ScoreReport, Values
 
-SPLITS = ("train", "test")
-MOST_OTHERS = 20  # labels that one label's images may be written down to be taken for
+TAKEN_FOR = 20  # at most this many entries per label in `taken_for`
+MOST_SEEN = 100_000  # generated images in the training for the classification accuracy score: minutes on two cores
 
 
-class Clock:
-    """Seconds that each part of a work took."""
+class Timings:
+    """Seconds per part of the work."""
 
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = collections.defaultdict(float)
 
     @contextlib.contextmanager
     def on(self, part: str) -> Iterator[None]:
+        """Add the time of this block to a part."""
         began = time.perf_counter()
         yield
-        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+        self.seconds[part] += time.perf_counter() - began
 
-    def each(self, part: str, things: Iterable) -> Iterator:
-        """The same things, with the time that it took to get them."""
-        things = iter(things)
-        while True:
-            with self.on(part):
-                thing = next(things, None)
-            if thing is None:
-                return
-            yield thing
+
+class LabelResult(NamedTuple):
+    """The images of one label, and their scores.
+
+    Attributes:
+        images: features by kind: "generated", "real" (real images in the generated ones' place), and "reference" (the
+            real images that both are compared with).
+        scores: by kind, "generated" and "real".
+    """
+
+    images: dict[str, ImageFeatures]
+    scores: dict[str, Values]
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Scores of a model's images, and of real ones in their place.
+class Evaluator:
+    """Scores a model's images, and real images in their place.
 
     Attributes:
         dataset: the settings `config.dataset`.
-        labels: those that are scored.
-        split: of the real images that the others are held against.
-        number: images of each label.
-        hint: the command that prepares the data set.
-        say: gets a line where something takes long.
-        accuracy: whether to train a classifier for the classification accuracy score, if there are several labels.
+        labels: those to be scored.
+        split: of the reference, "train" or "test".
+        number: generated images per label.
+        say: called with a line before anything long.
+        accuracy: whether to compute the classification accuracy score, if there are several labels.
     """
 
-    model: ConditionalModel
-    classifier: classifiers.Classifier
-    dataset: ml_collections.ConfigDict
+    model: Sampler
+    classifier: Classifier
+    dataset: Dataset
     labels: list[int]
     split: str
     number: int
     seed: int
-    hint: str
     say: Callable[[str], None]
     accuracy: bool = True
-    clock: Clock = field(default_factory=Clock)
+    timings: Timings = field(default_factory=Timings)
 
-    def run(self) -> dict:
-        """All scores, as they stand in scores.json; takes long, and says how far it is."""
-        reference, floor = self._real()
-        samples = {"generated": self._generated(), "real": floor}
-        together = {kind: self._scores(scoring.Sets(own, reference), scoring.SCORES) for kind, own in samples.items()}
-        alone = self._alone(samples, reference)
-        if self.accuracy and len(self.labels) > 1:
-            with self.clock.on("accuracy"):
-                together["generated"]["accuracy"], together["real"]["accuracy"] = self._accuracy()
-        records = {record["label"]: record for record in self.model.manifest["labels"]}
-        return {
-            "scores": together,
-            "means": {kind: _means([alone[label][kind] for label in self.labels]) for kind in samples},
-            "by_label": {
-                str(label): {
-                    "name": self.model.labels[label],
-                    "scores": alone[label]["generated"],
-                    "real": alone[label]["real"],
-                    **self._taken_for(samples["generated"], label),
-                    "weights_digest": records[label]["weights_digest"],
-                    "step": records[label]["step"],
-                }
-                for label in self.labels
-            },
-            "images": {
-                "reference": len(reference.keys),
-                **{kind: len(own.keys) for kind, own in samples.items()},
-            },
-            "labels": self.labels,
-            "num_per_label": self.number,
-            "few": self.number * len(self.labels) < scoring.ENOUGH_FOR_FRECHET,
-            "split": self.split,
-            "seed": self.seed,
-            "classifier": {
-                "name": self.classifier.name,
-                "digest": self.classifier.digest,
-                "resize": self.classifier.resize,
-                **self._own_accuracy(),
-            },
-            "real_images": datasets.digests(self.dataset, self.labels, self.hint),
-            "model": files.digest_json([records[label]["weights_digest"] for label in self.labels]),
-            "cost": _cost([records[label] for label in self.labels]),
-            "seconds": {part: round(seconds, 2) for part, seconds in self.clock.seconds.items()},
+    def run(self) -> ScoreReport:
+        """Compute everything in scores.json; takes long, and shows its progress."""
+        real = sum(prepared.count(self.dataset, split, label) for split in sources.SPLITS for label in self.labels)
+        with ProgressBar("scoring labels, images", real + self.number * len(self.labels)) as bar:
+            by_label = {label: self._label(label, bar.add) for label in self.labels}
+        images = {
+            kind: features.join([own.images[kind] for own in by_label.values()])
+            for kind in ("generated", "real", "reference")
         }
+        with self.timings.on("scores"):
+            generated, real_ones = (
+                compute(Sets(images[kind], images["reference"]), self.classifier.own_labels)
+                for kind in ("generated", "real")
+            )
+        if self.accuracy and len(self.labels) > 1:
+            with self.timings.on("accuracy"):
+                generated["accuracy"], real_ones["accuracy"] = self._accuracy(images["reference"])
+        entries = [self.model.manifest.entries[label] for label in self.labels]
+        return ScoreReport(
+            format=FORMAT,
+            scores=Beside(generated, real_ones),
+            means=Beside(*(_means([own.scores[kind] for own in by_label.values()]) for kind in ("generated", "real"))),
+            by_label={label: self._label_scores(label, own) for label, own in by_label.items()},
+            images=Images(**{kind: len(own.keys) for kind, own in images.items()}),
+            labels=self.labels,
+            num_per_label=self.number,
+            few=self.number * len(self.labels) < ENOUGH_FOR_FRECHET,
+            split=self.split,
+            seed=self.seed,
+            classifier=self._classifier_facts(images["reference"]),
+            real_images=prepared.digests(self.dataset, self.labels),
+            model=weights_digest(entries),
+            cost=cost(entries),
+            seconds={part: round(seconds, 2) for part, seconds in self.timings.seconds.items()},
+        )
 
-    def _real(self) -> tuple[Seen, Seen]:
-        """Real images: all of the split; and of the other one, to be scored in the generated ones' place, as many of
-        each label as were generated, or all where there are fewer."""
-        number = sum(datasets.count(self.dataset, split, label) for split in SPLITS for label in self.labels)
-        reference, floor = [], []
-        with Count("looking at real images", number) as count, self.clock.on("real images"):
-            for label in self.labels:
-                real = {split: self._real_of(split, label, count.add) for split in SPLITS}
-                others = real["train" if self.split == "test" else "test"]
-                if self.classifier.own_labels and self.split == "test":
-                    others = others.at(domain.held_out(others.places))
-                reference.append(real[self.split])
-                floor.append(others.at(np.arange(len(others.keys)) < self.number))  # their order is random
-        return seen.join(reference), seen.join(floor)
+    def _label(self, label: int, done: Callable[[int], None]) -> LabelResult:
+        """Extract the features of one label's images, and score the label alone."""
+        with self.timings.on("real images"):
+            real = {split: self._real(split, label, done) for split in sources.SPLITS}
+        with self.timings.on("generated images"):
+            batches = self.model.draw(label, self.number, self.seed)
+            generated = features.extract(self.classifier, batches, label, done)
+        images = {"generated": generated, "real": self._floor(real), "reference": real[self.split]}
+        with self.timings.on("scores"):
+            scores = {
+                kind: compute_alone(
+                    Sets(images[kind], images["reference"], real["train"]),
+                    self.classifier.own_labels,
+                    unseen=real["test"] if kind == "real" else None,
+                )
+                for kind in ("generated", "real")
+            }
+        return LabelResult(images, scores)
 
-    def _real_of(self, split: str, label: int, done: Callable[[int], None] = lambda _: None) -> Seen:
-        return features.real(self.dataset, split, label, self.classifier, self.hint, done)
+    def _real(self, split: str, label: int, done: Callable[[int], None]) -> ImageFeatures:
+        return features.extract_real(self.dataset, split, label, self.classifier, done)
 
-    def _generated(self) -> Seen:
-        parts = []
-        with Count("looking at generated images", self.number * len(self.labels)) as count:
-            for label in self.labels:
-                batches = self.clock.each("drawing", self.model.draw(label, self.number, self.seed))
-                parts.append(features.look(self.classifier, batches, label, count.add))
-            self.clock.seconds["looking"] = count.seconds - self.clock.seconds["drawing"]
-        return seen.join(parts)
+    def _floor(self, real: dict[str, ImageFeatures]) -> ImageFeatures:
+        """Real images of the other split: as many as are generated, or all if there are fewer."""
+        others = real["train" if self.split == "test" else "test"]
+        if self.classifier.own_labels and self.split == "test":
+            others = others.select(domain_classifier.held_out(others.places))
+        return others.select(np.arange(len(others.keys)) < self.number)  # their order is random
 
-    def _scores(self, sets: scoring.Sets, table, unseen: Seen | None = None) -> dict[str, float]:
-        with self.clock.on("scores"):
-            values = scoring.scores(sets, table, self.classifier.own_labels, unseen)
-            return scoring.named(values, self.classifier.name)
+    def _label_scores(self, label: int, own: LabelResult) -> LabelScores:
+        entry, taken_for = self.model.manifest.entries[label], {}
+        if self.classifier.own_labels:
+            taken = collections.Counter(own.images["generated"].logits.argmax(axis=1).tolist())
+            taken_for = {other: number / taken.total() for other, number in taken.most_common(TAKEN_FOR)}
+        return LabelScores(
+            name=entry.name,
+            scores=own.scores["generated"],
+            real=own.scores["real"],
+            taken_for=taken_for,
+            weights_digest=entry.weights_digest,
+            step=entry.step,
+        )
 
-    def _alone(self, samples: dict[str, Seen], reference: Seen) -> dict[int, dict[str, dict[str, float]]]:
-        """label -> kind -> the scores of that label alone."""
-        alone = {}
-        with Count("scoring each label alone", len(self.labels)) as count:
-            for label in self.labels:
-                train, test = self._real_of("train", label), self._real_of("test", label)
-                alone[label] = {
-                    kind: self._scores(
-                        scoring.Sets(own.of(label), reference.of(label), train),
-                        scoring.SCORES_ALONE,
-                        test if kind == "real" else None,
-                    )
-                    for kind, own in samples.items()
-                }
-                count.add(1)
-        return alone
+    def _classifier_facts(self, reference: ImageFeatures) -> ClassifierFacts:
+        own = self.classifier
+        accuracy = recognised(reference.logits, reference.labels) if own.own_labels else None
+        return ClassifierFacts(own.name, own.digest, own.resize, accuracy)
 
-    def _accuracy(self) -> tuple[float, float]:
-        """The classification accuracy score, and what the same network reaches that has seen real images."""
+    def _accuracy(self, reference: ImageFeatures) -> tuple[float, float]:
+        """The classification accuracy score, and the accuracy of the domain classifier, which saw real images."""
         self.say("training a classifier on generated images, for the classification accuracy score")
-        images = [datasets.label_images(self.dataset, "test", label, self.hint).images for label in self.labels]
-        looks = domain.images_seen(sum(datasets.count(self.dataset, "train", label) for label in self.labels))
-        flip = self.dataset.flip
-        own = accuracy.classification_accuracy(self.model, self.labels, images, looks, flip, self.seed)
-        taught = self.classifier
-        if not taught.own_labels:
-            taught = classifiers.load("domain", self.dataset, self.hint, self.say)
-        test = seen.join([features.real(self.dataset, "test", label, taught, self.hint) for label in self.labels])
-        places = np.searchsorted(self.labels, test.labels)
-        return own, recognised(test.logits[:, self.labels], places)
-
-    def _taken_for(self, generated: Seen, label: int) -> dict[str, dict[str, float]]:
-        """What the classifier takes a label's images for: label -> share of them, the most frequent first."""
-        if not self.classifier.own_labels:
-            return {}
-        taken = collections.Counter(generated.of(label).logits.argmax(axis=1).tolist())
-        return {"taken_for": {str(other): number / taken.total() for other, number in taken.most_common(MOST_OTHERS)}}
-
-    def _own_accuracy(self) -> dict[str, float]:
-        if not self.classifier.own_labels:
-            return {}
-        test = seen.join([self._real_of("test", label) for label in self.labels])
-        return {"accuracy": recognised(test.logits, test.labels)}
+        images = [prepared.label_images(self.dataset, "test", label).images for label in self.labels]
+        train = sum(prepared.count(self.dataset, "train", label) for label in self.labels)
+        seen, flip = domain_classifier.training_images_seen(train), self.dataset.flip
+        own = classification_accuracy(self.model, self.labels, images, seen, flip, self.seed)
+        if self.classifier.own_labels:
+            test = reference
+        else:
+            domain = classifiers.load("domain", self.dataset, self.say)
+            test = features.join([features.extract_real(self.dataset, "test", k, domain) for k in self.labels])
+        return own, recognised(test.logits[:, self.labels], np.searchsorted(self.labels, test.labels))
 
 
-def write_tensorboard(result: dict, folder: Path) -> None:
-    """The scores as scalars, at the step that the labels have on average; a second time in place of the first."""
-    suffix = f".{result['model']}-{result['classifier']['digest']}"
+def classification_accuracy(
+    model: Sampler, labels: list[int], real: list[np.ndarray], images_seen: int, flip: bool, seed: int
+) -> float:
+    """Accuracy on real images of a domain classifier that was trained on generated images alone; 0 to 1, high is good.
+
+    After Ravuri and Vinyals 2019 (arXiv 1905.10887), but with ever new images instead of a set of them.
+
+    Args:
+        real: of each label its images, uint8 [n, H, W, C].
+        images_seen: generated images in its training, MOST_SEEN at most.
+        flip: whether a mirror image shows the same.
+    """
+    keras.utils.set_random_seed(seed)
+    network = domain_classifier.build_network(real[0].shape[1:], len(labels))
+    steps = min(images_seen, MOST_SEEN) // domain_classifier.BATCH_SIZE
+    domain_classifier.train(network, _generated(model, np.array(labels), seed), steps, flip)
+    predicted = [network.predict(images, batch_size=500, verbose=0)[1].argmax(axis=1) for images in real]
+    right = sum(int(np.sum(labels_of == place)) for place, labels_of in enumerate(predicted))
+    return right / sum(len(images) for images in real)
+
+
+def _generated(model: Sampler, labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Endless batches of new images, with the place of each one's label."""
+    random, first = np.random.default_rng(seed), 0
+    while True:
+        places = random.integers(len(labels), size=domain_classifier.BATCH_SIZE)
+        latents = model.latents(seed, first, first + domain_classifier.BATCH_SIZE, None)
+        yield model.images(labels[places], latents), places
+        first += domain_classifier.BATCH_SIZE
+
+
+def write_tensorboard(report: ScoreReport, folder: Path) -> None:
+    """Write the scores as scalars, at the mean step of the labels; replaces those of this model and classifier."""
+    suffix = f".{report.model}-{report.classifier.digest}"
     before = list(folder.glob(f"events.*{suffix}"))
-    step = int(np.mean([own["step"] for own in result["by_label"].values()]))
+    step = int(np.mean([own.step for own in report.by_label.values()]))
     with tf.summary.create_file_writer(str(folder), filename_suffix=suffix).as_default(step):
-        for kind, title in (("scores", "score, all labels"), ("means", "score, mean of each label alone")):
-            for name, value in result[kind]["generated"].items():
-                tf.summary.scalar(f"{title}/{name}", value)
+        for values, title in ((report.scores, "score, all labels"), (report.means, "score, mean of each label alone")):
+            for key, value in values.generated.items():
+                if value is not None:
+                    tf.summary.scalar(f"{title}/{display_name(key, report.classifier.name)}", value)
     for path in before:
         path.unlink()
 
 
-def _means(scores: list[dict[str, float]]) -> dict[str, float]:
-    """The mean over the labels of each score."""
-    return {name: float(np.mean([own[name] for own in scores])) for name in scores[0]}
+def _means(scores: list[Values]) -> Values:
+    """The mean over the labels of each score; None if one label has none."""
+    return {key: _mean([own[key] for own in scores]) for key in scores[0]}
 
 
-def _cost(labels: list[dict]) -> dict[str, float]:
-    """What the training took: core-hours of the labels that ran on a CPU, GPU-hours of the others."""
-    on_gpu = [label["seconds"] for label in labels if label["device"].startswith("GPU")]
-    on_cpu = [label["seconds"] * label["threads"] for label in labels if not label["device"].startswith("GPU")]
-    return {"core_hours": sum(on_cpu) / 3600, "gpu_hours": sum(on_gpu) / 3600}
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

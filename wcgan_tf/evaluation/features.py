@@ -1,56 +1,124 @@
-"""What a classifier makes of images, label by label: of generated ones as they come, of real ones once, then kept."""
+"""Features and logits of a set of images, and their cache on disk."""
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from wcgan_tf.config import Dataset
+from wcgan_tf.core import files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.evaluation import seen
-from wcgan_tf.evaluation.classifiers import Classifier
-from wcgan_tf.evaluation.seen import Seen
+from wcgan_tf.data import prepared
 
 
-def look(
+@dataclass(frozen=True)
+class Classifier:
+    """Images -> features and logits; see `classifiers.py`.
+
+    Attributes:
+        name: `domain`, `inception`, or the path.
+        digest: of the images and the settings it was trained with, or of its files.
+        resize: how an image is resized before `predict`.
+        own_labels: whether its logits are those of the data set's labels.
+        batch_size: images per call of `predict`.
+        predict: uint8 [n, H, W, C] -> (features float32 [n, d], logits float32 [n, k]).
+    """
+
+    name: str
+    digest: str
+    resize: str
+    own_labels: bool
+    batch_size: int
+    predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class ImageFeatures(NamedTuple):
+    """Features and logits of images, sorted by `keys`: an order that is random but always the same.
+
+    Attributes:
+        features: float32 [n, d].
+        logits: float32 [n, k].
+        labels: int64 [n], the label of each image.
+        places: int64 [n], the index of each image among those of its label.
+        keys: uint64 [n], digests of the pixels.
+    """
+
+    features: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+    places: np.ndarray
+    keys: np.ndarray
+
+    def select(self, chosen: np.ndarray) -> "ImageFeatures":
+        """The chosen rows: a mask bool [n], or indices."""
+        return ImageFeatures(*(part[chosen] for part in self))
+
+
+def join(parts: list[ImageFeatures]) -> ImageFeatures:
+    """Several sets as one."""
+    together = ImageFeatures(*(np.concatenate(kind) for kind in zip(*parts, strict=True)))
+    return together.select(np.argsort(together.keys, kind="stable"))
+
+
+def extract(
     classifier: Classifier, batches: Iterable[np.ndarray], label: int, done: Callable[[int], None] = lambda _: None
-) -> Seen:
-    """What a classifier makes of one label's images, which come in batches uint8 [n, H, W, C].
+) -> ImageFeatures:
+    """Run the classifier on images of one label, which come in batches uint8 [n, H, W, C].
 
     Args:
-        done: told the number of images of each batch that is done.
+        done: called with the number of images after each batch of the classifier.
 
     Raises:
-        UserError: where it is not finite.
+        UserError: if a feature or a logit is not finite.
     """
     parts, keys = [], []
     for images in batches:
         for start in range(0, len(images), classifier.batch_size):
             batch = images[start : start + classifier.batch_size]
-            parts.append(classifier.look(batch))
+            parts.append(classifier.predict(batch))
             keys += [_key(image) for image in batch]
             done(len(batch))
     features, logits = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     if not (np.isfinite(features).all() and np.isfinite(logits).all()):
         raise UserError(f"the classifier {classifier.name} makes NaN or infinity of images of label {label}")
     number = len(keys)
-    return seen.join([Seen(features, logits, np.full(number, label), np.arange(number), np.array(keys, np.uint64))])
+    return join([ImageFeatures(features, logits, np.full(number, label), np.arange(number), np.array(keys, np.uint64))])
 
 
-def real(
-    dataset, split: str, label: int, classifier: Classifier, hint: str, done: Callable[[int], None] = lambda _: None
-) -> Seen:
-    """What a classifier makes of one label's real images, looked at once and then kept, by the digests of both."""
+def extract_real(
+    dataset: Dataset, split: str, label: int, classifier: Classifier, done: Callable[[int], None] = lambda _: None
+) -> ImageFeatures:
+    """Features of one label's real images of a split: from the cache, else extracted and cached."""
     path = DatasetPaths.of(dataset).features(classifier.digest, split, label)
-    known = seen.kept(path, datasets.digest(dataset, split, label, hint))
-    if known is not None:
-        done(len(known.keys))
-        return known
-    images = datasets.label_images(dataset, split, label, hint)
-    new = look(classifier, [images.images], label, done)
-    seen.keep(path, new, images.digest)
-    return new
+    cached = load(path, prepared.digest(dataset, split, label))
+    if cached is not None:
+        done(len(cached.keys))
+        return cached
+    images = prepared.label_images(dataset, split, label)
+    extracted = extract(classifier, [images.images], label, done)
+    save(path, extracted, images.digest)
+    return extracted
+
+
+def save(path: Path, features: ImageFeatures, digest: str) -> None:
+    """Write the features of images with this digest."""
+    with files.publish(path) as aside:
+        np.savez(aside, digest=np.array(digest), **features._asdict())
+
+
+def load(path: Path, digest: str) -> ImageFeatures | None:
+    """Read the features of images with this digest; None if there are none, they are of other images, or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            features = ImageFeatures(*(file[name] for name in ImageFeatures._fields))
+            return features if str(file["digest"]) == digest else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def _key(image: np.ndarray) -> int:

@@ -36,7 +36,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     """The unbiased estimate of MMD^2 with the kernel (x.y / d + 1)^3, over all pairs, in float64.
 
-    Around 0 where both come from one distribution, and then as often below it; low is good; its mean does not depend on
+    Around 0 if both come from one distribution, and then as often below it; low is good; its mean does not depend on
     the number of samples (Binkowski et al. 2018, arXiv 1801.01401).
 
     Args:
@@ -126,7 +126,7 @@ def nearest_distance(samples: np.ndarray, train: np.ndarray) -> float:
 def variety(samples: np.ndarray, real: np.ndarray) -> float:
     """The mean distance of samples [n, d] to their nearest other one, as a share of that of as many real ones [m, d].
 
-    0 and up: 0 where all are the same, around 1 for real images.
+    0 and up: 0 if all are the same, around 1 for real images.
     """
     from sklearn.neighbors import NearestNeighbors
 

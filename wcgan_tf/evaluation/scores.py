@@ -1,7 +1,6 @@
 """The table of scores.  Adding one: a function here, which calls a formula of metrics.py or tfgan.py, a row in SCORES.
 
-Each compares images with real ones of a split, as a classifier sees both.  With Inception they are called IS, FID and
-KID; with any other classifier classifier score, FCD and KCD, which compare with no published IS or FID.
+Each compares images with real ones of a split, by what a classifier makes of both.
 """
 
 from collections.abc import Callable
@@ -12,11 +11,12 @@ import numpy as np
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.evaluation import metrics, tfgan
-from wcgan_tf.evaluation.seen import Seen
+from wcgan_tf.evaluation.features import ImageFeatures
+from wcgan_tf.runs.score_report import Values
 
 ENOUGH_FOR_FRECHET = 2048  # samples; with fewer its bias leads, and the kernel distance says more
 FEWEST = 10  # samples that a score can be made of
-INCEPTIONS_NAMES = {"classifier_score": "is", "fcd": "fid", "kcd": "kid"}
+DEVIATION = "_deviation"  # what the key of a score's deviation ends in
 
 
 class Sets(NamedTuple):
@@ -24,128 +24,188 @@ class Sets(NamedTuple):
 
     Attributes:
         samples: the images that are scored, generated or real.
-        reference: the real images of the split that they are held against.
+        reference: the real images of the split that they are compared with.
         train: of one label alone, the real images that its generator was trained on.
     """
 
-    samples: Seen
-    reference: Seen
-    train: Seen | None = None
+    samples: ImageFeatures
+    reference: ImageFeatures
+    train: ImageFeatures | None = None
+
+
+Compute = Callable[[Sets], Values]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A row of the table.
+    """A row of the table: one or several scores that are computed together.
 
     Attributes:
-        compute: the sets -> the values by name; `<name>_deviation` goes with `<name>`.
-        alone: whether it makes sense for one label alone.
+        meanings: key in scores.json -> what it is, and which values are good.
+        together: computes all keys, and perhaps `<key>_deviation`, over all labels; None leaves the row out there.
+        alone: the same of one label alone.
         own_labels: whether it needs a classifier of the data set's own labels.
-        unseen: whether what it is for real images is asked of those that no generator was trained on.
+        unseen: whether its value for real images is that of images that no generator was trained on.
+        names: key -> its name with Inception, and with any other classifier, if it has names of its own.
     """
 
-    compute: Callable[[Sets], dict[str, float]]
-    alone: bool = True
+    meanings: dict[str, str]
+    together: Compute | None
+    alone: Compute | None
     own_labels: bool = False
     unseen: bool = False
+    names: "dict[str, Name] | None" = None
 
 
-def classifier_score(sets: Sets) -> dict[str, float]:
-    """TF-GAN's inception score, high is good: the mean of 10 splits, and the deviation between them."""
+class Name(NamedTuple):
+    """What a score is called, by classifier: only Inception's compare with published ones."""
+
+    inception: str
+    other: str
+
+
+def classifier_score(sets: Sets) -> Values:
+    """TF-GAN's inception score: the mean of 10 splits, and the deviation between them."""
     value, deviation = tfgan.inception_score(sets.samples.logits)
     return {"classifier_score": value, "classifier_score_deviation": deviation}
 
 
-def frechet(sets: Sets) -> dict[str, float]:
-    """TF-GAN's Frechet distance, low is good, and our own where they differ."""
-    reported = tfgan.frechet_distance(sets.reference.features, sets.samples.features)
-    return {"fcd": reported, **_other("fcd", reported, metrics.frechet_distance, sets)}
+def frechet_distance(sets: Sets) -> Values:
+    """TF-GAN's Frechet distance."""
+    return {"frechet_distance": tfgan.frechet_distance(sets.reference.features, sets.samples.features)}
 
 
-def frechet_alone(sets: Sets) -> dict[str, float]:
-    """The Frechet distance of one label: our own, which takes a fifth of the time where features outnumber samples."""
-    return {"fcd": metrics.frechet_distance(sets.reference.features, sets.samples.features)}
+def frechet_distance_alone(sets: Sets) -> Values:
+    """The same by another way, in a fifth of the time if there are more features than samples."""
+    return {"frechet_distance": metrics.frechet_distance(sets.reference.features, sets.samples.features)}
 
 
-def kernel(sets: Sets) -> dict[str, float]:
-    """TF-GAN's kernel distance of blocks, low is good, its standard error, and that of all pairs where they differ."""
-    reported, error = tfgan.kernel_distance(sets.reference.features, sets.samples.features)
-    own = _other("kcd", reported, metrics.kernel_distance, sets)
-    return {"kcd": reported, **({} if np.isnan(error) else {"kcd_deviation": error}), **own}
+def kernel_distance(sets: Sets) -> Values:
+    """TF-GAN's kernel distance of blocks, and its standard error, which a single block has not."""
+    value, error = tfgan.kernel_distance(sets.reference.features, sets.samples.features)
+    return {"kernel_distance": value, "kernel_distance_deviation": None if np.isnan(error) else error}
 
 
-def manifold(sets: Sets) -> dict[str, float]:
-    """Precision, recall, density and coverage, high is good."""
+def kernel_distance_alone(sets: Sets) -> Values:
+    """The same over all pairs, whatever their number."""
+    return {"kernel_distance": metrics.kernel_distance(sets.reference.features, sets.samples.features)}
+
+
+def manifold(sets: Sets) -> Values:
+    """Precision, recall, density and coverage."""
     return metrics.manifold(sets.reference.features, sets.samples.features)._asdict()
 
 
-def recognised(sets: Sets) -> dict[str, float]:
-    """The share of images that show what they are meant to, high is good."""
+def recognised(sets: Sets) -> Values:
+    """The share of images that the classifier gives the label they were asked for."""
     return {"recognised": metrics.recognised(sets.samples.logits, sets.samples.labels)}
 
 
-def nearest_train(sets: Sets) -> dict[str, float]:
+def variety(sets: Sets) -> Values:
+    """The distance of samples from each other, as a share of that of real images; little is a sign of collapse."""
+    return {"variety": metrics.variety(sets.samples.features, sets.reference.features)}
+
+
+def nearest_train(sets: Sets) -> Values:
     """The mean distance to the nearest training image; much less than for real images is a sign of copies."""
     assert sets.train is not None, "of all labels together they may be more than memory takes"
     return {"nearest_train": metrics.nearest_distance(sets.samples.features, sets.train.features)}
 
 
-def variety(sets: Sets) -> dict[str, float]:
-    """How far samples lie from each other, as a share of how far real ones do; little of it is a sign of collapse."""
-    return {"variety": metrics.variety(sets.samples.features, sets.reference.features)}
-
-
 SCORES = (
-    Score(classifier_score, alone=False),
-    Score(kernel),
-    Score(frechet, alone=False),
-    Score(manifold),
-    Score(recognised, own_labels=True),
+    Score(
+        {"classifier_score": "how sure the classifier is of each image, and how much the images differ; high"},
+        together=classifier_score,
+        alone=None,
+        names={"classifier_score": Name("inception score", "classifier score")},
+    ),
+    Score(
+        {"kernel_distance": "of what the classifier makes of them to what it makes of real images; low, around 0"},
+        together=kernel_distance,
+        alone=kernel_distance_alone,
+        names={"kernel_distance": Name("kid", "kcd")},
+    ),
+    Score(
+        {"frechet_distance": "as the kernel distance, by mean and covariance; low, near the floor"},
+        together=frechet_distance,
+        alone=frechet_distance_alone,
+        names={"frechet_distance": Name("fid", "fcd")},
+    ),
+    Score(
+        {
+            "precision": "share of them that lie near real ones: how many are good; high",
+            "recall": "share of real ones that lie near them: how much of what there is they cover; high",
+            "density": "as precision, robust to outliers; around 1",
+            "coverage": "as recall, robust to outliers: it falls with kinds that are never drawn; high",
+        },
+        together=manifold,
+        alone=manifold,
+    ),
+    Score(
+        {"recognised": "share that the domain classifier gives the label they were asked for; high"},
+        together=recognised,
+        alone=recognised,
+        own_labels=True,
+    ),
+    Score(
+        {"variety": "distance from each other, as a share of that of real ones; around 1"},
+        together=None,
+        alone=variety,
+    ),
+    Score(
+        {"nearest_train": "distance to the nearest training image; like real ones, and much less is copying"},
+        together=None,
+        alone=nearest_train,
+        unseen=True,
+    ),
+    # A training in itself: the evaluator computes it.
+    Score(
+        {"accuracy": "of a classifier trained on them alone, on real test images; high, near the floor"},
+        together=None,
+        alone=None,
+    ),
 )
-SCORES_ALONE = (
-    Score(frechet_alone),
-    *(score for score in SCORES if score.alone),
-    Score(variety),
-    Score(nearest_train, unseen=True),
-)
+MEANINGS = {key: meaning for score in SCORES for key, meaning in score.meanings.items()}
+NAMES = {key: name for score in SCORES for key, name in (score.names or {}).items()}
 
 
-def scores(sets: Sets, table: tuple[Score, ...], own_labels: bool, unseen: Seen | None = None) -> dict[str, float]:
-    """Every score of a table.
+def display_name(key: str, classifier: str) -> str:
+    """A score's name for people, with this classifier."""
+    if key in NAMES:
+        return NAMES[key].inception if classifier == "inception" else NAMES[key].other
+    return key.replace("_", " ")
+
+
+def compute(sets: Sets, own_labels: bool) -> Values:
+    """All scores of all labels together; the same keys whatever the images are.
 
     Args:
         own_labels: whether the classifier's labels are the data set's.
-        unseen: where the samples are real, images that no generator was trained on.
 
     Raises:
-        UserError: where there are too few images.
+        UserError: if there are too few images.
     """
-    for name, seen in (("images", sets.samples), ("real images", sets.reference)):
-        if len(seen.labels) < FEWEST:
-            of = f" of label {seen.labels[0]}" if len(set(seen.labels)) == 1 else ""
-            raise UserError(f"{len(seen.labels)} {name}{of} are too few for a score, which wants {FEWEST}")
-    return {
-        name: value
-        for score in table
-        if own_labels or not score.own_labels
-        for name, value in score.compute(
-            sets._replace(samples=unseen) if score.unseen and unseen is not None else sets
-        ).items()
-    }
+    _refuse_few(sets)
+    rows = (score.together for score in SCORES if own_labels or not score.own_labels)
+    return {key: value for row in rows if row for key, value in row(sets).items()}
 
 
-def named(values: dict[str, float], classifier: str) -> dict[str, float]:
-    """Scores under the names that are theirs with this classifier."""
-    if classifier != "inception":
-        return values
-    renamed = {}
-    for name, value in values.items():
-        own = next((own for own in INCEPTIONS_NAMES if name == own or name.startswith(f"{own}_")), None)
-        renamed[name.replace(own, INCEPTIONS_NAMES[own], 1) if own else name] = value
-    return renamed
+def compute_alone(sets: Sets, own_labels: bool, unseen: ImageFeatures | None = None) -> Values:
+    """All scores of one label alone; see `compute`.
+
+    Args:
+        unseen: if the samples are real, images that no generator was trained on.
+    """
+    _refuse_few(sets)
+    values: Values = {}
+    for score in SCORES:
+        if score.alone and (own_labels or not score.own_labels):
+            values |= score.alone(sets._replace(samples=unseen) if score.unseen and unseen is not None else sets)
+    return values
 
 
-def _other(name: str, reported: float, own: Callable, sets: Sets) -> dict[str, float]:
-    """Our own value, where it is not the reported one."""
-    value = own(sets.reference.features, sets.samples.features)
-    return {f"{name}_own": value} if abs(value - reported) > 1e-3 else {}
+def _refuse_few(sets: Sets) -> None:
+    for name, images in (("images", sets.samples), ("real images", sets.reference)):
+        if len(images.labels) < FEWEST:
+            of = f" of label {images.labels[0]}" if len(set(images.labels)) == 1 else ""
+            raise UserError(f"{len(images.labels)} {name}{of} are too few for a score, which wants {FEWEST}")

@@ -26,7 +26,7 @@ def evaluation() -> types.ModuleType:
     """The module `tensorflow_gan.python.eval`.
 
     Raises:
-        ImportError: where TF-GAN is not installed.
+        ImportError: if TF-GAN is not installed.
     """
     top = importlib.util.find_spec("tensorflow_gan")  # finds, and does not import
     if top is None or not top.submodule_search_locations:

@@ -1,4 +1,4 @@
-"""What of the labels, the cores and the GPUs is for this process, as a scheduler tells it.  No TensorFlow."""
+"""A process's share of labels, cores and GPUs, from the variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from wcgan_tf.core.errors import UserError
 
 @dataclass(frozen=True)
 class Share:
-    """A rank among `count` processes, and the variables that say so; `count` is None where nobody knows it."""
+    """A rank among `count` processes, and the variables that say so; `count` is None if nobody knows it."""
 
     rank: int
     count: int | None
@@ -19,7 +19,7 @@ class Share:
         """Rank r of n takes the r-th of the labels, the (r+n)-th and so on; without n, the r-th alone.
 
         Raises:
-            UserError: where there is no such label, or no such rank.
+            UserError: if there is no such label, or no such rank.
         """
         if self.count is None:
             if self.rank >= len(labels):
@@ -34,12 +34,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     """The share that the scheduler's variables name.
 
     In this order: SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID, JOB_COMPLETION_INDEX; mpirun's processes may
-    have Slurm's variables too, of the task that started them.  The elements of a Slurm array share the labels where
+    have Slurm's variables too, of the task that started them.  The elements of a Slurm array share the labels if
     they are 0, 1, 2, ...; those of another array, such as 3,7, take the labels of their own numbers.  Where an element
     has several tasks, or processes of mpirun, each is a rank.
 
     Raises:
-        UserError: where there is none of them.
+        UserError: if there is none of them.
     """
 
     def number(name: str) -> int | None:
@@ -87,7 +87,7 @@ def gpu_index(count: int) -> int:
 
 
 def _number(variable: str, otherwise: int) -> int:
-    """The number in an environment variable, or another where it is not set."""
+    """The number in an environment variable, or another if it is not set."""
     text = os.environ.get(variable) or str(otherwise)
     if not text.isdecimal():
         raise UserError(f"{variable} is {text!r}, which is no number; unset it")

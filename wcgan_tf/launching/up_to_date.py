@@ -1,92 +1,96 @@
-"""Whether what a program makes is there already, made of what is there now.  No TensorFlow: told in an instant."""
+"""Whether the result of a program exists, and was made of what exists now.  No TensorFlow."""
 
 import contextlib
 import time
 from pathlib import Path
 
-from wcgan_tf.combined import manifest as manifests
-from wcgan_tf.core import files
+from wcgan_tf.combined import manifest
+from wcgan_tf.config import Config
+from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
-from wcgan_tf.data import prepared as datasets
-from wcgan_tf.data import sources
-from wcgan_tf.runs import label_status as heartbeat
-from wcgan_tf.runs import settings as claims
+from wcgan_tf.data import prepared, sources
+from wcgan_tf.data.prepared import CurrentDomain
+from wcgan_tf.runs import label_status, recorded_settings
+from wcgan_tf.runs.score_report import ScoreReport
 
 
-def prepared(config, hint: str) -> bool:
-    """Whether all labels are sorted; and where trainings score themselves, seen by the domain classifier.
+def is_prepared(config: Config) -> bool:
+    """Whether all labels are prepared; if trainings score themselves, also by the domain classifier.
 
     Raises:
-        UserError: where the images of another folder are.
+        UserError: if the images of another folder are prepared there.
     """
     dataset, paths = config.dataset, DatasetPaths.of(config.dataset)
-    datasets.refuse_other_root(dataset)
+    prepared.refuse_other_root(dataset)
     if not paths.info.exists():
         return False
-    labels = range(len(datasets.prepared_names(paths, hint)))
-    if not all(datasets.prepared(dataset, split, label) for split in sources.SPLITS for label in labels):
+    labels = range(len(prepared.names_in(paths)))
+    if not all(prepared.exists(dataset, split, label) for split in sources.SPLITS for label in labels):
         return False
     if not config.train.eval_seconds:
         return True
-    digest = files.known_json(paths.domain).get("digest", "")
-    seen = (paths.features(digest, split, label) for split in sources.SPLITS for label in labels)
-    return paths.classifier(digest).exists() and all(path.exists() for path in seen)
+    current = records.read_if_whole(paths.domain, CurrentDomain)
+    if current is None or not paths.classifier(current.digest).exists():
+        return False
+    return all(paths.features(current.digest, split, label).exists() for split in sources.SPLITS for label in labels)
 
 
-def trained(config, run: RunPaths, labels: list[int]) -> bool:
-    """Whether these labels have spent their budget, on the images and with the settings that are there now."""
+def is_trained(config: Config, run: RunPaths, labels: list[int]) -> bool:
+    """Whether these labels have spent their budget, with these settings and the present images."""
     return all(_trained(config, run, label) for label in labels)
 
 
-def _trained(config, run: RunPaths, label: int) -> bool:
+def _trained(config: Config, run: RunPaths, label: int) -> bool:
     paths = run.label(label)
-    if not claims.finished(paths, config):
+    if not recorded_settings.finished(paths, config):
         return False
     try:
-        before, images = claims.trained_with(paths), datasets.digest(config.dataset, "train", label, "")
+        before, images = recorded_settings.read(paths), prepared.digest(config.dataset, "train", label)
     except UserError:
         return False
-    return before["images"].get("digest") == images and not claims.differences(before, config.to_dict())
+    different = recorded_settings.differences(before.sections(), config.to_dict())
+    return before.images.digest == images and not different
 
 
-def combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
-    """Whether the model is of these labels, as they are now."""
-    records = manifests.records(model)
+def is_combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
+    """Whether the model has these labels, with their present generators."""
+    known = manifest.read_if_whole(model)
     return (
-        files.size(model.saved_model) == files.known_json(model.manifest).get("bytes")
-        and sorted(records) == labels
+        known is not None
+        and files.size(model.saved_model) == known.bytes
+        and sorted(known.entries) == labels
         and all(
-            (state := files.known_json(run.label(label).status)).get("state") == "done"
-            and manifests.same_weights(record, state)
-            for label, record in records.items()
+            (status := label_status.read(run.label(label).status)).state == "done" and entry.made_of(status)
+            for label, entry in known.entries.items()
         )
     )
 
 
-def evaluated(config, run: RunPaths, model: ModelPaths) -> bool:
-    """Whether the scores are those of the model beside the images that are there now, made as the settings say."""
-    scores, records, dataset = files.known_json(run.scores), manifests.records(model), config.dataset
-    wanted = {
-        "labels": sorted(records),
-        "model": files.digest_json([records[label].get("weights_digest") for label in sorted(records)]),
-        "num_per_label": config.evaluate.num_per_label,
-        "split": config.evaluate.split,
-        "seed": config.evaluate.seed,
-    }
-    classifier = {"name": config.evaluate.classifier}
-    if classifier["name"] == "domain":
-        classifier["digest"] = files.known_json(DatasetPaths.of(dataset).domain).get("digest")
-    if not records or any(_part(scores, "classifier").get(name) != value for name, value in classifier.items()):
+def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
+    """Whether the scores are those of the present model and images, made with these settings."""
+    scores, known = records.read_if_whole(run.scores, ScoreReport), manifest.read_if_whole(model)
+    if scores is None or known is None:
         return False
+    labels = sorted(known.entries)
+    wanted = [
+        (scores.labels, labels),
+        (scores.model, manifest.weights_digest([known.entries[label] for label in labels])),
+        (scores.num_per_label, config.evaluate.num_per_label),
+        (scores.split, config.evaluate.split),
+        (scores.seed, config.evaluate.seed),
+        (scores.classifier.name, config.evaluate.classifier),
+    ]
+    if config.evaluate.classifier == "domain":
+        current = records.read_if_whole(DatasetPaths.of(config.dataset).domain, CurrentDomain)
+        wanted.append((scores.classifier.digest, current and current.digest))
     with contextlib.suppress(UserError):
-        wanted["real_images"] = datasets.digests(dataset, sorted(records), "")
-    if config.evaluate.accuracy and len(records) > 1 and "accuracy" not in _part(_part(scores, "scores"), "generated"):
-        return False
-    return all(scores.get(name) == value for name, value in wanted.items())
+        wanted.append((scores.real_images, prepared.digests(config.dataset, labels)))
+    accuracy = "accuracy" in scores.scores.generated or not config.evaluate.accuracy or len(labels) < 2
+    return accuracy and all(one == other for one, other in wanted)
 
 
-def newer(result: Path, *sources_of_it: Path) -> bool:
+def is_newer(result: Path, *sources_of_it: Path) -> bool:
     """Whether a file or a folder is there, and nothing that it is made of was written after it."""
     if not result.exists() or not result.stat().st_size:
         return False
@@ -96,16 +100,10 @@ def newer(result: Path, *sources_of_it: Path) -> bool:
     return all(not path.exists() or path.stat().st_mtime <= written for path in sources_of_it)
 
 
-def done(run: RunPaths, labels: list[int]) -> list[int]:
+def finished_labels(run: RunPaths, labels: list[int]) -> list[int]:
     """Those labels that are done and have a generator."""
     return [
         label
         for label in labels
-        if heartbeat.read(run.label(label).status).state == "done" and run.label(label).generator.is_dir()
+        if label_status.read(run.label(label).status).state == "done" and run.label(label).generator.is_dir()
     ]
-
-
-def _part(values: dict, name: str) -> dict:
-    """A part of a JSON file; empty where it is missing or damaged."""
-    part = values.get(name)
-    return part if isinstance(part, dict) else {}

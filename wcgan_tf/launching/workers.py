@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import RunPaths
@@ -17,7 +17,7 @@ SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 class Place(NamedTuple):
-    """Where a process runs: on these CPUs, and on this GPU where there is one."""
+    """Where a process runs: on these CPUs, and on this GPU if there is one."""
 
     cpus: frozenset[int]
     gpu: str | None
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 def places(jobs: int | None, gpus: list[str]) -> list[Place]:
-    """The places for so many processes; one per GPU where `jobs` is None, else one per core.
+    """The places for so many processes; one per GPU if `jobs` is None, else one per core.
 
     A core's hardware threads stay together.  Where there are more processes than cores or GPUs, they share.
     """
@@ -38,7 +38,7 @@ def places(jobs: int | None, gpus: list[str]) -> list[Place]:
 
 
 def _share(cores: list[frozenset[int]], job: int, jobs: int) -> frozenset[int]:
-    """The CPUs of every `jobs`-th core from `job` on; of one core, which others have too, where there are too few."""
+    """The CPUs of every `jobs`-th core from `job` on; of one core, which others have too, if there are too few."""
     own = cores[job::jobs] or [cores[job % len(cores)]]
     return frozenset().union(*own)
 
@@ -72,19 +72,6 @@ class Worker(NamedTuple):
     again: int
 
 
-class Watcher(Protocol):
-    """Whoever wants to know what happens to the labels."""
-
-    def started(self, label: int, place: Place) -> None:
-        """A process was started."""
-
-    def said(self, label: int, text: str) -> None:
-        """Something is worth a line."""
-
-    def ended(self, label: int, code: int) -> None:
-        """A label has ended, and is not tried again."""
-
-
 class Workers:
     """Starts a process for each label, as many at a time as there are places, and tries those again that die.
 
@@ -93,7 +80,9 @@ class Workers:
         places: of the processes.
         command: of the process that trains a label.
         run: where each label has its log.
-        watcher: is told what happens to a label.
+        started: called with the label and the place of each process that is started.
+        ended: called with the label and its exit code when it has ended and is not tried again.
+        say: called with the label and a line about it.
 
     Attributes:
         running: the workers at work, by label.
@@ -107,12 +96,14 @@ class Workers:
         places: list[Place],
         command: Callable[[int], list[str]],
         run: RunPaths,
-        watcher: Watcher,
+        started: Callable[[int, Place], None],
+        ended: Callable[[int, int], None],
+        say: Callable[[int, str], None],
     ):
         self._waiting = collections.deque((label, 0) for label in labels)
         self._free = list(reversed(places))
         self._command, self._run = command, run
-        self._watcher = watcher
+        self._on_start, self._on_end, self._say = started, ended, say
         self.stopping = False
         self.running: dict[int, Worker] = {}
         self.ended: dict[int, int] = {}
@@ -122,13 +113,13 @@ class Workers:
         """How many labels wait for a place."""
         return len(self._waiting)
 
-    def turn(self) -> None:
-        """See who has ended, and start who fits; call this again and again."""
+    def poll(self) -> None:
+        """Notice processes that have ended, and start as many as there are places for; call this again and again."""
         for label, worker in list(self.running.items()):
             if (code := worker.process.poll()) is not None:
                 del self.running[label]
                 self._free.append(worker.place)
-                self._take_down(label, code, worker.again)
+                self._record_end(label, code, worker.again)
         while self._waiting and self._free:
             label, again = self._waiting.popleft()
             place = self._free.pop()
@@ -137,7 +128,7 @@ class Workers:
             except OSError as error:
                 self._free.append(place)
                 self.ended[label] = errors.FAILED
-                self._watcher.said(label, f"cannot be started: {error.filename or 'its process'}: {error.strerror}")
+                self._say(label, f"cannot be started: {error.filename or 'its process'}: {error.strerror}")
 
     def stop(self, kill: bool = False) -> None:
         """Start nothing more, and ask all to stop, or end them without asking."""
@@ -146,13 +137,13 @@ class Workers:
         for worker in self.running.values():
             worker.process.kill() if kill else worker.process.terminate()
 
-    def _take_down(self, label: int, code: int, again: int) -> None:
+    def _record_end(self, label: int, code: int, again: int) -> None:
         if code in FINAL or again + 1 == ATTEMPTS or self.stopping:
             self.ended[label] = code
-            self._watcher.ended(label, code)
+            self._on_end(label, code)
         else:
             attempt = f"attempt {again + 2} of {ATTEMPTS}"
-            self._watcher.said(label, f"{ended_by(code)}; {attempt} goes on from its last checkpoint")
+            self._say(label, f"{ended_by(code)}; {attempt} goes on from its last checkpoint")
             self._waiting.append((label, again + 1))
 
     def _start(self, label: int, place: Place, again: int) -> Worker:
@@ -171,7 +162,7 @@ class Workers:
                 )
         finally:
             os.sched_setaffinity(0, mine)
-        self._watcher.started(label, place)
+        self._on_start(label, place)
         return Worker(process, place, again)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
+from wcgan_tf.config import Model
 from wcgan_tf.models import dcgan, resnet
 
 # Generators take (resolution, channels, width), critics (resolution, width, batch_norm=, batch_deviation=).
@@ -18,7 +19,7 @@ ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-def generator(model, resolution: int, channels: int, precision: str = "float32"):
+def generator(model: Model, resolution: int, channels: int, precision: str = "float32") -> keras.Model:
     """A fresh, built generator of the settings `config.model`: latents [N, z] -> images [N, H, W, C] in -1..1."""
     with _policy(precision):
         network = ARCHITECTURES[model.architecture][0](resolution, channels, model.width)
@@ -26,7 +27,9 @@ def generator(model, resolution: int, channels: int, precision: str = "float32")
     return network
 
 
-def critic(model, resolution: int, channels: int, precision: str = "float32", *, batch_norm: bool = False):
+def critic(
+    model: Model, resolution: int, channels: int, precision: str = "float32", *, batch_norm: bool = False
+) -> keras.Model:
     """A fresh, built critic of the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N]."""
     with _policy(precision):
         network = ARCHITECTURES[model.architecture][1](

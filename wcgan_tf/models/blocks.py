@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-LEAST_VARIANCE = 1e-8  # the root, and its gradient, stay finite where all images of a batch are the same
+LEAST_VARIANCE = 1e-8  # the root, and its gradient, stay finite if all images of a batch are the same
 
 
 class BatchDeviation(keras.layers.Layer):
@@ -13,7 +13,7 @@ class BatchDeviation(keras.layers.Layer):
     with which a critic sees at once that all images of a batch are alike.  Taken in float32.
     """
 
-    def call(self, features):
+    def call(self, features: tf.Tensor) -> tf.Tensor:
         variance = tf.math.reduce_variance(tf.cast(features, tf.float32), axis=0)
         deviation = tf.reduce_mean(tf.sqrt(variance + LEAST_VARIANCE))
         channel = tf.fill(tf.shape(features[..., :1]), tf.cast(deviation, features.dtype))

@@ -5,6 +5,7 @@ generator goes 4x4x256 -> 8x8x128 -> 16x16x64 -> 32x32xC, and the critic goes ba
 """
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
@@ -16,7 +17,7 @@ MOST_DOUBLINGS = 3
 class Generator(keras.Model):
     """Latents [N, latent_size], normally distributed -> images [N, H, W, C], float32 in -1..1."""
 
-    def __init__(self, resolution: int, channels: int, width: int):
+    def __init__(self, resolution: int, channels: int, width: int) -> None:
         super().__init__(name="generator")
         stages = halvings(resolution)
         side = resolution >> stages
@@ -37,7 +38,7 @@ class Generator(keras.Model):
             layers.Conv2DTranspose(channels, 4, strides=2, padding="same", activation="tanh", dtype="float32")
         )
 
-    def call(self, latents, training=False):
+    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = latents
         for block in self.blocks:
             x = block(x, training=training) if isinstance(block, layers.BatchNormalization) else block(x)
@@ -51,7 +52,7 @@ class Critic(keras.Model):
     none: it mixes the images of a batch, and the gradient penalty is a penalty per image.
     """
 
-    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False):
+    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False) -> None:
         super().__init__(name="critic")
         self.blocks = []
         for stage in range(halvings(resolution)):
@@ -63,7 +64,7 @@ class Critic(keras.Model):
             self.blocks.append(BatchDeviation())
         self.blocks += [layers.Flatten(), layers.Dense(1, dtype="float32")]
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = images
         for block in self.blocks:
             x = block(x, training=training) if isinstance(block, layers.BatchNormalization) else block(x)

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.core import files
-from wcgan_tf.core import stateless_random as draws
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core import files, stateless_random
+from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.images import to_uint8
 
 DAMAGED = (tf.errors.OpError, IndexError, ValueError)  # as reading weights from a damaged file ends
 
 
-def export_generator(generator, latent_size: int, target: Path) -> None:
+def export_generator(generator: keras.Model, latent_size: int, target: Path) -> None:
     """Write a SavedModel of one generator, with two signatures.
 
     - `serving_default(latents: float32 [n, z]) -> images: uint8 [n, H, W, C]`
@@ -24,47 +24,46 @@ def export_generator(generator, latent_size: int, target: Path) -> None:
     module.weights = list(generator.variables)
 
     @tf.function(input_signature=[tf.TensorSpec([None, latent_size], tf.float32, name="latents")], autograph=False)
-    def serving_default(latents):
+    def serving_default(latents: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": to_uint8(generator(latents, training=False))}
 
     scalars = [tf.TensorSpec([], tf.int32, name="num"), tf.TensorSpec([], tf.int64, name="seed")]
 
     @tf.function(input_signature=scalars, autograph=False)
-    def generate(num, seed):
-        return serving_default(latents_of(0, num, seed, latent_size))
+    def generate(num: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        return serving_default(latents_from_seed(0, num, seed, latent_size))
 
     module.serving_default, module.generate = serving_default, generate
-    save(module, {"serving_default": serving_default, "generate": generate}, target)
+    with files.publish(target) as path:
+        signatures = {"serving_default": serving_default, "generate": generate}
+        tf.saved_model.save(module, str(path), signatures=signatures)
 
 
-def latents_of(first, number, seed, latent_size: int):
+def latents_from_seed(first: tf.Tensor, number: tf.Tensor, seed: tf.Tensor, latent_size: int) -> tf.Tensor:
     """Latents float32 [number, latent_size], normally distributed, of the images `first`, `first` + 1, ... of a seed.
 
     Args:
         first, seed: int64 scalars.
         number: int32 scalar.
     """
-    return draws.normal_rows(first, number, latent_size, tf.stack([seed, 0]))
+    return stateless_random.normal_rows(first, number, latent_size, tf.stack([seed, 0]))
 
 
-def save(module: tf.Module, signatures: dict, target: Path) -> None:
-    """Write a SavedModel whole or not at all."""
-    with files.publish(target) as path:
-        tf.saved_model.save(module, str(path), signatures=signatures)
+def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
+    """Read the weights of an exported generator, in the order of `generator.variables`; reads no graph, runs no code.
 
-
-def read_weights(folder: Path, hint: str) -> list[np.ndarray]:
-    """The weights of an exported generator, in the order of `generator.variables`; reads no graph, runs no code.
+    Args:
+        mend: the program that exports it.
 
     Raises:
-        UserError: where there is no exported generator, or it is damaged.
+        UserError: if there is no exported generator, or it is damaged.
     """
     try:
         reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     except (tf.errors.OpError, ValueError):
-        raise UserError(f"there is no generator in {folder}; run: {hint}") from None
+        raise UserError(f"there is no generator in {folder}; run: ", mend) from None
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith("weights/")]
     try:
         return [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
     except DAMAGED:
-        raise UserError(f"{folder} is damaged; delete it and run: {hint}") from None
+        raise UserError(f"{folder} is damaged; delete it and run: ", mend) from None

@@ -5,6 +5,7 @@ s has `width * resolution / s` of them, 8 times the width at most (its 64x64 net
 """
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
@@ -27,14 +28,14 @@ def _conv(channels: int, size: int = 3) -> layers.Conv2D:
 class GeneratorBlock(layers.Layer):
     """[N, H, W, any] -> [N, 2 H, 2 W, channels]."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.norms = [layers.BatchNormalization(momentum=0.9) for _ in range(2)]
         self.convs = [_conv(channels) for _ in range(2)]
         self.enlarge = layers.UpSampling2D(interpolation="nearest")
         self.shortcut = _conv(channels, 1)
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = keras.ops.relu(self.norms[0](x, training=training))
         y = self.convs[0](self.enlarge(y))
         y = keras.ops.relu(self.norms[1](y, training=training))
@@ -44,7 +45,7 @@ class GeneratorBlock(layers.Layer):
 class CriticBlock(layers.Layer):
     """[N, H, W, any] -> [N, H, W, channels], or half of H and W; the first block of all begins with a convolution."""
 
-    def __init__(self, channels: int, *, halve: bool, first: bool, batch_norm: bool):
+    def __init__(self, channels: int, *, halve: bool, first: bool, batch_norm: bool) -> None:
         super().__init__()
         self.norms = [layers.BatchNormalization(momentum=0.9) for _ in range(2)] if batch_norm and not first else []
         self.convs = [_conv(channels) for _ in range(2)]
@@ -52,19 +53,19 @@ class CriticBlock(layers.Layer):
         self.shortcut = _conv(channels, 1)
         self.first = first
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         y = x if self.first else self._activate(x, 0, training)
         y = self.convs[1](self._activate(self.convs[0](y), 1, training))
         return self.shrink(y) + self.shortcut(self.shrink(x))
 
-    def _activate(self, x, turn: int, training: bool):
+    def _activate(self, x: tf.Tensor, turn: int, training: bool) -> tf.Tensor:
         return keras.ops.relu(self.norms[turn](x, training=training) if self.norms else x)
 
 
 class Generator(keras.Model):
     """Latents [N, latent_size], normally distributed -> images [N, H, W, C], float32 in -1..1."""
 
-    def __init__(self, resolution: int, channels: int, width: int):
+    def __init__(self, resolution: int, channels: int, width: int) -> None:
         super().__init__(name="generator")
         stages = halvings(resolution)
         side = resolution >> stages
@@ -75,7 +76,7 @@ class Generator(keras.Model):
         self.norm = layers.BatchNormalization(momentum=0.9)
         self.last = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")
 
-    def call(self, latents, training=False):
+    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = self.reshape(self.start(latents))
         for block in self.blocks:
             x = block(x, training=training)
@@ -88,7 +89,7 @@ class Critic(keras.Model):
     `batch_norm` is for a discriminator of BCE; a critic has none (see `dcgan.Critic`).
     """
 
-    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False):
+    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False) -> None:
         super().__init__(name="critic")
         sides = [resolution // 2]
         while sides[-1] > CRITIC_SIDE:
@@ -103,7 +104,7 @@ class Critic(keras.Model):
         self.pool = layers.GlobalAveragePooling2D(dtype="float32")
         self.last = layers.Dense(1, dtype="float32")
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = images
         for block in self.blocks:
             x = block(x, training=training)

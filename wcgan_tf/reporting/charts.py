@@ -1,6 +1,7 @@
 """The charts of a report, as PNGs that read on a light and on a dark page."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -26,7 +27,7 @@ Rows = list[dict[str, float]]
 def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
     """A value of each label against the seconds of its training, and their median with the middle 80 % of them.
 
-    Returns None where no label has such a value.
+    Returns None if no label has such a value.
     """
     known = {own.label: (own.name, line) for own in labels if len(line := points(own.rows, "seconds", name))}
     if not known:
@@ -74,7 +75,7 @@ def spread(lines: list[np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray
 
 
 def confusion(labels: list[LabelOverview], names: list[str]) -> Figure | None:
-    """What the domain classifier takes each label's images for; None where that is not known, or of too many labels."""
+    """What the domain classifier takes each label's images for; None if that is not known, or of too many labels."""
     rows = sorted((own for own in labels if own.taken_for), key=lambda own: own.label)
     if not rows or len(names) > MOST_CELLS:
         return None
@@ -95,7 +96,7 @@ def confusion(labels: list[LabelOverview], names: list[str]) -> Figure | None:
 
 
 def speeds(labels: list[LabelOverview]) -> Figure | None:
-    """How many real images per second each process saw; None where that is not known."""
+    """How many real images per second each process saw; None if that is not known."""
     known = [(own, own.images_per_second) for own in labels if own.images_per_second]
     if not known:
         return None
@@ -138,7 +139,7 @@ def _legend(axes: Axes) -> None:
         text.set_parse_math(False)
 
 
-def _ticks(setter: Callable, names: list[str], **style) -> None:
+def _ticks(setter: Callable, names: list[str], **style: Any) -> None:
     """A name at each place of an axis; a name is never read as a formula."""
     setter(range(len(names)), [_cut(name) for name in names], parse_math=False, **style)
 

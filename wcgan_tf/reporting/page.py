@@ -12,11 +12,10 @@ import jinja2
 from matplotlib.figure import Figure
 
 from wcgan_tf import config
-from wcgan_tf.reporting import charts, verdicts
-from wcgan_tf.reporting import run_overview as overview
-from wcgan_tf.reporting.gallery import Exhibit
+from wcgan_tf.evaluation.scores import MEANINGS, display_name
+from wcgan_tf.reporting import charts, run_overview, verdicts
+from wcgan_tf.reporting.gallery import LabelPictures
 from wcgan_tf.reporting.run_overview import LabelOverview, Overview
-from wcgan_tf.runs import status_table as tables
 
 TEMPLATE = "report.html.j2"
 CURVES = (  # value, title, what it says
@@ -33,7 +32,7 @@ CURVES = (  # value, title, what it says
         "learning rates fall; one without an end means that the critic runs away.",
     ),
     (
-        "kcd",
+        "kernel_distance",
         "Kernel distance while training",
         "Of 500 images to real ones, by the domain classifier. Low is good; the weights of the lowest point are kept.",
     ),
@@ -42,23 +41,8 @@ CURVES = (  # value, title, what it says
     ("generator_loss", "Generator loss", "Its level means nothing by itself: it moves with the critic."),
 )
 DECIMALS = 4  # of a score; what comes after them is noise
-SCORES = {  # what each is, and what is good
-    "classifier_score": "how sure the classifier is of each image, and how much the images differ; high",
-    "is": "inception score: how sure Inception is of each image, and how much the images differ; high",
-    "kcd": "kernel distance of what the classifier sees in them to what it sees in real ones; low, around 0",
-    "kid": "kernel inception distance to real images; low, around 0",
-    "fcd": "Fréchet distance of what the classifier sees in them to what it sees in real ones; low, near the floor",
-    "fid": "Fréchet inception distance to real images; low, near the floor",
-    "precision": "share of them that lie near real ones: how many are good; high",
-    "recall": "share of real ones that lie near them: how much of what there is they cover; high",
-    "density": "as precision, robust to outliers; around 1",
-    "coverage": "as recall, robust to outliers: it falls with kinds that are never drawn; high",
-    "recognised": "share that the domain classifier gives the label they were asked for; high",
-    "variety": "how far they lie from each other, as a share of how far real ones do; around 1",
-    "nearest_train": "how far the nearest training image is; like real ones, and much less is copying",
-    "accuracy": "of a classifier that was trained on them alone, on real test images; high, near the floor",
-}
-CONFUSED = 12  # pairs of labels that are shown where there are too many for a matrix
+LABEL_SCORES = ("kernel_distance", "frechet_distance", "coverage", "variety")  # in the table of all labels
+CONFUSED = 12  # pairs of labels that are shown if there are too many for a matrix
 
 
 class Chart(NamedTuple):
@@ -85,7 +69,7 @@ class Commands(NamedTuple):
     evaluate: str
 
 
-def render(run: Overview, exhibits: dict[int, Exhibit], commands: Commands, made: str) -> str:
+def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands, made: str) -> str:
     """The page.
 
     Args:
@@ -100,20 +84,22 @@ def render(run: Overview, exhibits: dict[int, Exhibit], commands: Commands, made
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=tables.duration, figures=_figures, percent=lambda share: f"{100 * share:.0f} %")
+    environment.filters.update(
+        figures=_figures,
+        percent=lambda share: f"{100 * share:.0f} %",
+        display_name=lambda key: display_name(key, run.classifier),
+    )
     by_label = {own.label: own for own in run.labels}
     text = environment.get_template(TEMPLATE).render(
         run=run,
         title=run.folder.name or str(run.folder),
         verdicts=run.verdicts(),
         meanings=verdicts.MEANINGS,
-        scores=SCORES,
-        distance=_distance_name(run.labels),
+        score_meanings=MEANINGS,
+        label_scores=LABEL_SCORES,
         shown=[(by_label[label], exhibit) for label, exhibit in exhibits.items()],
-        settings=overview.changed(run.settings, config.default_config().to_dict()),
-        all_settings=json.dumps(
-            {name: own for name, own in run.settings.items() if name != "images"}, indent=1, ensure_ascii=False
-        ),
+        settings=run_overview.changed(run.settings, config.default_config().to_dict()),
+        all_settings=json.dumps(run.settings, indent=1, ensure_ascii=False),
         curves=_curves(run.labels),
         confusion=_uri(charts.confusion(run.labels, run.names)),
         confused=_confused(run),
@@ -126,14 +112,9 @@ def render(run: Overview, exhibits: dict[int, Exhibit], commands: Commands, made
 
 
 def _median(values: Iterable[float | None]) -> float | None:
-    """Of those that are known."""
+    """The median of the known values; None if there are none."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
-
-
-def _distance_name(labels: list[LabelOverview]) -> str:
-    """What the labels are ranked by is called."""
-    return next((name for own in labels for name in overview.DISTANCES if name in own.scores), overview.DISTANCES[-1])
 
 
 def _curves(labels: list[LabelOverview]) -> list[Chart]:
@@ -142,7 +123,7 @@ def _curves(labels: list[LabelOverview]) -> list[Chart]:
 
 
 def _confused(run: Overview) -> list[Pair]:
-    """Whose images are most often taken for whose."""
+    """The most frequent confusions of one label with another."""
     pairs = [
         Pair(own.name, run.names[other], share)
         for own in run.labels
@@ -153,7 +134,7 @@ def _confused(run: Overview) -> list[Pair]:
 
 
 def _figures(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits that count, at most DECIMALS behind the point; nothing where there is none."""
+    """A number with so many significant digits, at most DECIMALS after the point; empty if it is None."""
     if value is None:
         return ""
     if abs(value) >= 10**digits - 0.5:
@@ -162,7 +143,7 @@ def _figures(value: float | None, digits: int = 3) -> str:
 
 
 def _uri(figure: Figure | None) -> str:
-    """A chart inside a page; empty where there is none."""
+    """A chart inside a page; empty if there is none."""
     if figure is None:
         return ""
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A verdict on each label, in a word, and the rule behind it.  No TensorFlow.
+"""A verdict on each label: a word, and the rule behind it.  No TensorFlow.
 
 The rules compare a label's scores, taken alone, with those of real images, so that they hold for any data set and
 classifier.  Adding one: a row in RULES, before those that it takes precedence over.
@@ -7,7 +7,7 @@ classifier.  Adding one: a row in RULES, before those that it takes precedence o
 from collections.abc import Callable
 from typing import NamedTuple
 
-from wcgan_tf.runs.label_status import LabelState
+from wcgan_tf.runs.label_status import LabelStatus
 
 COPIED_SHARE = 0.6  # of the distance that unseen real images keep from the training images
 VARIETY_SHARE = 0.45  # of the distance that real images keep from each other; collapses had 0.26 to 0.31
@@ -29,47 +29,49 @@ class Rule(NamedTuple):
     Attributes:
         word: the verdict.
         meaning: the rule, in words.
-        wrong: (state, scores, scores of real images) -> the figures that it goes by, or None where it does not hold.
+        wrong: (status, scores, scores of real images) -> the figures that it goes by, or None if it does not hold.
     """
 
     word: str
     meaning: str
-    wrong: Callable[[LabelState, Scores, Scores], str | None]
+    wrong: Callable[[LabelStatus, Scores, Scores], str | None]
 
 
-def _diverged(state: LabelState, scores: Scores, real: Scores) -> str | None:
-    return state.error or "a number was no longer finite" if state.state == "diverged" else None
+def _diverged(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
+    return status.error or "a number was no longer finite" if status.state == "diverged" else None
 
 
-def _not_begun(state: LabelState, scores: Scores, real: Scores) -> str | None:
-    return "" if state.state == "pending" else None
+def _not_begun(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
+    return "" if status.state == "pending" else None
 
 
-def _not_done(state: LabelState, scores: Scores, real: Scores) -> str | None:
-    if state.state == "done":
+def _not_done(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
+    if status.state == "done":
         return None
-    return f"{state.state}, {100 * state.progress:.0f} % of its budget" + (f": {state.error}" if state.error else "")
+    return f"{status.state}, {100 * status.progress:.0f} % of its budget" + (
+        f": {status.error}" if status.error else ""
+    )
 
 
-def _not_scored(state: LabelState, scores: Scores, real: Scores) -> str | None:
+def _not_scored(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
     return None if scores else "evaluate has not scored these weights"
 
 
-def _collapsed(state: LabelState, scores: Scores, real: Scores) -> str | None:
+def _collapsed(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
     variety = scores.get("variety", 1.0)
     return f"variety {variety:.2f} of real images" if variety < VARIETY_SHARE else None
 
 
-def _memorising(state: LabelState, scores: Scores, real: Scores) -> str | None:
+def _memorising(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
     return _less("nearest_train", COPIED_SHARE, scores, real)
 
 
-def _undertrained(state: LabelState, scores: Scores, real: Scores) -> str | None:
+def _undertrained(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
     return _less("coverage", COVERAGE_SHARE, scores, real)
 
 
 def _less(name: str, share: float, scores: Scores, real: Scores) -> str | None:
-    """The score and that of real images, where it is less than this share of it."""
+    """The score and that of real images, if it is less than this share of it."""
     if name not in scores or name not in real or scores[name] >= share * real[name]:
         return None
     return f"{name.replace('_', ' ')} {scores[name]:.2f}, real images {real[name]:.2f}"
@@ -105,15 +107,15 @@ MEANINGS = {
 }
 
 
-def verdict(state: LabelState, scores: Scores, real: Scores) -> Verdict:
-    """What is to be said of a label: the first rule that holds, or that it is fine.
+def verdict(status: LabelStatus, scores: Scores, real: Scores) -> Verdict:
+    """The verdict of the first rule that holds, or that the label is fine.
 
     Args:
-        scores: of its generated images alone, as `evaluate` made them; empty where there are none.
+        scores: of its generated images alone, as `evaluate` made them; empty if there are none.
         real: the same of real images.
     """
     for rule in RULES:
-        reason = rule.wrong(state, scores, real)
+        reason = rule.wrong(status, scores, real)
         if reason is not None:
             return Verdict(rule.word, reason)
     return Verdict(FINE, "")

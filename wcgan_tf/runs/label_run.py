@@ -1,123 +1,114 @@
-"""A label that this process is at work on: its folder is ours, and whoever looks at it sees how it is."""
+"""One label's run folder, held by this process: lock, settings check, heartbeat, log."""
 
 import contextlib
 import shutil
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_collections
-
-from wcgan_tf.core import console as lines
+from wcgan_tf.config import Config
 from wcgan_tf.core import files
+from wcgan_tf.core.console import LineWriter, append_to_log
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.core.signals import StopRequests
 from wcgan_tf.data.prepared import LabelImages
-from wcgan_tf.runs import settings as claims
-from wcgan_tf.runs.label_status import Heartbeat, read
+from wcgan_tf.runs import label_status, recorded_settings
+from wcgan_tf.runs.label_status import Heartbeat
 
 
 @dataclass(frozen=True)
-class Work:
-    """One label, all that is needed to train it, and the ways to tell how it goes.
+class LabelRun:
+    """One label, everything that its training needs, and the ways to report on it."""
 
-    Attributes:
-        prepare: the command that prepares the images.
-    """
-
-    config: ml_collections.ConfigDict
+    config: Config
     data: LabelImages
     paths: LabelPaths
     stop: StopRequests
     heartbeat: Heartbeat
-    out: lines.Lines
-    prepare: str
+    out: LineWriter
 
     @property
-    def title(self) -> str:
-        return title(self.data)
-
-    @property
-    def board(self) -> Path:
-        """Where TensorBoard finds the label."""
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's files."""
         return self.paths.tensorboard(self.data.name)
 
     def say(self, text: str) -> None:
-        """One line about this label, also into its log."""
-        self.out.say(f"{self.title}: {text}", self.paths.log)
-
-
-def title(data: LabelImages) -> str:
-    """What a label is called in a line: `label 3 (cat)`."""
-    return f"label {data.label}" + (f" ({data.name})" if data.name != str(data.label) else "")
+        """Print a line about this label, and add it to its log."""
+        self.out.say(f"{self.data.title}: {text}", self.paths.log)
 
 
 @contextlib.contextmanager
-def at_work(
-    config: ml_collections.ConfigDict,
+def open_run(
+    config: Config,
     data: LabelImages,
     paths: LabelPaths,
     stop: StopRequests,
-    out: lines.Lines,
-    prepare: str,
-) -> Iterator[Work | None]:
-    """Hold a label's folder for this process; None where nothing is left to do.
+    out: LineWriter,
+    describe: Callable[[Exception], str] = str,
+) -> Iterator[LabelRun | None]:
+    """Hold a label's folder in this block; yields None if the label is finished.
 
-    An error inside the block is written down as the label's end.  A signal ends the process at once, until the block
-    says otherwise.
+    An exception in the block is recorded as the label's end.  A signal ends the process at once, until the block calls
+    `stop.ends_in_good_order`.
+
+    Args:
+        describe: exception -> one line, for the label's status and log.
 
     Raises:
-        UserError: where another process holds the folder, or it belongs to a training with other settings.
+        UserError: if another process holds the folder, or it belongs to a training with other settings.
     """
-    with files.only_one(paths.folder), _own_temporary_files(paths):
-        claims.claim(paths, config, data)
-        if claims.finished(paths, config):
+    with files.lock_folder(paths.folder), _own_temporary_files(paths):
+        recorded_settings.record(paths, config, data)
+        if recorded_settings.finished(paths, config):
             spent = "nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on"
-            out.say(f"{title(data)}: done before, and {spent}", paths.log)
+            out.say(f"{data.title}: done before, and {spent}", paths.log)
             yield None
             return
         heartbeat = Heartbeat(paths.status, data.label, data.name)
-        work = Work(config, data, paths, stop, heartbeat, out, prepare)
+        run = LabelRun(config, data, paths, stop, heartbeat, out)
 
-        def farewell():
+        def farewell() -> None:
             heartbeat.end("stopped")
-            work.say("stopped before it took a step; the same command goes on")
+            run.say("stopped before it took a step; the same command goes on")
             shutil.rmtree(paths.temporary, ignore_errors=True)
             out.finish()
 
         stop.ends_at_once(farewell)
         try:
-            yield work
+            yield run
         except Exception as error:
-            _write_down(error, heartbeat, paths)
+            _record_error(error, heartbeat, paths, describe)
             raise
         finally:
             stop.ends_in_good_order()
 
 
-def fails_before_it_began(paths: LabelPaths, label: int, error: UserError) -> None:
-    """Write down why a label cannot even begin, where nothing better is known of it."""
-    if read(paths.status).state in ("pending", "failed"):
+def record_failure(paths: LabelPaths, label: int, error: UserError, describe: Callable[[Exception], str]) -> None:
+    """Record why a label cannot begin, if its status says nothing better."""
+    if label_status.read(paths.status).state in ("pending", "failed"):
         paths.folder.mkdir(parents=True, exist_ok=True)
-        _write_down(error, Heartbeat(paths.status, label, str(label)), paths)
+        _record_error(error, Heartbeat(paths.status, label, str(label)), paths, describe)
 
 
-def _write_down(error: Exception, heartbeat: Heartbeat, paths: LabelPaths) -> None:
-    """The label's end, where whoever looks at it will look."""
-    heartbeat.end("failed", " ".join(str(error).split())[:500] or type(error).__name__)
-    lines.append(paths.log, f"error: {error}" if isinstance(error, UserError) else traceback.format_exc())
+def _record_error(
+    error: Exception, heartbeat: Heartbeat, paths: LabelPaths, describe: Callable[[Exception], str]
+) -> None:
+    """Record an exception in the label's status and log."""
+    line = describe(error)
+    heartbeat.end("failed", " ".join(line.split())[:500] or type(error).__name__)
+    append_to_log(paths.log, f"error: {line}" if isinstance(error, UserError) else traceback.format_exc())
 
 
 @contextlib.contextmanager
 def _own_temporary_files(paths: LabelPaths) -> Iterator[None]:
-    """Keep what TensorFlow writes on its way in the label's folder, and clear away what a kill has left there."""
+    """Keep TensorFlow's temporary files in the label's folder, and delete those that a kill has left there."""
     files.clear_leftovers(paths.folder)
     shutil.rmtree(paths.temporary, ignore_errors=True)
     paths.temporary.mkdir()
-    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)  # before TensorFlow asks where it is
+    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)  # before TensorFlow asks for it
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""How a label is: status.json, written by the label's own process while it lives, read by whoever wants to know.
+"""status.json: written by a label's own process while it trains, read by every other program.
 
 No TensorFlow: a thousand labels are read in a moment.
 """
@@ -8,15 +8,17 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal
 
-from wcgan_tf.core import files
-from wcgan_tf.core.errors import UserError
+import msgspec
+
+from wcgan_tf.core import records
+from wcgan_tf.core.records import Amount, Count, Number, Share
 
 BEAT_SECONDS = 10.0  # a living process writes at least so often, and while it trains
 SOONEST_SECONDS, SOONEST_SHARE = 1.0, 0.1  # at most so often, and the less often the longer it has lived
-LARGEST = 1e100  # no number in the file is so large, nor infinite
 STALE_SECONDS = 60.0  # after so long without a beat it is taken for dead
 
 STATES = ("pending", "running", "stale", "stopped", "diverged", "failed", "done")
@@ -29,68 +31,63 @@ GROUPS = {  # what a user may ask for
 }
 
 
-class LabelState(NamedTuple):
-    """What is known of a label.
+class LabelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """status.json: the state of a label, and what is known of its training.
 
     Attributes:
-        state: one of STATES.  "pending": it was never begun; "running": it lives; "stale": it was running, and has not
-            been heard of for a minute, or its process on this machine is gone; "stopped": it was asked to stop, and
-            goes on when started again.  In the table of `launch` also "starting".
-        step, seconds: of training, over all runs of the label.
-        progress: the share of its budget that is spent, 0..1.
-        images_per_second: real images in critic steps; None where not known yet.
-        wasserstein_estimate: the last one; None where not known, and for DC-GAN.
+        state: one of STATES.  "pending": not begun; "running": at work; "stale": it was running, and has not been heard
+            of for a minute, or its process on this machine is gone; "stopped": asked to stop, goes on when started
+            again; "diverged": a loss or a weight is not finite; "failed": an error; "done".  In the table of `launch`
+            also "starting".
+        label, name: of the label; -1 and empty if not known.
+        step, seconds: of training, over all starts of the label.
+        progress: the spent share of its budget, 0..1.
+        images_per_second: real images in critic steps; None if not known yet.
+        wasserstein_estimate: the last one; None if not known, and for DC-GAN.
+        best_kernel_distance, best_step: of the weights that scored best; None if they are not scored while training.
         host, device: where it trains, such as node7 and GPU:0.
-        pid: of its process on that host; 0 where not known.
+        threads: CPU threads of its process.
+        pid: of its process on that host; 0 if not known.
+        job: of Slurm; empty if there is none.
         updated: when the file was written, in seconds since the epoch.
-        error: why it failed, in one line; empty where it did not.
+        error: why it failed, in one line; else empty.
     """
 
-    state: str = "pending"
-    step: int = 0
-    seconds: float = 0.0
-    progress: float = 0.0
-    images_per_second: float | None = None
-    wasserstein_estimate: float | None = None
+    state: Literal["pending", "running", "stale", "stopped", "diverged", "failed", "done", "starting"] = "pending"
+    label: int = -1
+    name: str = ""
+    step: Count = 0
+    seconds: Amount = 0.0
+    progress: Share = 0.0
+    images_per_second: Amount | None = None
+    wasserstein_estimate: Number | None = None
+    best_kernel_distance: Number | None = None
+    best_step: Count | None = None
     host: str = ""
     device: str = ""
-    pid: int = 0
-    updated: float = 0.0
+    threads: Count = 0
+    pid: Count = 0
+    job: str = ""
+    updated: Amount = 0.0
     error: str = ""
 
     def seconds_left(self) -> float | None:
-        """Of training, as far as can be told from what is behind it."""
+        """Of training, as far as can be told from the spent share."""
         return self.seconds * (1.0 - self.progress) / self.progress if self.progress > 0.0 else None
 
 
-def read(status: Path) -> LabelState:
-    """The state of the label whose status.json this is; "pending" where there is none, or none that can be read."""
-    try:
-        known = files.read_json(status, "", ("state", "updated"))
-        state = LabelState(**{name: _checked(name, known[name]) for name in LabelState._fields if name in known})
-    except (UserError, OSError, ValueError):
-        return LabelState()
-    heard = abs(time.time() - state.updated) <= STALE_SECONDS  # by a clock that is wrong it may be in the future
-    if state.state == "running" and (not heard or (state.host == host() and _gone(state.pid))):
-        return state._replace(state="stale")
-    return state
-
-
-def _checked(name: str, value):
-    """A value of status.json, if it is one that `LabelState` may have."""
-    default = LabelState._field_defaults[name]
-    if isinstance(default, str):
-        good = isinstance(value, str) and (name != "state" or value in STATES)
-        value = "".join(letter if letter.isprintable() else "?" for letter in str(value))  # it goes to a terminal
-    elif value is None:
-        good = default is None
-    else:
-        kinds = int if type(default) is int else (int, float)
-        good = isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < LARGEST
-        good = good and (value >= 0 or name == "wasserstein_estimate") and (value <= 1 or name != "progress")
-    if not good:
-        raise ValueError(f"{name} is {value!r}")
-    return value
+def read(status: Path) -> LabelStatus:
+    """Read a label's status.json; "pending" if there is none, or it is damaged."""
+    known = records.read_if_whole(status, LabelStatus)
+    if known is None:
+        return LabelStatus()
+    for name in ("host", "device", "error"):  # they go to a terminal
+        shown = "".join(letter if letter.isprintable() else "?" for letter in getattr(known, name))
+        known = msgspec.structs.replace(known, **{name: shown})
+    heard = abs(time.time() - known.updated) <= STALE_SECONDS  # by a clock that is wrong it may be in the future
+    if known.state == "running" and (not heard or (known.host == host() and _gone(known.pid))):
+        return msgspec.structs.replace(known, state="stale")
+    return known
 
 
 def _gone(pid: int) -> bool:
@@ -105,36 +102,36 @@ def _gone(pid: int) -> bool:
 
 
 class Heartbeat:
-    """Keeps a label's status.json true while this process is at work on it, from a thread of its own.
+    """Writes a label's status.json while this process trains it, from a thread of its own.
 
     Args:
         status: the file.
         label, name: of the label.
     """
 
-    def __init__(self, status: Path, label: int, name: str):
+    def __init__(self, status: Path, label: int, name: str) -> None:
         self._file, before = status, read(status)
-        self._values: dict = {
-            "label": label,
-            "name": name,
-            "state": "running",
-            "step": before.step,
-            "seconds": before.seconds,
-            "progress": before.progress,
-            "host": host(),
-            "pid": os.getpid(),
-            "job": os.environ.get("SLURM_JOB_ID", ""),
-        }
+        self._status = LabelStatus(
+            state="running",
+            label=label,
+            name=name,
+            step=before.step,
+            seconds=before.seconds,
+            progress=before.progress,
+            host=host(),
+            pid=os.getpid(),
+            job=os.environ.get("SLURM_JOB_ID", ""),
+        )
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._began = time.monotonic()
-        self._write()  # an error here is the user's to mend; later ones do not end a training that goes well
+        self._write()  # an error here is for the user to mend; a later one must not end a training
         threading.Thread(target=self._beat, daemon=True).start()
 
-    def note(self, **values) -> None:
-        """Take down what is known now; it is written at once, or with the next beat where one was not long before."""
+    def note(self, **values: Any) -> None:
+        """Set fields of the status; it is written at once, or with the next beat if the last one was just before."""
         with self._lock, contextlib.suppress(OSError):
-            self._values.update(values)
+            self._status = msgspec.structs.replace(self._status, **values)
             soonest = max(SOONEST_SECONDS, SOONEST_SHARE * (self._written - self._began))
             if time.monotonic() - self._written >= soonest:
                 self._write()
@@ -143,12 +140,12 @@ class Heartbeat:
         """Write the last state: "done", "stopped", "diverged" or "failed"."""
         self._ended.set()
         with self._lock, contextlib.suppress(OSError):
-            self._values.update(state=state, error=error)
+            self._status = msgspec.structs.replace(self._status, state=state, error=error)
             self._write()
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        files.write_json(self._file, {**self._values, "updated": time.time()})
+        records.write(self._file, msgspec.structs.replace(self._status, updated=time.time()))
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
@@ -160,3 +157,18 @@ class Heartbeat:
 def host() -> str:
     """The name of this machine: of the node, as Slurm calls it, or its own."""
     return os.environ.get("SLURMD_NODENAME") or platform.node()
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What a training took: core-hours of labels that ran on a CPU, GPU-hours of the others."""
+
+    core_hours: float = 0.0
+    gpu_hours: float = 0.0
+
+
+def cost(labels: Iterable) -> Cost:
+    """The cost of the training of labels, of which each has `seconds`, `device` and `threads`."""
+    labels = list(labels)
+    on_gpu = [own.seconds for own in labels if own.device.startswith("GPU")]
+    on_cpu = [own.seconds * own.threads for own in labels if not own.device.startswith("GPU")]
+    return Cost(sum(on_cpu) / 3600, sum(on_gpu) / 3600)

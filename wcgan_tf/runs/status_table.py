@@ -1,4 +1,4 @@
-"""How all labels are, as a table and as a line.  No TensorFlow."""
+"""The status of labels as a table, and in a line.  No TensorFlow."""
 
 import collections
 import datetime
@@ -7,12 +7,13 @@ from collections.abc import Iterable
 import rich.table
 import rich.text
 
-from wcgan_tf.runs.label_status import STATES, LabelState
+from wcgan_tf.core.labels import number_of_labels
+from wcgan_tf.runs.label_status import STATES, LabelStatus
 
 COLORS = {"running": "cyan", "starting": "cyan", "done": "green", "failed": "red", "diverged": "red", "stale": "yellow"}
 
 
-def table(rows: Iterable[tuple[int, str, LabelState]]) -> rich.table.Table:
+def table(rows: Iterable[tuple[int, str, LabelStatus]]) -> rich.table.Table:
     """A row for each (label, name, state)."""
     shown = rich.table.Table(box=None, pad_edge=False, header_style="bold")
     for title in ("label", "name", "state"):
@@ -27,8 +28,8 @@ def table(rows: Iterable[tuple[int, str, LabelState]]) -> rich.table.Table:
             _cut(name),
             rich.text.Text(state.state, style=color),
             str(state.step) if state.step else "",
-            _clock(state.seconds or None),
-            _clock(state.seconds_left() if state.state == "running" else None),
+            _hours_minutes_seconds(state.seconds or None),
+            _hours_minutes_seconds(state.seconds_left() if state.state == "running" else None),
             "" if state.wasserstein_estimate is None else f"{state.wasserstein_estimate:.3f}",
             "" if state.images_per_second is None else f"{state.images_per_second:.0f}",
             _cut(" ".join(filter(None, (state.host, state.device)))),
@@ -37,28 +38,17 @@ def table(rows: Iterable[tuple[int, str, LabelState]]) -> rich.table.Table:
 
 
 def _cut(text: str) -> rich.text.Text:
-    """A cell that is cut where there is no room."""
+    """A cell that is cut if there is no room."""
     return rich.text.Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _clock(seconds: float | None) -> str:
-    """A length of time as a clock shows it: `0:12:05`; empty where it is not known."""
+def _hours_minutes_seconds(seconds: float | None) -> str:
+    """A length of time as a clock shows it: `0:12:05`; empty if it is None."""
     return "" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))
 
 
-def summary(states: Iterable[LabelState]) -> str:
+def summary(states: Iterable[LabelStatus]) -> str:
     """How many labels are in which state: `10 labels: 2 running, 8 done`."""
-    counts = collections.Counter(state.state for state in states)
+    counts: collections.Counter[str] = collections.Counter(state.state for state in states)
     parts = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    return f"{counts.total()} label{'' if counts.total() == 1 else 's'}: {parts}"
-
-
-def duration(seconds: float | None) -> str:
-    """A length of time: `9 s`, `12 min 5 s`, `3 h 20 min`; empty where it is not known."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{number_of_labels(counts.total())}: {parts}"

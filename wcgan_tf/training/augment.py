@@ -12,15 +12,15 @@ SHIFT = 1 / 8  # of the side, at most
 CUT = 1 / 2  # of the side
 
 
-def flip(images, mirrored):
+def flip(images: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
     """Mirror left to right the images whose draw is above one half."""
     return tf.where(mirrored[:, None, None, None] > 0.5, images[:, :, ::-1], images)
 
 
-def color(images, brightness, saturation, contrast):
+def color(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
     """Add -0.5..0.5; scale what differs from the pixel's mean by 0..2, and from the image's mean by 0.5..1.5."""
 
-    def scaled(images, axes, factor):
+    def scaled(images: tf.Tensor, axes: list[int], factor: tf.Tensor) -> tf.Tensor:
         mean = tf.reduce_mean(images, axes, keepdims=True)
         return mean + (images - mean) * factor[:, None, None, None]
 
@@ -28,7 +28,7 @@ def color(images, brightness, saturation, contrast):
     return scaled(scaled(images, [3], 2.0 * saturation), [1, 2, 3], 0.5 + contrast)
 
 
-def translation(images, down, right):
+def translation(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """Shift by up to an eighth of the side each way, and fill with 0.
 
     A shift is a product with a matrix of zeros and ones, which has gradients of any order on any device.
@@ -36,20 +36,20 @@ def translation(images, down, right):
     side = images.shape[1]
     most = round(side * SHIFT)
 
-    def matrix(draw):
+    def matrix(draw: tf.Tensor) -> tf.Tensor:
         shift = tf.cast(tf.floor(draw * (2 * most + 1)), tf.int32) - most
         return tf.one_hot(tf.range(side)[None] - shift[:, None], side)  # a row outside 0..side-1 is all zeros
 
     return tf.einsum("nij,njkc,nlk->nilc", matrix(down), images, matrix(right))
 
 
-def cutout(images, top, left):
+def cutout(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
     """Set to 0 a square of half the side whose middle is anywhere."""
     side = images.shape[1]
     half = round(side * CUT) / 2
     places = tf.range(side, dtype=tf.float32)[None] + 0.5
 
-    def outside(draw):
+    def outside(draw: tf.Tensor) -> tf.Tensor:
         return tf.abs(places - tf.floor(draw * side)[:, None] - 0.5) >= half
 
     keep = outside(top)[:, :, None] | outside(left)[:, None, :]
@@ -61,8 +61,8 @@ KINDS: dict[str, tuple[Callable, int]] = {"color": (color, 3), "translation": (t
 DRAWS = 1 + sum(count for _, count in KINDS.values())
 
 
-def augment(images, draws, kinds: tuple[str, ...], mirror: bool):
-    """The images after a flip where `mirror` is set, and after each of `kinds`.
+def augment(images: tf.Tensor, draws: tf.Tensor, kinds: tuple[str, ...], mirror: bool) -> tf.Tensor:
+    """The images after a flip if `mirror` is set, and after each of `kinds`.
 
     Args:
         images: float32 [N, H, W, C] in -1..1.

@@ -1,94 +1,101 @@
-"""Scoring a label's generator while it trains, and keeping the weights that scored best.
+"""Scores a label's generator while it trains, and keeps the weights that scored best.
 
-The score is the kernel distance to real images of the label as the domain classifier sees them: those training images
-that the classifier was not trained on.  The test images are left for `evaluate`.
+The score is the kernel distance to real images of the label, by the domain classifier: to those training images that
+the classifier was not trained on.  The test images are left for `evaluate`.
 """
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.core import files
-from wcgan_tf.core import stateless_random as draws
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core import files, records, stateless_random
+from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import DatasetPaths
-from wcgan_tf.evaluation import domain_classifier as domain
-from wcgan_tf.evaluation import metrics, seen
-from wcgan_tf.runs.label_run import Work
+from wcgan_tf.data.prepared import CurrentDomain
+from wcgan_tf.evaluation import domain_classifier, features, metrics
+from wcgan_tf.runs.label_run import LabelRun
+from wcgan_tf.training.gan import LabelGAN
 
 SAMPLES = 500
+PREPARE_DOMAIN = Command("prepare", "--classifier=domain")
 
 
-class Best(keras.callbacks.Callback):
-    """Scores the averaged generator every `eval_seconds`, and keeps its weights where none before were as good."""
+class BestScore(msgspec.Struct, frozen=True):
+    """score.json beside the best weights: their score, their step, and the digest of the classifier."""
 
-    def __init__(self, gan, work: Work):
+    kernel_distance: float
+    step: int
+    classifier: str
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Scores the averaged generator every `eval_seconds`, and keeps its weights if none before were as good."""
+
+    def __init__(self, gan: LabelGAN, run: LabelRun) -> None:
         super().__init__()
-        self._gan, self._work = gan, work
-        self._judge, self._look, self._real = _judge(work)
-        self._latents = draws.normal([SAMPLES, gan.latent_size], [gan.settings.seed, work.data.label])
+        self._gan, self._run = gan, run
+        self._classifier, self._extract, self._real = _load_classifier(run)
+        self._latents = stateless_random.normal([SAMPLES, gan.latent_size], [gan.settings.seed, run.data.label])
         self._weights = tf.train.Checkpoint(average=[variable.value for variable in gan.average.variables])
         self._scored_at = time.monotonic()
         self._last: float | None = None
         self._best = np.inf
-        if self._record.exists():
-            before = files.read_json(self._record, "the same training again", ("kcd", "step", "classifier"))
-            if before["classifier"] == self._judge:  # what another has said compares with nothing
-                self._best = before["kcd"]
-                work.heartbeat.note(best_kcd=before["kcd"], best_step=before["step"])
+        if run.paths.best_score.exists():
+            again = Command("train", f"--label={run.data.label}")
+            before = records.read(run.paths.best_score, BestScore, again)
+            if before.classifier == self._classifier:  # another classifier's score does not compare
+                self._take(before)
 
-    @property
-    def _record(self):
-        return self._work.paths.best / "score.json"
-
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         due = time.monotonic() - self._scored_at >= self._gan.settings.eval_seconds
         if due and not self.model.stop_training:
             self.score()
         if self._last is not None:
-            logs["kcd"] = self._last  # for the callbacks after this one, which write it down
+            logs["kernel_distance"] = self._last  # for the callbacks after this one, which write it down
 
     def score(self) -> None:
-        """Score the average as it is now; it is kept where none before was as good."""
+        """Score the average as it is now, and keep it if none before was as good."""
         images = to_uint8(self._gan.average(self._latents, training=False))
-        kcd = metrics.kernel_distance(self._look(images).numpy(), self._real)
-        self._last = kcd
-        if kcd < self._best:
-            self._best = kcd
-            with files.publish(self._work.paths.best) as path:
+        distance = metrics.kernel_distance(self._extract(images).numpy(), self._real)
+        self._last = distance
+        if distance < self._best:
+            score = BestScore(distance, int(self._gan.step), self._classifier)
+            with files.publish(self._run.paths.best) as path:
                 path.mkdir()
                 self._weights.write(str(path / "weights"))
-                record = {"kcd": kcd, "step": int(self._gan.step), "classifier": self._judge}
-                files.write_json(path / "score.json", record)
-            self._work.heartbeat.note(best_kcd=kcd, best_step=int(self._gan.step))
+                records.write(path / self._run.paths.best_score.name, score)
+            self._take(score)
         self._scored_at = time.monotonic()
+
+    def _take(self, score: BestScore) -> None:
+        self._best = score.kernel_distance
+        self._run.heartbeat.note(best_kernel_distance=score.kernel_distance, best_step=score.step)
 
     def restore(self) -> None:
         """Give the average the weights that scored best."""
-        self._weights.read(str(self._work.paths.best / "weights")).assert_consumed()
+        self._weights.read(str(self._run.paths.best / "weights")).assert_consumed()
 
 
-def _judge(work: Work):
-    """The domain classifier's digest, its eyes, and what they see in real images.
+def _load_classifier(run: LabelRun) -> tuple[str, Callable, np.ndarray]:
+    """The domain classifier's digest, a function images -> features, and the features of real images.
 
     Raises:
-        UserError: where `prepare` has not got them ready for these images.
+        UserError: if `prepare` has not made them for these images.
     """
-    paths = DatasetPaths.of(work.config.dataset)
-    known = files.read_json(paths.domain, _again(work), ("digest", "labels"))
-    real = seen.kept(paths.features(known["digest"], "train", work.data.label), work.data.digest)
+    paths = DatasetPaths.of(run.config.dataset)
+    current = records.read(paths.domain, CurrentDomain, PREPARE_DOMAIN)
+    real = features.load(paths.features(current.digest, "train", run.data.label), run.data.digest)
     if real is None:
-        raise UserError(f"the domain classifier has not seen these images of {work.title}; run: {_again(work)}")
-    weights = paths.classifier(known["digest"])
-    network = domain.kept(weights, work.data.images.shape[1:], known["labels"])
+        raise UserError(f"the domain classifier has not seen these images of {run.data.title}; run: ", PREPARE_DOMAIN)
+    weights = paths.classifier(current.digest)
+    network = domain_classifier.load_network(weights, run.data.images.shape[1:], current.labels)
     if network is None:
-        raise UserError(f"{weights} is missing or damaged; run: {_again(work)}")
-    look = tf.function(lambda images: network(images, training=False)[0], autograph=False)
-    return known["digest"], look, real.features[domain.held_out(real.places)]
-
-
-def _again(work: Work) -> str:
-    return f"{work.prepare} --classifier=domain"
+        raise UserError(f"{weights} is missing or damaged; run: ", PREPARE_DOMAIN)
+    extract = tf.function(lambda images: network(images, training=False)[0], autograph=False)
+    return current.digest, extract, real.features[domain_classifier.held_out(real.places)]

@@ -1,9 +1,10 @@
-"""Watching a training: the label's own files, TensorBoard, and a line or a bar for whoever looks."""
+"""Keras callbacks of a training: its end, the label's files, TensorBoard, and a line or a bar on the terminal."""
 
-import contextlib
 import json
 import math
 import time
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,97 +12,83 @@ import rich.progress
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from wcgan_tf.core import files
-from wcgan_tf.core import stateless_random as draws
+from wcgan_tf.config import Config
+from wcgan_tf.core import files, stateless_random
 from wcgan_tf.core.images import tile, to_uint8
 from wcgan_tf.core.signals import StopRequests
-from wcgan_tf.runs import event_files as events
-from wcgan_tf.runs import label_status as heartbeat
-from wcgan_tf.runs import settings as claims
-from wcgan_tf.runs.label_run import Work
+from wcgan_tf.runs import event_files, recorded_settings
+from wcgan_tf.runs.label_run import LabelRun
+from wcgan_tf.training.gan import LabelGAN
 
 SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
-GRID_SHARE = 0.1  # a picture, and a line where there is no terminal, with every tenth of the budget
+GRID_SHARE = 0.1  # a picture, and a line if there is no terminal, with every tenth of the budget
 FLUSH_SECONDS = 10
 GRID_PIXELS, GRID_SIDES = 128, (2, 8)  # a picture is about so large, and has so many images on a side
 LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and that should take less than 10 s
 
-TAGS = {  # the name of a value -> its tag in TensorBoard, which groups them by what is before the slash
-    "kcd": "score/kcd",
-    "wasserstein_estimate": "training/wasserstein_estimate",
-    "critic_loss": "training/critic_loss",
-    "discriminator_loss": "training/discriminator_loss",
-    "generator_loss": "training/generator_loss",
-    "gradient_penalty": "penalty/gradient_penalty",
-    "gradient_norm": "penalty/gradient_norm",
-    "images_per_second": "speed/images_per_second",
-}
-
 
 class Budget(keras.callbacks.Callback):
-    """Counts the seconds and ends `fit` when they are spent, when asked to, or when a number is no longer finite.
+    """Counts the seconds, and ends `fit` when they are spent, when asked to stop, or if a number is not finite.
 
-    The first of the callbacks: those after it can rely on the numbers of a training that goes on.
+    The first of the callbacks: the others read its numbers, which it reads from the device once per execution.
 
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
+        step, seconds: of training, over all starts of the label.
+        progress: the spent share of the budget, 0..1.
     """
 
-    def __init__(self, gan, stop: StopRequests):
+    def __init__(self, gan: LabelGAN, stop: StopRequests) -> None:
         super().__init__()
         self._gan, self._stop = gan, stop
-        self._earlier = float(gan.seconds)
-        self._started = time.monotonic()
+        self.step, self.seconds, self.progress = int(gan.step), float(gan.seconds), float(gan.progress())
+        self._began = time.monotonic() - self.seconds
         self.state = "running"
 
-    def spent(self) -> bool:
-        """Whether nothing of the budget is left."""
-        return float(self._gan.progress()) >= 1.0
-
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._stop.ends_in_good_order()  # from the first execution on there is something to lose
-        self._gan.seconds.assign(self._earlier + time.monotonic() - self._started)
+        self.seconds = time.monotonic() - self._began
+        self._gan.seconds.assign(self.seconds)
+        self.step, self.progress = int(self._gan.step), float(self._gan.progress())
         if not all(math.isfinite(value) for value in logs.values()) or not self._gan.finite():
             self.state = "diverged"
-        elif self.spent():
+        elif self.progress >= 1.0:
             self.state = "done"
         elif self._stop.received:
             self.state = "stopped"
         self._gan.stop_training = self.state != "running"
 
 
-class Recorder(keras.callbacks.Callback):
-    """Writes metrics.jsonl and TensorBoard's files, and what status.json says, all in the label's own folder."""
+class MetricsWriter(keras.callbacks.Callback):
+    """Writes metrics.jsonl, TensorBoard's files and the fields of status.json, all in the label's own folder."""
 
-    def __init__(self, gan, work: Work, device: str, threads: int):
+    def __init__(self, gan: LabelGAN, run: LabelRun, budget: Budget, device: str, threads: int) -> None:
         super().__init__()
-        self._gan, self._paths, self._heartbeat = gan, work.paths, work.heartbeat
-        self.place = f"{heartbeat.host()} {device}"
-        self._board = work.board
-        self._side = int(np.clip(GRID_PIXELS // work.data.images.shape[1], *GRID_SIDES))
-        self._latents = draws.normal([self._side**2, gan.latent_size], [gan.settings.seed, work.data.label])
-        self._settings = {"label": work.data.name, **_flat(work.config)}
-        self._clock = Clock(gan)
-        self._scalars = Marks(gan, SCALAR_SHARE, SCALAR_SECONDS)
-        self._grids = Marks(gan, GRID_SHARE)
+        self._gan, self._paths, self._heartbeat, self._budget = gan, run.paths, run.heartbeat, budget
+        self._tensorboard = run.tensorboard
+        self._side = int(np.clip(GRID_PIXELS // run.data.images.shape[1], *GRID_SIDES))
+        self._latents = stateless_random.normal([self._side**2, gan.latent_size], [gan.settings.seed, run.data.label])
+        self._settings = {"label": run.data.name, **_flat(run.config)}
+        self._throughput = Throughput(gan, budget)
+        self._scalars = Milestones(budget, SCALAR_SHARE, SCALAR_SECONDS)
+        self._grids = Milestones(budget, GRID_SHARE)
         self._writer = tf.summary.create_noop_writer()
         self._note(device=device, threads=threads)
 
-    def _note(self, **more) -> None:
-        """Tell the heartbeat how far it is."""
-        gan = self._gan
-        self._step, self._seconds = int(gan.step), round(float(gan.seconds), 3)
-        self._heartbeat.note(step=self._step, seconds=self._seconds, progress=round(float(gan.progress()), 4), **more)
+    def _note(self, **more: Any) -> None:
+        """Set fields of the label's status."""
+        step, seconds, progress = self._budget.step, self._budget.seconds, self._budget.progress
+        self._heartbeat.note(step=step, seconds=round(seconds, 3), progress=round(progress, 4), **more)
 
-    def on_train_begin(self, logs=None):
-        _keep_rows_until(self._paths.metrics, int(self._gan.step))
-        events.keep_until(self._board, int(self._gan.step), self._paths.temporary)
-        self._writer = tf.summary.create_file_writer(str(self._board), flush_millis=1000 * FLUSH_SECONDS)
-        with self._writer.as_default(int(self._gan.step)):
+    def on_train_begin(self, logs: Any = None) -> None:
+        _keep_rows_until(self._paths.metrics, self._budget.step)
+        event_files.put_before_now(self._tensorboard)
+        self._writer = tf.summary.create_file_writer(str(self._tensorboard), flush_millis=1000 * FLUSH_SECONDS)
+        with self._writer.as_default(self._budget.step):
             hparams.hparams(self._settings)
 
-    def on_train_batch_end(self, batch, logs=None):
-        self._clock.tick()
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._throughput.start()
         self._note()
         last = self.model.stop_training
         if self._scalars.passed() or last:
@@ -110,12 +97,12 @@ class Recorder(keras.callbacks.Callback):
         if self._grids.passed() or last:
             self._write_grid()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         self._writer.close()
 
-    def _write_scalars(self, logs):
-        step, seconds = self._step, self._seconds
-        scalars = {**{name: float(value) for name, value in logs.items()}, **self._clock.rate()}
+    def _write_scalars(self, logs: Any) -> None:
+        step, seconds = self._budget.step, round(self._budget.seconds, 3)
+        scalars = {**{name: float(value) for name, value in logs.items()}, **self._throughput.rate()}
         row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
         watched = {name: row[name] for name in ("wasserstein_estimate", "images_per_second") if name in row}
         self._note(**watched)
@@ -123,35 +110,20 @@ class Recorder(keras.callbacks.Callback):
             file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
             for name, value in scalars.items():
-                tf.summary.scalar(TAGS[name], value)
+                tf.summary.scalar(event_files.TAGS[name], value)
 
-    def _write_grid(self):
+    def _write_grid(self) -> None:
         pictures = to_uint8(self._gan.average(self._latents, training=False)).numpy()
-        with self._writer.as_default(int(self._gan.step)):
+        with self._writer.as_default(self._budget.step):
             tf.summary.image("generated", tile(pictures, self._side)[None])
 
 
-class Progress(keras.callbacks.Callback):
+class ProgressLogger(keras.callbacks.Callback):
     """A bar on a terminal; elsewhere a line with every tenth of the budget."""
 
-    def __init__(self, gan, work: Work, compiles: bool):
+    def __init__(self, gan: LabelGAN, run: LabelRun, budget: Budget, compiles: bool) -> None:
         super().__init__()
-        self._gan, self._out, self._title = gan, work.out, work.title
-        self._say, self._compiles = work.say, compiles
-        self._bar: rich.progress.Progress | None = None
-        self._task = rich.progress.TaskID(0)
-        self._clock = Clock(gan)
-        self._lines = Marks(gan, GRID_SHARE)
-        self._executions = self._first_step = 0
-        self._began = self._last = 0.0
-
-    @contextlib.contextmanager
-    def shown(self):
-        """Draw the bar inside this block, where there is a terminal."""
-        console = self._out.console
-        if not console.is_terminal:
-            yield
-            return
+        self._gan, self._out, self._say, self._budget, self._compiles = gan, run.out, run.say, budget, compiles
         columns = (
             rich.progress.TextColumn("{task.description}", markup=False),
             rich.progress.BarColumn(),
@@ -159,32 +131,34 @@ class Progress(keras.callbacks.Callback):
             rich.progress.TimeRemainingColumn(),
             rich.progress.TextColumn("{task.fields[text]}", markup=False),
         )
-        self._bar = rich.progress.Progress(*columns, console=console)
-        self._task = self._bar.add_task(self._title, total=1.0, text="")
-        with self._out.above(self._bar):
-            yield
+        self.bar = rich.progress.Progress(*columns, console=run.out.console)
+        self._task = self.bar.add_task(run.data.title, total=1.0, text="")
+        self._throughput = Throughput(gan, budget)
+        self._lines = Milestones(budget, GRID_SHARE)
+        self._executions, self._first_step = 0, budget.step
+        self._began = self._last = 0.0
 
-    def on_train_begin(self, logs=None):
-        self._first_step, self._began = int(self._gan.step), time.monotonic()
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._began = time.monotonic()
         if self._compiles:
             self._say("tracing and compiling the step" if self._gan.jit_compile else "tracing the step")
 
-    def on_train_batch_end(self, batch, logs=None):
-        self._clock.tick()
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._throughput.start()
         self._say_times()
-        step, seconds, name = int(self._gan.step), float(self._gan.seconds), self._gan.objective.logged[0]
-        text = f"step {step}, {seconds:.0f} s, {name.replace('_', ' ').capitalize()} {logs[name]:.3f}"
-        if self._bar:
-            self._bar.update(self._task, completed=float(self._gan.progress()), text=text)
+        budget, name = self._budget, self._gan.objective.logged[0]
+        text = f"step {budget.step}, {budget.seconds:.0f} s, {name.replace('_', ' ').capitalize()} {logs[name]:.3f}"
+        if self._out.console.is_terminal:
+            self.bar.update(self._task, completed=budget.progress, text=text)
         elif self._lines.passed() or self.model.stop_training:
-            rate = self._clock.rate().get("images_per_second")
+            rate = self._throughput.rate().get("images_per_second")
             self._say(text + (f", {rate:.0f} images/s" if rate else ""))
 
     def _say_times(self) -> None:
-        """What the first execution took, and where executions are too long to answer a signal in time."""
+        """Say how long the first execution took, and if executions are too long to answer a signal in time."""
         now = time.monotonic()
         if self._executions == 0:
-            self._say(f"first {int(self._gan.step) - self._first_step} steps after {now - self._began:.1f} s")
+            self._say(f"first {self._budget.step - self._first_step} steps after {now - self._began:.1f} s")
         elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS:
             self._say(
                 f"one execution takes {now - self._last:.0f} s, and a signal waits for its end; "
@@ -193,22 +167,22 @@ class Progress(keras.callbacks.Callback):
         self._executions, self._last = self._executions + 1, now
 
 
-class Clock:
+class Throughput:
     """Real images per second, from the end of the first execution on: tracing and compiling are left out."""
 
-    def __init__(self, gan):
-        self._gan = gan
+    def __init__(self, gan: LabelGAN, budget: Budget) -> None:
+        self._budget = budget
         self._per_step = gan.settings.critic_steps * gan.settings.batch_size
         self._mark: tuple[int, float] | None = None
 
-    def tick(self) -> None:
-        """Call once after each execution."""
+    def start(self) -> None:
+        """Call after each execution; measures from the first call on."""
         if self._mark is None:
-            self._mark = (int(self._gan.step), float(self._gan.seconds))
+            self._mark = (self._budget.step, self._budget.seconds)
 
     def rate(self) -> dict[str, float]:
-        """{"images_per_second": since the last call}, or nothing where no time has passed."""
-        step, seconds = int(self._gan.step), float(self._gan.seconds)
+        """{"images_per_second": since the last call}, or nothing if no time has passed."""
+        step, seconds = self._budget.step, self._budget.seconds
         if self._mark is None or seconds <= self._mark[1]:
             return {}
         images_per_second = round((step - self._mark[0]) * self._per_step / (seconds - self._mark[1]), 1)
@@ -216,45 +190,37 @@ class Clock:
         return {"images_per_second": images_per_second}
 
 
-class Marks:
-    """Tells when the next share of the budget, or the next so many seconds, are over."""
+class Milestones:
+    """Tells when the next share of the budget, or the next so many seconds, are spent."""
 
-    def __init__(self, gan, share: float, seconds: float = math.inf):
-        self._gan, self._share, self._seconds = gan, share, seconds
-        self._last = self._now()
+    def __init__(self, budget: Budget, share: float, seconds: float = math.inf) -> None:
+        self._budget, self._share, self._seconds = budget, share, seconds
+        self._last = (budget.progress, budget.seconds)
 
     def passed(self) -> bool:
-        """Whether a mark was passed since this last said so."""
-        (share, seconds), now = self._last, self._now()
-        due = now[0] // self._share > share // self._share or now[1] - seconds >= self._seconds
+        """Whether a milestone was passed since this last returned True."""
+        (share, seconds), budget = self._last, self._budget
+        due = budget.progress // self._share > share // self._share or budget.seconds - seconds >= self._seconds
         if due:
-            self._last = now
+            self._last = (budget.progress, budget.seconds)
         return due
 
-    def _now(self):
-        return float(self._gan.progress()), float(self._gan.seconds)
 
-
-def now() -> str:
-    """The time of day, with its date."""
-    return time.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _flat(config) -> dict[str, str | float]:
-    """The settings that make a model what it is, by their dotted names, as TensorBoard takes them."""
-    settings = claims.model_settings(config.to_dict())
+def _flat(config: Config) -> dict[str, str | float]:
+    """The settings that define the model, by dotted name, as TensorBoard takes them."""
+    settings = recorded_settings.model_settings(config.to_dict())
     return {f"{section}.{key}": value for section, own in settings.items() for key, value in own.items()}
 
 
-def _keep_rows_until(metrics, step: int) -> None:
-    """Drop what an earlier run logged after its last checkpoint: those steps are taken again."""
+def _keep_rows_until(metrics: Path, step: int) -> None:
+    """Drop the rows after the last checkpoint: those steps are taken again."""
     if metrics.exists():
         rows = metrics.read_text(encoding="utf-8", errors="replace").splitlines()
         files.write_text(metrics, "".join(f"{row}\n" for row in rows if _step(row) <= step))
 
 
 def _step(row: str) -> float:
-    """The step of a row of metrics.jsonl; infinite where a kill left only a part of it."""
+    """The step of a row of metrics.jsonl; infinite if a kill left only a part of it."""
     try:
         return float(json.loads(row)["step"])
     except (ValueError, KeyError, TypeError):

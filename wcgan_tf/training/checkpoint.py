@@ -1,16 +1,16 @@
-"""Going on where a run stopped: everything that training needs in one checkpoint."""
+"""Checkpoints: everything that a training needs to go on where it stopped."""
 
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
-from wcgan_tf.runs.settings import kept
+from wcgan_tf.training.gan import LabelGAN
 
 KEEP = 2
 
@@ -21,7 +21,7 @@ class Checkpoints(keras.callbacks.Callback):
     Not by `tf.train.CheckpointManager`: it knows its files from another file, which a kill may leave behind the truth.
     """
 
-    def __init__(self, gan, paths: LabelPaths, checkpoint_seconds: float):
+    def __init__(self, gan: LabelGAN, paths: LabelPaths, checkpoint_seconds: float) -> None:
         super().__init__()
         # By their variables, one and all: of a Keras model, a checkpoint leaves out the layers that are kept in lists.
         owners = {
@@ -41,12 +41,12 @@ class Checkpoints(keras.callbacks.Callback):
         """Load the newest checkpoint that is whole; whether there was one.  `say` gets a line for each damaged one.
 
         Raises:
-            UserError: where there are checkpoints, and all are damaged.
+            UserError: if there are checkpoints, and all are damaged.
         """
-        checkpoints = kept(self._paths)
+        checkpoints = self._paths.saved_checkpoints()
         for path in checkpoints:
             try:
-                status = self._state.read(path)
+                status = self._state.read(str(path))
                 status.assert_consumed()
                 status.assert_existing_objects_matched()
                 return True
@@ -60,14 +60,14 @@ class Checkpoints(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write a checkpoint now, and delete what is there beside it and the one before."""
-        self._state.write(str(self._paths.checkpoints / f"ckpt-{int(self._gan.step)}"))
-        keep = tuple(f"{Path(path).name}." for path in kept(self._paths)[:KEEP])
+        self._state.write(str(self._paths.checkpoint(int(self._gan.step))))
+        keep = tuple(f"{path.name}." for path in self._paths.saved_checkpoints()[:KEEP])
         for path in self._paths.checkpoints.iterdir():
             if not path.name.startswith(keep):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         self._saved_at = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         due = time.monotonic() - self._saved_at >= self._checkpoint_seconds
         if due and not self.model.stop_training:  # the last state is saved, or not, by whoever knows why it stopped
             self.save()

@@ -6,11 +6,11 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import ranks
 
 
-def own(device: str) -> tf.distribute.Strategy:
+def own_device(device: str) -> tf.distribute.Strategy:
     """Take this process's device ("auto", "cpu" or "gpu") and hide all others from TensorFlow.
 
     Raises:
-        UserError: where a GPU is asked for and there is none.
+        UserError: if a GPU is asked for and there is none.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
@@ -26,11 +26,11 @@ def own(device: str) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy("/CPU:0")
 
 
-def name(strategy: tf.distribute.Strategy) -> str:
+def device_name(strategy: tf.distribute.Strategy) -> str:
     """The device of a strategy in short, such as CPU:0."""
     return strategy.extended.worker_devices[0].rpartition("device:")[2]
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:
     """Whether to compile with XLA; "auto" does on a GPU only: on a CPU it takes more memory and is no faster."""
-    return setting == "on" or (setting == "auto" and name(strategy).startswith("GPU"))
+    return setting == "on" or (setting == "auto" and device_name(strategy).startswith("GPU"))

@@ -1,12 +1,13 @@
 """The GAN of one label as a `keras.Model`: its `train_step` is the method."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.core import stateless_random as draws
+from wcgan_tf.config import Train
+from wcgan_tf.core import stateless_random
 from wcgan_tf.core.images import to_unit
 from wcgan_tf.training import augment, losses
 from wcgan_tf.training.objectives import Objective
@@ -43,28 +44,28 @@ class LabelGAN(keras.Model):
         latent_size: z.
         flip: mirror half of the images, real and fake, left to right.
         label: its index; all randomness comes from (settings.seed, label, step).
-        room: for so many images, where `become` will bring more than there are now.
+        capacity: the number of images that there is room for; `take_state` may bring more than there are now.
 
     `fit` takes a dataset of as many elements as there are steps to take; the elements themselves are not used.
     """
 
     def __init__(
         self,
-        generator,
-        critic,
-        average,
-        images,
+        generator: keras.Model,
+        critic: keras.Model,
+        average: keras.Model,
+        images: np.ndarray,
         objective: Objective,
-        settings,
+        settings: Train,
         latent_size: int,
         flip: bool,
         label: int,
-        room: int = 0,
-    ):
+        capacity: int = 0,
+    ) -> None:
         super().__init__(name="label_gan")
         self.generator, self.critic, self.average = generator, critic, average
         # Variables, not constants: the compiled step is the same for every label.
-        padding = np.zeros([max(0, room - len(images)), *images.shape[1:]], np.uint8)
+        padding = np.zeros([max(0, capacity - len(images)), *images.shape[1:]], np.uint8)
         self.images = tf.Variable(np.concatenate([images, padding]), trainable=False, name="images")
         self.count = tf.Variable(len(images), trainable=False, name="count")
         self.label = tf.Variable(label, trainable=False, name="label")
@@ -79,15 +80,20 @@ class LabelGAN(keras.Model):
             average_variable.assign(variable)
         self.built = True
 
-    def compile(self, generator_optimizer, critic_optimizer, **kwargs):
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer,
+        critic_optimizer: keras.optimizers.Optimizer,
+        **kwargs: Any,
+    ) -> None:
         """Take the two optimizers; `kwargs` are those of `keras.Model.compile`."""
         super().compile(optimizer=None, **kwargs)
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         generator_optimizer.build(self.generator.trainable_variables)
         critic_optimizer.build(self.critic.trainable_variables)
 
-    def become(self, other: "LabelGAN") -> None:
-        """Take over everything from another, but the compiled step.  Both have the same settings and the same room."""
+    def take_state(self, other: "LabelGAN") -> None:
+        """Take every variable from another GAN of the same settings and capacity; the compiled step stays."""
         for variable, value in zip(self._all_variables(), other._all_variables(), strict=True):
             variable.assign(value)
 
@@ -96,7 +102,7 @@ class LabelGAN(keras.Model):
         own = [self.step, self.seconds, self.images, self.count, self.label]
         return own + [variable for network in networks for variable in network.variables]
 
-    def progress(self):
+    def progress(self) -> tf.Tensor:
         """The share of the budget that is spent, float32 scalar in 0..1: of steps or of seconds, the larger."""
         steps = tf.cast(self.step, tf.float32) / self.settings.max_steps if self.settings.max_steps else 0.0
         seconds = tf.cast(self.seconds, tf.float32) / self.settings.max_seconds if self.settings.max_seconds else 0.0
@@ -107,11 +113,11 @@ class LabelGAN(keras.Model):
         return bool(self._finite())
 
     @tf.function(autograph=False)
-    def _finite(self):
+    def _finite(self) -> tf.Tensor:
         weights = self.generator.variables + self.critic.variables
         return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """`critic_steps` steps of the critic, one of the generator, one of its average.  Returns the means so far."""
         self._set_learning_rates()
         drawn = self._draw()
@@ -126,19 +132,19 @@ class LabelGAN(keras.Model):
     def _draw(self) -> Draws:
         """From (seed, label, step) alone: the same on every device, after any resume."""
         turns, batch = self.settings.critic_steps, self.settings.batch_size
-        seed = draws.fold_in([self.settings.seed, self.label.value()], self.step)
-        seeds = draws.split(seed, 4)
+        seed = stateless_random.fold_in([self.settings.seed, self.label.value()], self.step)
+        seeds = stateless_random.split(seed, 4)
         return Draws(
-            indices=draws.below(self.count, [turns, batch], seeds[0]),
-            latents=draws.normal([turns + 1, batch, self.latent_size], seeds[1]),
-            mixes=draws.uniform([turns, batch, 1, 1, 1], seeds[2]),
-            augments=draws.uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3]),
+            indices=stateless_random.below(self.count, [turns, batch], seeds[0]),
+            latents=stateless_random.normal([turns + 1, batch, self.latent_size], seeds[1]),
+            mixes=stateless_random.uniform([turns, batch, 1, 1, 1], seeds[2]),
+            augments=stateless_random.uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3]),
         )
 
-    def _augment(self, images, numbers):
+    def _augment(self, images: np.ndarray, numbers: tf.Tensor) -> tf.Tensor:
         return augment.augment(images, numbers, tuple(self.settings.augment.split(",")), self.flip)
 
-    def _critic_step(self, turn, real, latents, mix, augments):
+    def _critic_step(self, turn: int, real: tf.Tensor, latents: tf.Tensor, mix: tf.Tensor, augments: tf.Tensor) -> None:
         real = self._augment(real, augments[0])
         fake = self._augment(self.generator(latents, training=True), augments[1])
         with tf.GradientTape() as tape:
@@ -153,11 +159,11 @@ class LabelGAN(keras.Model):
         if self.objective.wasserstein:
             self.means["wasserstein_estimate"].update_state(losses.wasserstein_estimate(real_scores, fake_scores))
 
-    def _penalty(self, turn, real, fake, mix):
+    def _penalty(self, turn: int, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tf.Tensor:
         """The penalty in every `gp_every`-th critic step, and 0 in the others."""
         every = self.settings.gp_every
 
-        def measured():
+        def measured() -> tuple[tf.Tensor, tf.Tensor]:
             norm = losses.gradient_norm(self.critic, real, fake, mix)
             return losses.gradient_penalty(norm), tf.reduce_mean(norm)
 
@@ -171,7 +177,7 @@ class LabelGAN(keras.Model):
         self.means["gradient_norm"].update_state(norm, sample_weight=tf.cast(due, tf.float32))
         return penalty
 
-    def _generator_step(self, latents, augments):
+    def _generator_step(self, latents: tf.Tensor, augments: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             fake = self._augment(self.generator(latents, training=True), augments)
             loss = self.objective.generator_loss(self.critic(fake, training=True))
@@ -179,13 +185,13 @@ class LabelGAN(keras.Model):
         self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
         self.means["generator_loss"].update_state(loss)
 
-    def _average_step(self):
+    def _average_step(self) -> None:
         step = tf.cast(self.step, tf.float32)
         decay = tf.minimum(self.settings.ema_decay, (1.0 + step) / (EMA_RAMP_STEPS + step))
         for average, variable in zip(self.average.variables, self.generator.variables, strict=True):
             average.assign(decay * average + (1.0 - decay) * variable)
 
-    def _set_learning_rates(self):
+    def _set_learning_rates(self) -> None:
         """Constant, or from the middle of the budget on in a straight line to zero."""
         scale = 1.0
         if self.settings.learning_rate_decay == "linear":

@@ -1,4 +1,4 @@
-"""The table of objectives: what generator and critic minimise, and what belongs to that.
+"""The table of objectives: the losses of generator and critic, and what belongs to them.
 
 Adding one: a row here, and its name in config.py.
 """
@@ -11,7 +11,7 @@ from wcgan_tf.training import losses
 
 @dataclass(frozen=True)
 class Objective:
-    """A way to train a pair.
+    """The losses of a pair, and what belongs to them.
 
     Attributes:
         critic_loss_name: what the critic's loss, the penalty included, is called in the logs.

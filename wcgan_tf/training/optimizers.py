@@ -11,10 +11,10 @@ class Adam(keras.optimizers.Adam):
     Keras's other arguments, for the kernel would leave out `amsgrad` in silence.
     """
 
-    def __init__(self, learning_rate: float, beta_1: float, beta_2: float):
+    def __init__(self, learning_rate: float, beta_1: float, beta_2: float) -> None:
         super().__init__(learning_rate, beta_1, beta_2)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """As in Keras; `gradient` is of the variable's shape and type."""
         step = tf.cast(self.iterations + 1, variable.dtype)
         place = self._get_variable_index(variable)

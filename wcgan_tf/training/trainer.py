@@ -1,19 +1,22 @@
 """One label, or several in turn, from their images to their exported generators."""
 
 import random
+import time
 
 import tensorflow as tf
 
 from wcgan_tf import models
-from wcgan_tf.core import files
-from wcgan_tf.core import stateless_random as draws
-from wcgan_tf.data import prepared as datasets
+from wcgan_tf.config import Config
+from wcgan_tf.core import files, stateless_random
+from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
-from wcgan_tf.models import generator_export as export
-from wcgan_tf.runs.label_run import Work
-from wcgan_tf.training import callbacks as monitor
-from wcgan_tf.training import checkpoint, optimizers
-from wcgan_tf.training import device as devices
+from wcgan_tf.models.generator_export import export_generator
+from wcgan_tf.runs import label_status
+from wcgan_tf.runs.label_run import LabelRun
+from wcgan_tf.training import optimizers
+from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
+from wcgan_tf.training.checkpoint import Checkpoints
+from wcgan_tf.training.device import device_name, jit_compile, own_device
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES, Objective
 
@@ -25,40 +28,39 @@ class Trainer:
 
     Args:
         config: all settings.
-        room: for so many images of a label.
+        capacity: the largest number of images that a label has.
     """
 
-    def __init__(self, config, room: int):
-        self._config, self._room = config, room
-        self._strategy = devices.own(config.train.device)
+    def __init__(self, config: Config, capacity: int):
+        self._config, self._capacity = config, capacity
+        self._strategy = own_device(config.train.device)
         self._gan: LabelGAN | None = None
 
-    def train(self, work: Work) -> str:
-        """Train a label until its budget is spent, or go on where it stopped; write only into its own folder.
+    def train(self, run: LabelRun) -> str:
+        """Train a label until its budget is spent, or go on where it stopped; writes only into its own folder.
 
         Returns:
             "done"; "stopped" after a signal, with a checkpoint; or "diverged" after a number that is not finite, with
             the last good checkpoint kept.
         """
-        for folder in (work.paths.checkpoints, work.board):  # what cannot be written costs nothing yet
+        for folder in (run.paths.checkpoints, run.tensorboard):  # an error here costs nothing yet
             folder.mkdir(exist_ok=True)
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
-        fresh = build(self._config, work.data, self._strategy, self._room)
+        fresh = build(self._config, run.data, self._strategy, self._capacity)
         first = self._gan is None
         if self._gan is None:
             self._gan = fresh
         else:
-            self._gan.become(fresh)
-        progress = monitor.Progress(self._gan, work, compiles=first)
-        return _fit(self._gan, work, devices.name(self._strategy), progress)
+            self._gan.take_state(fresh)
+        return _fit(self._gan, run, device_name(self._strategy), compiles=first)
 
 
-def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy, room: int = 0) -> LabelGAN:
-    """The label's GAN as it is before the first step, compiled, its variables on the strategy's device.
+def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.Strategy, capacity: int = 0) -> LabelGAN:
+    """Build and compile the label's GAN as it is before the first step, its variables on the strategy's device.
 
     Args:
-        room: for so many images, where another label may have more than this one.
+        capacity: the largest number of images of a label that the GAN may train later; see `LabelGAN.take_state`.
     """
     # Keras draws from it what initial weights depend on. To seed TensorFlow too would clear what it has compiled.
     random.seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
@@ -78,63 +80,67 @@ def build(config, data: datasets.LabelImages, strategy: tf.distribute.Strategy, 
             latent_size=config.model.latent_size,
             flip=config.dataset.flip,
             label=data.label,
-            room=room,
+            capacity=capacity,
         )
         gan.compile(
             generator_optimizer=optimizers.Adam(config.train.generator_learning_rate, *objective.adam_betas),
             critic_optimizer=optimizers.Adam(config.train.critic_learning_rate, *objective.adam_betas),
             steps_per_execution=config.train.steps_per_execution,
-            jit_compile=devices.jit_compile(config.train.jit_compile, strategy),
+            jit_compile=jit_compile(config.train.jit_compile, strategy),
         )
     return gan
 
 
-def _set_weights(objective: Objective, variables: list, label: int, config) -> None:
-    """Draw the kernels around 0, and BatchNorm's scales around 1, where the objective wants that."""
+def _set_weights(objective: Objective, variables: list, label: int, config: Config) -> None:
+    """Draw the kernels around 0, and BatchNorm's scales around 1, if the objective asks for it."""
     if objective.weight_deviation is None:
         return
     means = {"kernel": 0.0, "gamma": 1.0}
     for place, variable in enumerate(variables):
         if variable.name in means:
             seed = tf.random.fold_in([config.train.seed, label], place, alg="philox")
-            variable.assign(means[variable.name] + objective.weight_deviation * draws.normal(variable.shape, seed))
+            variable.assign(
+                means[variable.name] + objective.weight_deviation * stateless_random.normal(variable.shape, seed)
+            )
 
 
-def _fit(gan: LabelGAN, work: Work, device: str, progress: monitor.Progress) -> str:
-    checkpoints = checkpoint.Checkpoints(gan, work.paths, work.config.train.checkpoint_seconds)
-    best = _best(gan, work)
-    resumed = checkpoints.restore(work.say)
-    recorder = monitor.Recorder(gan, work, device, ranks.cpu_threads())
-    budget = monitor.Budget(gan, work.stop)
-    if budget.spent():  # it was ended between its last checkpoint and its export
-        work.stop.ends_in_good_order()
+def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
+    """Train, save and export; returns the state in which the label ended."""
+    checkpoints = Checkpoints(gan, run.paths, run.config.train.checkpoint_seconds)
+    best = _best_weights(gan, run)
+    resumed = checkpoints.restore(run.say)
+    budget = Budget(gan, run.stop)
+    metrics = MetricsWriter(gan, run, budget, device, ranks.cpu_threads())
+    progress = ProgressLogger(gan, run, budget, compiles)
+    if budget.progress >= 1.0:  # the process ended between its last checkpoint and its export
+        run.stop.ends_in_good_order()
         budget.state = "done"
     else:
-        going_on = f", goes on from step {int(gan.step)}" if resumed else ""
-        work.say(f"{len(work.data.images)} images, {recorder.place}, {monitor.now()}{going_on}")
-        with progress.shown():
-            callbacks = [budget, *best, recorder, progress, checkpoints]
+        going_on = f", goes on from step {budget.step}" if resumed else ""
+        place, now = f"{label_status.host()} {device}", time.strftime("%Y-%m-%d %H:%M:%S")
+        run.say(f"{len(run.data.images)} images, {place}, {now}{going_on}")
+        with run.out.show(progress.bar):
+            callbacks = [budget, *best, metrics, progress, checkpoints]
             gan.fit(_steps_left(gan), callbacks=callbacks, verbose=0, shuffle=False)
     if budget.state != "diverged":
         checkpoints.save()
         for scorer in best:
             scorer.score()
             scorer.restore()
-        export.export_generator(gan.average, work.config.model.latent_size, work.paths.generator)
-    work.heartbeat.end(budget.state)
+        export_generator(gan.average, run.config.model.latent_size, run.paths.generator)
+    run.heartbeat.end(budget.state)
     and_now = ", the same command goes on" if budget.state == "stopped" else ""
-    spent = f"{int(gan.step)} steps and {float(gan.seconds):.0f} s"
-    work.say(f"{budget.state} after {spent}{and_now}; see {work.paths.folder}")
+    run.say(f"{budget.state} after {budget.step} steps and {budget.seconds:.0f} s{and_now}; see {run.paths.folder}")
     return budget.state
 
 
-def _best(gan: LabelGAN, work: Work) -> list:
-    """What scores the label's generator while it trains, where that is asked for."""
-    if not work.config.train.eval_seconds:
+def _best_weights(gan: LabelGAN, run: LabelRun) -> list:
+    """The callback that scores the label's generator while it trains, if the settings ask for it."""
+    if not run.config.train.eval_seconds:
         return []
-    from wcgan_tf.training.best_weights import Best
+    from wcgan_tf.training.best_weights import BestWeights
 
-    return [Best(gan, work)]
+    return [BestWeights(gan, run)]
 
 
 def _steps_left(gan: LabelGAN) -> tf.data.Dataset:

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from wcgan_tf.evaluation import accuracy
-from wcgan_tf.evaluation import domain_classifier as domain
+from wcgan_tf.evaluation import domain_classifier, evaluator
 
 SHADES = {3: 40, 7: 210}
 
@@ -18,9 +17,9 @@ class Model:
         return (np.array([SHADES[label] for label in labels])[:, None, None, None] + latents).astype(np.uint8)
 
 
-def test_labels_that_nobody_can_mistake_are_told_apart():
+def test_distinct_labels_have_a_high_classification_accuracy():
     model, labels = Model(), list(SHADES)
     real = [model.images([label] * 20, model.latents(0, 10**6, 10**6 + 20, None)) for label in labels]
-    looks = 40 * domain.BATCH_SIZE
-    assert accuracy.classification_accuracy(model, labels, real, looks, False, 0) > 0.95
-    assert accuracy.classification_accuracy(model, labels, real[::-1], looks, False, 0) < 0.05
+    looks = 40 * domain_classifier.BATCH_SIZE
+    assert evaluator.classification_accuracy(model, labels, real, looks, False, 0) > 0.95
+    assert evaluator.classification_accuracy(model, labels, real[::-1], looks, False, 0) < 0.05

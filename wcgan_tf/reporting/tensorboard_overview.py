@@ -11,7 +11,7 @@ import tensorflow as tf
 from wcgan_tf.core import files
 from wcgan_tf.reporting import charts
 from wcgan_tf.reporting.run_overview import Overview
-from wcgan_tf.training.callbacks import TAGS
+from wcgan_tf.runs.event_files import TAGS
 
 POINTS = 100  # of a curve over all labels
 SPREAD = ("lower_tenth", "", "upper_tenth")  # the runs of the three curves, below `overview`, which is the median's
@@ -53,7 +53,7 @@ def _table(run: Overview) -> str:
             _escaped(own.name),
             own.verdict.word,
             _escaped(own.verdict.reason),
-            str(own.state.step),
+            str(own.status.step),
             "" if own.distance is None else f"{own.distance:.3g}",
             f"{own.scores['coverage']:.2f}" if "coverage" in own.scores else "",
         ]

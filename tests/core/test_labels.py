@@ -1,0 +1,58 @@
+"""Labels as people write them."""
+
+import pytest
+
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.labels import label_title, number_of_labels, parse_labels, parse_model_labels
+
+NAMES = ["3", "tench, Tinca tinca", "cat", "ant", "t-shirt", "9-12"]  # a label called 3 is not label 3
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("", [0, 1, 2, 3, 4, 5]),
+        ("1-3", [1, 2, 3]),
+        ("5,0,0", [0, 5]),
+        ("tench, Tinca tinca", [1]),
+        ("cat,tench, Tinca tinca,0-1", [0, 1, 2]),
+        ("t-shirt", [4]),
+        ("9-12", [5]),
+        ("3", [3]),
+        ("2-3", [2, 3]),
+        (" ant , 2", [2, 3]),
+    ],
+)
+def test_labels_in_a_list(text, labels):
+    assert parse_labels(text, NAMES) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("6", "no label '6'; the labels are 0 to 5"),
+        ("3-6", "no label '3-6'"),
+        ("2-1", "no label '2-1'"),
+        ("cat,dgo", "no label 'dgo'; type 0 to 5, or a name"),
+        ("cat,,ant", "no label ''"),
+        ("t-shrt", "did you mean t-shirt"),
+        ("-1", "no label '-1'; type 0 to 5"),
+        ("9" * 5000, "no label '9999"),
+    ],
+)
+def test_a_wrong_label_in_a_list_is_named(text, words):
+    with pytest.raises(UserError, match=words):
+        parse_labels(text, NAMES)
+
+
+def test_labels_that_a_model_has_not_are_named():
+    assert parse_model_labels("", NAMES, [1, 2]) == [1, 2]
+    assert parse_model_labels("cat", NAMES, [1, 2]) == [2]
+    with pytest.raises(UserError, match=r"no generator of label 3 \(ant\); it has 1-2"):
+        parse_model_labels("cat,ant", NAMES, [1, 2])
+
+
+def test_labels_in_a_line():
+    assert label_title(3, "3") == "label 3"
+    assert label_title(2, "cat") == "label 2 (cat)"
+    assert (number_of_labels(1), number_of_labels(3)) == ("1 label", "3 labels")

@@ -1,0 +1,47 @@
+"""Records: whole in the file or not at all, and never of other types than they say."""
+
+import json
+import math
+
+import msgspec
+import pytest
+
+from wcgan_tf.core import records
+from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core.records import Count, Number, Share
+
+
+class Example(msgspec.Struct):
+    name: str
+    step: Count = 0
+    share: Share = 0.0
+    value: Number | None = None
+    by_label: dict[int, Count] = {}
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path):
+    path = tmp_path / "deeper/a.json"
+    record = Example("ü", 3, 0.5, -1.5, {7: 2})
+    records.write(path, record)
+    assert records.read(path, Example, Command("train")) == record
+    assert json.loads(path.read_text())["by_label"] == {"7": 2}
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    records.write(tmp_path / "a.json", Example("a", value=math.nan))
+    assert json.loads((tmp_path / "a.json").read_text())["value"] is None
+
+
+def test_a_missing_or_damaged_record_is_an_error_with_a_command(tmp_path):
+    path = tmp_path / "a.json"
+    with pytest.raises(UserError, match=r"there is no .*a\.json; run: python -m wcgan_tf.train --label=3"):
+        records.read(path, Example, Command("train", "--label=3"))
+    assert records.read_if_whole(path, Example) is None
+    damaged = ("", "[]", "null", "{}", '{"name": 3}', '{"name": "a", "step": -1}', '{"name": "a", "step": 1.5}')
+    damaged += ('{"name": "a", "share": 1.5}', '{"name": "a", "value": 1e300}', '{"name": "a", "by_label": {"x": 1}}')
+    damaged += ('{"name": "a", "value": NaN}', '{"name": "a"', "[" * 100_000)
+    for content in damaged:
+        path.write_text(content)
+        with pytest.raises(UserError, match=r"a\.json is damaged; delete it and run: python -m wcgan_tf.train"):
+            records.read(path, Example, Command("train"))
+        assert records.read_if_whole(path, Example) is None, content[:100]

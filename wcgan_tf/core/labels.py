@@ -1,0 +1,86 @@
+"""Labels as people write them: lists such as `0-4,7,cat`, and names in a line."""
+
+import difflib
+import re
+
+from wcgan_tf.core.errors import UserError
+
+INDEX = r"[0-9]{1,9}"
+
+
+def parse_labels(text: str, names: list[str]) -> list[int]:
+    """The labels of a list such as `0-4,7,cat`, each once, in ascending order; all labels if it is empty.
+
+    A number is an index, whatever the names are.  A label's name may contain commas and hyphens.
+
+    Args:
+        text: indices, ranges of them with both ends, and names, separated by commas.
+        names: of all labels.
+
+    Raises:
+        UserError: if a part is no label; the nearest name is suggested.
+    """
+    if not text.strip():
+        return list(range(len(names)))
+    chosen: set[int] = set()
+    parts = text.split(",")
+    while parts:
+        taken = next((n for n in range(len(parts), 0, -1) if ",".join(parts[:n]).strip() in names), 1)
+        part, parts = ",".join(parts[:taken]).strip(), parts[taken:]
+        ends = re.fullmatch(f"({INDEX})(?:-({INDEX}))?", part)
+        if not ends or (ends[2] and part in names):
+            chosen.add(_index(part, names))
+        else:
+            first, last = int(ends[1]), int(ends[2] or ends[1])
+            if first > last or last >= len(names):
+                raise UserError(f"there is no label {part!r}; the labels are 0 to {len(names) - 1}")
+            chosen |= set(range(first, last + 1))
+    return sorted(chosen)
+
+
+def parse_model_labels(text: str, names: list[str], there: list[int]) -> list[int]:
+    """As `parse_labels`, of the labels that a model has; all of these if the text is empty.
+
+    Raises:
+        UserError: if a part is no label, or the model has no generator of it.
+    """
+    if not text.strip():
+        return there
+    chosen = parse_labels(text, names)
+    if absent := [label for label in chosen if label not in there]:
+        raise UserError(
+            f"the model has no generator of label {absent[0]} ({names[absent[0]]}); it has {format_labels(there)}"
+        )
+    return chosen
+
+
+def format_labels(labels: list[int]) -> str:
+    """The shortest list that `parse_labels` reads: [0, 1, 2, 5] -> "0-2,5"."""
+    ranges: list[list[int]] = []
+    for label in sorted(labels):
+        if ranges and label == ranges[-1][1] + 1:
+            ranges[-1][1] = label
+        else:
+            ranges.append([label, label])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def label_title(label: int, name: str) -> str:
+    """`label 3 (cat)`, or `label 3` if its name is no other than its index."""
+    return f"label {label}" + (f" ({name})" if name != str(label) else "")
+
+
+def number_of_labels(number: int) -> str:
+    """`1 label`, `3 labels`."""
+    return f"{number} label" + ("" if number == 1 else "s")
+
+
+def _index(text: str, names: list[str]) -> int:
+    """The label of a name."""
+    if text in names:
+        return names.index(text)
+    near = difflib.get_close_matches(text, names, n=1)
+    wanted = (
+        f"did you mean {near[0]}?" if near and not text.startswith("-") else f"type 0 to {len(names) - 1}, or a name"
+    )
+    raise UserError(f"there is no label {text!r}; {wanted}")

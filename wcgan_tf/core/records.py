@@ -1,0 +1,63 @@
+"""JSON files as typed records: one way to read, check and write them, and to say what is damaged."""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from wcgan_tf.core import files
+from wcgan_tf.core.errors import Command, UserError
+
+LARGEST = 2.0**53  # a number beyond it is damage
+DAMAGED = (ValueError, RecursionError)  # as msgspec reports it
+
+Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+Record = TypeVar("Record")
+
+
+def read(path: Path, kind: type[Record], mend: Command) -> Record:
+    """Read a record of this type.
+
+    Args:
+        mend: the program that writes the file.
+
+    Raises:
+        UserError: if the file is missing or damaged, with `mend`.
+    """
+    try:
+        return decode(path.read_bytes(), kind)
+    except FileNotFoundError:
+        raise UserError(f"there is no {path}; run: ", mend) from None
+    except DAMAGED:
+        raise UserError(f"{path} is damaged; delete it and run: ", mend) from None
+
+
+def read_if_whole(path: Path, kind: type[Record]) -> Record | None:
+    """Read a record of this type; None if the file is missing or damaged."""
+    try:
+        return decode(path.read_bytes(), kind)
+    except (OSError, *DAMAGED):
+        return None
+
+
+def decode(text: bytes, kind: type[Record]) -> Record:
+    """Check and convert JSON.
+
+    Raises:
+        ValueError, RecursionError: if it is no such record; see DAMAGED.
+    """
+    return msgspec.json.decode(text, type=kind)
+
+
+def encode(record: Any) -> str:
+    """The JSON of a record, indented; a number that is not finite becomes null."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1).decode()
+
+
+def write(path: Path, record: Any) -> None:
+    """Write a record whole or not at all."""
+    files.write_text(path, encode(record) + "\n")

@@ -1,0 +1,184 @@
+"""Trains labels on this machine, and shows their progress: a live table on a terminal, else a line now and then."""
+
+import collections
+import contextlib
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+import rich.console
+import rich.live
+import rich.text
+
+from wcgan_tf.core import errors, signals
+from wcgan_tf.core.console import LineWriter, duration
+from wcgan_tf.core.labels import label_title, number_of_labels
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.launching import workers
+from wcgan_tf.runs import label_status, status_table
+from wcgan_tf.runs.label_status import LabelStatus
+
+TURN_SECONDS = 0.1
+LOOK_SECONDS = 1.0  # how often the live table is drawn
+LINE_SECONDS = 30.0  # how often there is a line without a terminal
+LOG_LINES, LOG_BYTES = 5, 4096
+WORDS = {errors.DONE: "done", errors.STOPPED: "stopped", errors.DIVERGED: "diverged"}
+
+
+class Outcome(NamedTuple):
+    """Which labels did not finish, and whether a signal stopped them."""
+
+    unfinished: list[int]
+    stopped: bool
+
+
+class Launcher:
+    """Trains labels, and shows their progress.
+
+    Args:
+        labels: those to train.
+        names: of all labels of the data set.
+        places: of the processes.
+        command: label -> the command that trains it.
+        run: the folders of the labels.
+        held: those of the labels that other processes are training; they are left to them.
+    """
+
+    def __init__(
+        self,
+        labels: list[int],
+        names: list[str],
+        places: list[workers.Place],
+        command: Callable[[int], list[str]],
+        run: RunPaths,
+        held: dict[int, LabelStatus],
+    ) -> None:
+        self._labels, self._names, self._places, self._run, self._held = labels, names, places, run, held
+        self._out = LineWriter()
+        free = [label for label in labels if label not in held]
+        self._workers = workers.Workers(free, places, command, run, self._started, self._ended, self._say)
+        self._signals = 0  # that came
+
+    def run(self) -> Outcome:
+        """Train all labels, or until a signal comes."""
+        signals.handle(self._on_signal)
+        self._out.say(
+            f"training {number_of_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time"
+        )
+        for label, status in self._held.items():
+            self._say(label, f"another process is training it: {status.pid} on {status.host}")
+        live = rich.live.Live(console=self._out.console, auto_refresh=False)
+        try:
+            with self._out.show(live):
+                if self._out.console.is_terminal:
+                    self._train(lambda: self._draw(live), LOOK_SECONDS)
+                else:
+                    self._train(lambda: self._out.say(self._summary()), LINE_SECONDS)
+        finally:
+            self._workers.stop()  # whatever went wrong here: they save
+        unfinished = [label for label in self._labels if self._workers.ended.get(label) != errors.DONE]
+        if not unfinished:
+            self._out.say(f"trained {number_of_labels(len(self._labels))} in {self._run.folder}")
+        elif self._signals:
+            self._out.say("stopped; the same command goes on from here")
+        self._out.finish()
+        return Outcome(unfinished, bool(self._signals))
+
+    def _draw(self, live: rich.live.Live) -> None:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            live.update(self._table(), refresh=True)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+
+    def _train(self, show: Callable[[], None], every_seconds: float) -> None:
+        """Keep the workers at work until none is left, and show their progress."""
+        answered, shown = 0, time.monotonic()
+        self._workers.poll()
+        while self._workers.running:
+            time.sleep(TURN_SECONDS)
+            if self._signals > answered:
+                answered = self._signals
+                self._stop(kill=answered > 1)
+            self._workers.poll()
+            if time.monotonic() - shown >= every_seconds:
+                shown = time.monotonic()
+                show()
+        show()
+
+    def _stop(self, kill: bool) -> None:
+        self._workers.stop(kill)
+        if not kill:
+            count = number_of_labels(len(self._workers.running))
+            self._out.say(f"stopping: {count} to be saved first (Ctrl-C again ends all without)")
+
+    def _say(self, label: int, text: str) -> None:
+        self._out.say(f"{label_title(label, self._names[label])}: {text}")
+
+    def _started(self, label: int, place: workers.Place) -> None:
+        if not self._out.console.is_terminal:
+            self._say(label, f"started on {place}")
+
+    def _ended(self, label: int, code: int) -> None:
+        paths = self._run.label(label)
+        status = label_status.read(paths.status)
+        if code in (errors.DONE, errors.STOPPED):
+            self._say(label, f"{WORDS[code]} after {status.step} steps and {duration(status.seconds)}")
+        elif self._was_stopped(code):
+            self._say(label, f"{workers.ended_by(code)}; the same command goes on from its last checkpoint")
+        else:
+            self._say(label, f"{workers.ended_by(code)}; the last lines of {paths.log}:")
+            for line in _last_lines(paths.log):
+                self._out.say(f"    {line}")
+
+    def _was_stopped(self, code: int) -> bool:
+        """Whether a label ended because it was asked to; also one that was killed, or that could not answer yet."""
+        return code == errors.STOPPED or (code < 0 and self._workers.stopping)
+
+    def _status(self, label: int) -> LabelStatus:
+        """The status of a label at work, if this process's worker wrote it."""
+        worker = self._workers.running[label]
+        status = label_status.read(self._run.label(label).status)
+        starting = LabelStatus(state="starting", device=str(worker.place))
+        return status if status.pid == worker.process.pid else starting
+
+    def _summary(self) -> str:
+        """The progress of all: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""
+        running = [self._status(label) for label in self._workers.running]
+        ended = collections.Counter(
+            "stopped" if self._was_stopped(code) else WORDS.get(code, "failed") for code in self._workers.ended.values()
+        )
+        counts = {"running": len(running), **ended, "waiting": self._workers.waiting}
+        parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        left = self._seconds_left(running)
+        return f"{self._run.folder}: {parts}" + (f"; about {duration(left)} left" if left else "")
+
+    def _seconds_left(self, running: list[LabelStatus]) -> float | None:
+        """Until all are done, if the labels that wait take as long as those that run; None if that is not known."""
+        known = [status for status in running if status.progress > 0.0]
+        if not known:
+            return None
+        each = statistics.median(status.seconds / status.progress for status in known)
+        left = sum(status.seconds_left() or 0.0 for status in known) + each * (
+            self._workers.waiting + len(running) - len(known)
+        )
+        return left / len(self._places)
+
+    def _table(self) -> rich.console.Group:
+        """The labels at work as a table, and the progress of all."""
+        room = max(1, self._out.console.height - 3)
+        rows = [(label, self._names[label], self._status(label)) for label in sorted(self._workers.running)[:room]]
+        summary = rich.text.Text(self._summary())
+        return rich.console.Group(status_table.table(rows), summary) if rows else rich.console.Group(summary)
+
+
+def _last_lines(log: Path) -> list[str]:
+    """The end of a log, as far as it can be read."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
+        return file.read().decode(errors="replace").splitlines()[-LOG_LINES:]
+    return []

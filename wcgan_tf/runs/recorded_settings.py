@@ -1,0 +1,121 @@
+"""config.json: the settings recorded with a label's run, which a restart must match."""
+
+from typing import Any
+
+import msgspec
+
+from wcgan_tf.config import Config
+from wcgan_tf.core import records
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.data.prepared import LabelImages
+from wcgan_tf.runs import label_status
+
+# What may differ in a restart.  All other settings define the model.
+MAY_CHANGE = {
+    "dataset": {"root", "tfds_dir", "data_dir"},
+    "model": set(),
+    "train": {
+        "max_steps",
+        "max_seconds",
+        "checkpoint_seconds",
+        "eval_seconds",
+        "steps_per_execution",
+        "jit_compile",
+        "device",
+    },
+}
+Sections = dict[str, dict[str, Any]]
+
+
+class TrainingImages(msgspec.Struct, frozen=True):
+    """The images of a training: their shape [n, H, W, C] and their digest."""
+
+    shape: tuple[int, int, int, int]
+    digest: str
+
+
+class RecordedSettings(msgspec.Struct, frozen=True):
+    """All settings of a label's training, by section, and its images."""
+
+    dataset: dict[str, Any]
+    model: dict[str, Any]
+    train: dict[str, Any]
+    images: TrainingImages
+    evaluate: dict[str, Any] = {}
+
+    def sections(self) -> Sections:
+        """The settings by section, as `config.to_dict()`."""
+        return {"dataset": self.dataset, "model": self.model, "train": self.train, "evaluate": self.evaluate}
+
+
+def record(paths: LabelPaths, config: Config, data: LabelImages) -> None:
+    """Record the settings in the label's folder, or check that they match those recorded there.
+
+    Raises:
+        UserError: naming the settings that differ.
+    """
+    images = TrainingImages(data.images.shape, data.digest)
+    refuse_different(paths, config.to_dict(), images)
+    records.write(paths.config, RecordedSettings(**config.to_dict(), images=images))
+
+
+def refuse_different(paths: LabelPaths, settings: Sections, images: TrainingImages | None = None) -> None:
+    """Check that a training in the label's folder, if there is one, has these settings and, if given, these images.
+
+    Raises:
+        UserError: naming the settings that differ.
+    """
+    if not paths.saved_checkpoints():
+        return
+    before = read(paths)
+    differing = differences(before.sections(), settings)
+    if images and before.images != images:
+        differing.append("other training images")
+    if differing:
+        raise UserError(
+            f"{paths.folder} holds a training with other settings: {', '.join(differing)}; "
+            "type another --workdir, or delete that folder"
+        )
+
+
+def read(paths: LabelPaths) -> RecordedSettings:
+    """Read the settings recorded in the label's folder.
+
+    Raises:
+        UserError: if they are missing or damaged.
+    """
+    recorded = records.read_if_whole(paths.config, RecordedSettings)
+    if recorded is None:
+        raise UserError(
+            f"{paths.config}, which tells what is in {paths.folder}, is missing or damaged; "
+            "put it back, or delete that folder to train the label anew"
+        )
+    return recorded
+
+
+def finished(paths: LabelPaths, config: Config) -> bool:
+    """Whether the label is done, its generator is exported, and its budget is spent."""
+    status, train = label_status.read(paths.status), config.train
+    steps_spent = train.max_steps and status.step >= train.max_steps
+    seconds_spent = train.max_seconds and status.seconds >= train.max_seconds
+    exported = [paths.generator / "saved_model.pb", paths.generator / "variables" / "variables.index"]
+    return status.state == "done" and all(path.is_file() for path in exported) and bool(steps_spent or seconds_spent)
+
+
+def model_settings(settings: Sections) -> Sections:
+    """The settings that define a model, of all."""
+    return {
+        section: {key: value for key, value in settings[section].items() if key not in may_change}
+        for section, may_change in MAY_CHANGE.items()
+    }
+
+
+def differences(before: Sections, now: Sections) -> list[str]:
+    """The settings that define a model and differ, each as `section.key (value there, value here)`."""
+    return [
+        f"{section}.{key} ({before[section].get(key)} there, {now[section][key]} here)"
+        for section, may_change in MAY_CHANGE.items()
+        for key in now[section]
+        if key not in may_change and before[section].get(key) != now[section][key]
+    ]
