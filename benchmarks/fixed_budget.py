@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -21,18 +22,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.reporting.run_overview import changed
 
-METHODS = {  # what differs from the config file
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def difference(config: str, base: str) -> dict[str, object]:
+    """The settings of one config file that are others in another: dotted name -> value."""
+    own, others = (runpy.run_path(str(CONFIGS / name))["get_config"]().to_dict() for name in (config, base))
+    return changed(own, others)
+
+
+METHODS: dict[str, dict] = {  # what differs from the config file
     "ours": {},
-    "dcgan": {  # Radford et al. 2016, arXiv 1511.06434
-        "model.batch_deviation": "false",
-        "train.objective": "dcgan",
-        "train.batch_size": 128,
-        "train.generator_learning_rate": 2e-4,
-        "train.critic_learning_rate": 2e-4,
-        "train.learning_rate_decay": "none",
-        "train.ema_decay": 0.0,
-    },
+    "dcgan": difference("cifar10_dcgan.py", "cifar10.py"),  # Radford et al. 2016, arXiv 1511.06434
     "wgan_gp": {  # Gulrajani et al. 2017, arXiv 1704.00028, algorithm 1
         "model.batch_deviation": "false",
         "train.critic_steps": 5,
@@ -67,7 +70,7 @@ def main() -> None:
     arguments.add_argument("--seconds_per_label", type=float, default=180.0)
     arguments.add_argument("--methods", default=",".join(METHODS))
     arguments.add_argument("--labels", default="")
-    arguments.add_argument("--width", type=int, help="of all methods' networks; the config file's where not given")
+    arguments.add_argument("--width", type=int, help="of all methods' networks; the config file's if not given")
     arguments.add_argument("--jobs", type=int, default=2)
     arguments.add_argument("--num_per_label", type=int, default=1000)
     arguments.add_argument("--folder", type=Path, default=Path("runs/fixed_budget"))

@@ -219,7 +219,7 @@ FAULTS = [
     Fault(
         "a signal waits for the first step", "core/signals", "self.received and self._farewell", "False", "core/signals"
     ),
-    Fault("a misspelt setting is not explained", "cli", "            _check_config_arguments(argv)\n", "", "cli"),
+    Fault("a misspelt setting is not explained", "cli", "check_name(match[1])", "pass", "cli"),
     Fault(
         "--missing takes what is done",
         "launch",

@@ -22,6 +22,7 @@ from ml_collections import config_flags
 from wcgan_tf.config import Config, check_name, default_config, listing, validate
 from wcgan_tf.core import errors, process
 from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core.paths import ModelPaths, RunPaths
 
 FLAGS = flags.FLAGS
 TAKEN_BY = {  # flags for folders -> the programs that take them
@@ -45,7 +46,9 @@ _files = [ConfigFile(None, default_config())]  # the last one is this command's
 def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
     """Define `--config` and, if asked for, `--workdir` and `--model`, which default to the config file's name."""
     settings = copy.deepcopy(config_file().settings)
-    config_flags.DEFINE_config_dataclass("config", settings, _help_of_settings())
+    lines = [f"--config.{name}={default}: {meaning}" for name, default, meaning in listing()]
+    text = "The settings: a file such as configs/cifar10.py.  Each is changed by its name:"
+    config_flags.DEFINE_config_dataclass("config", settings, "\n".join([text, *lines]))
     names = ["config"]
     if workdir:
         flags.DEFINE_string("workdir", None, "The folder of the run; runs/<name of the config file> if not given.")
@@ -55,11 +58,6 @@ def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
         names.append("model")
     for name in names:
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])  # --help shows them as the program's own
-
-
-def _help_of_settings() -> str:
-    lines = [f"--config.{name}={default}: {meaning}" for name, default, meaning in listing()]
-    return "The settings: a file such as configs/cifar10.py.  Each is changed by its name:\n" + "\n".join(lines)
 
 
 def config() -> Config:
@@ -72,14 +70,14 @@ def config_file() -> ConfigFile:
     return _files[-1]
 
 
-def workdir() -> Path:
-    """The folder of the run."""
-    return _plain(FLAGS.workdir) if FLAGS.workdir else Path("runs") / run_name()
+def run_paths() -> RunPaths:
+    """The folder of the run, `--workdir`."""
+    return RunPaths(_plain(FLAGS.workdir) if FLAGS.workdir else Path("runs") / run_name())
 
 
-def model_folder() -> Path:
-    """The folder of the combined model."""
-    return _plain(FLAGS.model) if FLAGS.model else Path("saved_models") / run_name()
+def model_paths() -> ModelPaths:
+    """The folder of the combined model, `--model`."""
+    return ModelPaths(_plain(FLAGS.model) if FLAGS.model else Path("saved_models") / run_name())
 
 
 def _plain(folder: str) -> Path:
@@ -147,7 +145,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
     def parse(argv: list[str]) -> list[str]:
         _files[1:] = []  # in a process that was forked from another program
         try:
-            if not all(_is_text(argument) for argument in argv):
+            if any("\ud800" <= letter <= "\udfff" for argument in argv for letter in argument):  # no UTF-8
                 raise UserError("an argument is no UTF-8 text; rename the file or folder that it names")
             argv = sys.argv = _take_config_file(argv)  # ml_collections looks into sys.argv itself
             define_flags()
@@ -216,15 +214,6 @@ def show_line(text: str, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody reads
         print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
     return code
-
-
-def _is_text(argument: str) -> bool:
-    """Whether an argument can be written to a file: a path may have bytes that are no UTF-8."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _take_config_file(argv: list[str]) -> list[str]:

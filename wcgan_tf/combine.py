@@ -43,7 +43,7 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    run, output = RunPaths(cli.workdir()), ModelPaths(cli.model_folder())
+    run, output = cli.run_paths(), cli.model_paths()
     names = prepared.label_names(cli.config().dataset)
     replace = cli.FLAGS.replace.strip()
     _refuse_to_replace(output, replace)
@@ -65,7 +65,8 @@ def main() -> None:
     )
     if kept:
         model.copy_weights(output.saved_model, [entry.label for entry in before], [entry.label for entry in kept])
-    made, scores = [], _scores(run)
+    scores = records.read(run.scores, ScoreReport, EVALUATE).by_label if run.scores.exists() else {}
+    made = []
     with ProgressBar("reading the generators", len(labels)) as bar:
         for label in labels:
             made.append(_add(model, run, label, names[label], scores))
@@ -149,7 +150,7 @@ def _before(output: ModelPaths, names: list[str], settings: RecordedSettings) ->
     if before.names != names:
         differing.append("other labels")
     if differing:
-        raise UserError(f"{output.folder} was trained otherwise than {cli.workdir()}: {', '.join(differing)}")
+        raise UserError(f"{output.folder} was trained otherwise than {cli.run_paths().folder}: {', '.join(differing)}")
     return before.labels
 
 
@@ -175,11 +176,6 @@ def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores
         weights_digest=digest,
         scores=own.scores if own and own.weights_digest == digest else {},
     )
-
-
-def _scores(run: RunPaths) -> dict[int, LabelScores]:
-    """What `evaluate` wrote of each label, if it did."""
-    return records.read(run.scores, ScoreReport, EVALUATE).by_label if run.scores.exists() else {}
 
 
 def _manifest(settings: RecordedSettings, names: list[str], labels: list[LabelEntry]) -> Manifest:

@@ -79,7 +79,7 @@ class Train(Section):
     generator_learning_rate: float = _setting(1e-3, "Adam's, of the generator", low=1e-9, high=1.0)
     critic_learning_rate: float = _setting(1e-3, "Adam's, of the critic", low=1e-9, high=1.0)
     learning_rate_decay: str = _setting("linear", "to zero over the second half of the budget", "none", "linear")
-    ema_decay: float = _setting(0.995, "of the averaged generator, which is kept", low=0.0, high=0.999999)
+    ema_decay: float = _setting(0.995, "decay of the averaged generator, which is kept", low=0.0, high=0.999999)
     augment: str = _setting("none", f"of real and generated images: none, or some of {','.join(AUGMENTS)}")
     max_steps: int = _setting(0, "budget in generator steps; 0: no limit", low=0, high=2**53)
     max_seconds: float = _setting(12.0, "budget in seconds, over all starts of a label; 0: no limit", low=0.0, high=1e9)
@@ -179,7 +179,12 @@ def validate(config: Config) -> None:
     defaults = default_config()
     for name, declaration in DECLARATIONS.items():
         _check_value(name, config.get(name), defaults.get(name), declaration)
-    _check_augment(config.train.augment)
+    augment = config.train.augment
+    if augment != "none" and (unknown := [kind for kind in augment.split(",") if kind not in AUGMENTS]):
+        raise UserError(
+            f"train.augment has {unknown[0]!r}; it may be none, or some of {', '.join(AUGMENTS)} "
+            f"separated by commas: --config.train.augment={','.join(AUGMENTS)}"
+        )
     if not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z0-9_]+)*(:[0-9.]+)?", config.dataset.name):
         raise UserError(
             f"dataset.name is {config.dataset.name!r}; type a name such as digits, cifar10 or imagenet_resized/64x64"
@@ -209,15 +214,6 @@ def _check_value(name: str, value: Any, default: Any, declaration: Declaration) 
         raise UserError(f"{name} is {value!r}; it may be {declaration.allowed()}: --config.{name}={default}")
     if declaration.range and not declaration.range[0] <= value <= declaration.range[1]:  # also refuses nan
         raise UserError(f"{name} is {value}; it may be {declaration.allowed()}")
-
-
-def _check_augment(augment: str) -> None:
-    kinds = augment.split(",")
-    if augment != "none" and (unknown := [kind for kind in kinds if kind not in AUGMENTS]):
-        raise UserError(
-            f"train.augment has {unknown[0]!r}; it may be none, or some of {', '.join(AUGMENTS)} "
-            f"separated by commas: --config.train.augment={','.join(AUGMENTS)}"
-        )
 
 
 def check_name(name: str) -> None:

@@ -21,7 +21,6 @@ from wcgan_tf.combined.manifest import find_saved_model
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import parse_model_labels
-from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values
@@ -50,14 +49,17 @@ def main() -> None:
     config = cli.config()
     classifier = cli.FLAGS.classifier or config.evaluate.classifier
     refuse_unusable(classifier, config.dataset, config.evaluate.split)
-    find_saved_model(cli.model_folder())  # a mistyped one is said at once
-    output = _output()
+    find_saved_model(cli.model_paths().folder)  # a mistyped one is said at once
+    output = Path(cli.FLAGS.output) if cli.FLAGS.output else cli.run_paths().scores
+    if output.is_dir():
+        raise UserError(f"{output} is a folder; name a file with --output")
+    output.parent.mkdir(parents=True, exist_ok=True)  # an error before the work
     with quiet_imports():
         from wcgan_tf.combined import sampler
         from wcgan_tf.evaluation import classifiers
         from wcgan_tf.evaluation.evaluator import Evaluator, write_tensorboard
 
-    model = sampler.load(cli.model_folder())
+    model = sampler.load(cli.model_paths().folder)
     model.refuse_other_dataset(config.dataset)
     report = Evaluator(
         model,
@@ -71,18 +73,9 @@ def main() -> None:
         config.evaluate.accuracy if cli.FLAGS.accuracy is None else cli.FLAGS.accuracy,
     ).run()
     _show(report)  # first, so that it is seen whatever becomes of the files
-    write_tensorboard(report, RunPaths(cli.workdir()).tensorboard)
+    write_tensorboard(report, cli.run_paths().tensorboard)
     records.write(output, report)
     print(f"written to {output}")
-
-
-def _output() -> Path:
-    """Where the scores go; what cannot be written to is said before the work."""
-    output = Path(cli.FLAGS.output) if cli.FLAGS.output else RunPaths(cli.workdir()).scores
-    if output.is_dir():
-        raise UserError(f"{output} is a folder; name a file with --output")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    return output
 
 
 def _show(report: ScoreReport) -> None:

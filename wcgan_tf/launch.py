@@ -38,7 +38,7 @@ def define_flags() -> None:
 
 
 def main() -> int:
-    config, run = cli.config(), RunPaths(cli.workdir())
+    config, run = cli.config(), cli.run_paths()
     names = prepared.label_names(config.dataset)
     labels = parse_labels(cli.FLAGS.labels, names)
     status = {label: label_status.read(run.label(label).status) for label in labels}
@@ -55,7 +55,8 @@ def main() -> int:
     gpus = [] if config.train.device == "cpu" else workers.visible_gpus()
     places = workers.places(cli.FLAGS.jobs, gpus)[: len(labels)]
     held = {label: status[label] for label in labels if status[label].state == "running"}
-    unfinished, stopped = Launcher(labels, names, places, _command, run, held).run()
+    train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={cli.run_paths().folder}"]
+    unfinished, stopped = Launcher(labels, names, places, lambda k: [*train, f"--label={k}"], run, held).run()
     if not unfinished:
         return errors.DONE
     if stopped:
@@ -80,12 +81,6 @@ def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:
             "type a larger one, such as --config.train.max_seconds=1800"
         )
     return worst
-
-
-def _command(label: int) -> list[str]:
-    """The command that trains a label."""
-    arguments = [*cli.config_arguments(), f"--workdir={cli.workdir()}", f"--label={label}"]
-    return [sys.executable, "-m", "wcgan_tf.train", *arguments]
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ from typing import NamedTuple
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest
+from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.config import Train
-from wcgan_tf.core import errors, signals
+from wcgan_tf.core import errors, records, signals
 from wcgan_tf.core.console import duration
 from wcgan_tf.core.labels import format_labels
-from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
+from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import end_with_parent
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
@@ -38,19 +38,12 @@ STOPPED = {errors.STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SI
 
 
 class Stage(NamedTuple):
-    """One program of the chain.
+    """One program of the chain."""
 
-    Attributes:
-        does: what, in words.
-        result: the path of its result.
-        done: whether that exists, and was made of what exists now.
-        arguments: of its command line, beside the settings and the folders.
-    """
-
-    does: str
-    result: Path
-    done: bool
-    arguments: Sequence[str] = ()
+    does: str  # what, in words
+    result: Path  # the path of its result
+    done: bool  # whether that exists, and was made of what exists now
+    arguments: Sequence[str] = ()  # of its command line, beside the settings and the folders
 
 
 def define_flags() -> None:
@@ -85,9 +78,9 @@ def main() -> int:
             return _failed(program, code)
         print(f"{title} took {duration(seconds)}; see {stage.result}\n", flush=True)
     print(f"all of it took {duration(time.monotonic() - began)}")
-    print(f"the page:    {_run().report}")
-    print(f"the picture: {_run().grid}")
-    print(f"the model:   {cli.model_folder()}")
+    print(f"the page:    {cli.run_paths().report}")
+    print(f"the picture: {cli.run_paths().grid}")
+    print(f"the model:   {cli.model_paths().folder}")
     return errors.DONE
 
 
@@ -99,34 +92,34 @@ def _prepare() -> Stage:
 
 
 def _launch() -> Stage:
-    config, run = cli.config(), _run()
-    done = up_to_date.is_trained(config, run, _labels())
+    config, run = cli.config(), cli.run_paths()
+    done = all(up_to_date.is_trained(config, run, label) for label in _labels())
     return Stage(f"train the labels, {_budget(config.train)} each", run.folder / "labels", done)
 
 
 def _combine() -> Stage:
     labels = _trained() if cli.FLAGS.partial else _labels()
     some = [f"--labels={format_labels(labels)}"] if cli.FLAGS.partial else []
-    done = up_to_date.is_combined(_run(), _model(), labels)
-    return Stage("make one model of all generators", _model().folder, done, ["--overwrite", *some])
+    done = up_to_date.is_combined(cli.run_paths(), cli.model_paths(), labels)
+    return Stage("make one model of all generators", cli.model_paths().folder, done, ["--overwrite", *some])
 
 
 def _evaluate() -> Stage:
-    done = up_to_date.is_evaluated(cli.config(), _run(), _model())
-    return Stage("score it beside real images", _run().scores, done)
+    done = up_to_date.is_evaluated(cli.config(), cli.run_paths(), cli.model_paths())
+    return Stage("score it beside real images", cli.run_paths().scores, done)
 
 
 def _sample() -> Stage:
     """Of very many labels the first ones: more rows are no picture."""
-    output, known = _run().samples, manifest.read_if_whole(_model())
+    output, known = cli.run_paths().samples, records.read_if_whole(cli.model_paths().manifest, Manifest)
     some = [f"--labels={format_labels(list(known.entries)[:SAMPLED])}"] if known else []
-    done = up_to_date.is_newer(output, _model().manifest)
+    done = up_to_date.is_newer(output, cli.model_paths().manifest)
     return Stage("draw images of the labels", output, done, [*some, f"--output={output}", "--overwrite"])
 
 
 def _report() -> Stage:
-    run = _run()
-    made_of = [_model().manifest, run.scores, *(run.label(label).status for label in _labels())]
+    run = cli.run_paths()
+    made_of = [cli.model_paths().manifest, run.scores, *(run.label(label).status for label in _labels())]
     done = all(up_to_date.is_newer(path, *made_of) for path in (run.overview, run.grid, run.report))
     return Stage("make the page to look at", run.report, done)
 
@@ -141,14 +134,6 @@ STAGES: dict[str, Callable[[], Stage]] = {
 }
 
 
-def _run() -> RunPaths:
-    return RunPaths(cli.workdir())
-
-
-def _model() -> ModelPaths:
-    return ModelPaths(cli.model_folder())
-
-
 def _budget(train: Train) -> str:
     """What a label may take, in words."""
     parts = [f"{train.max_steps} steps"] if train.max_steps else []
@@ -161,7 +146,7 @@ def _labels() -> list[int]:
 
 
 def _trained() -> list[int]:
-    return up_to_date.finished_labels(RunPaths(cli.workdir()), _labels())
+    return up_to_date.finished_labels(cli.run_paths(), _labels())
 
 
 def _again(program: str) -> str:

@@ -9,9 +9,6 @@
 Writes <data_dir>/<name>-<resolution>/.  Stopped and started again, it goes on; what is there is not done again.
 """
 
-import contextlib
-from collections.abc import Iterator
-
 from absl import flags
 
 from wcgan_tf import cli
@@ -50,11 +47,10 @@ def _train_domain() -> None:
     classifier = classifiers.load("domain", dataset, print)
     labels = range(len(prepared.label_names(dataset)))
     for split in sources.SPLITS:
-        with ProgressBar(
-            f"looking at real {split} images", sum(prepared.count(dataset, split, k) for k in labels)
-        ) as count:
+        number = sum(prepared.count(dataset, split, label) for label in labels)
+        with ProgressBar(f"looking at real {split} images", number) as bar:
             for label in labels:
-                features.extract_real(dataset, split, label, classifier, count.add)
+                features.extract_real(dataset, split, label, classifier, bar.add)
     print(f"the domain classifier {classifier.digest} and what it sees are in {DatasetPaths.of(dataset).folder}")
 
 
@@ -71,22 +67,17 @@ def _prepare() -> None:
         source = sources.source(dataset)
     parse_labels(cli.FLAGS.labels, source.label_names)  # a mistyped one is said before anything is written
     waiting = f"another process prepares {paths.folder}; waiting for it"
-    with files.lock_folder(paths.folder, waiting=lambda: print(waiting, flush=True)), _goes_on_later():
-        prepared.write_info(paths, dataset, source)
-        for split in sources.SPLITS:
-            files.clear_leftovers(paths.images(split, 0).parent)
-            if labels := _unprepared(paths, split, source.label_names):
-                _prepare_split(dataset, source, split, labels, paths)
-    _say_totals(dataset, paths, source.label_names)
-
-
-@contextlib.contextmanager
-def _goes_on_later() -> Iterator[None]:
     try:
-        yield
+        with files.lock_folder(paths.folder, waiting=lambda: print(waiting, flush=True)):
+            prepared.write_info(paths, dataset, source)
+            for split in sources.SPLITS:
+                files.clear_leftovers(paths.images(split, 0).parent)
+                if labels := _unprepared(paths, split, source.label_names):
+                    _prepare_split(dataset, source, split, labels, paths)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here")
         raise
+    _say_totals(dataset, paths, source.label_names)
 
 
 def _unprepared(paths: DatasetPaths, split: str, names: list[str]) -> set[int]:

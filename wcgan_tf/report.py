@@ -7,7 +7,6 @@ Writes report.html, one file with everything inside, and grid.png, real beside g
 run, and the run `overview` for TensorBoard.  Works while labels train, and before there is a model or a score.
 """
 
-import importlib.metadata
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,26 +37,30 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    config, run = cli.config(), RunPaths(cli.workdir())
+    config, run = cli.config(), cli.run_paths()
     names = prepared.label_names(config.dataset)
     if not run.labels():
         raise UserError(f"there is no run in {run.folder}; run: ", Command("launch"))
     with quiet_imports():
-        import tensorflow  # noqa: F401  before what draws with matplotlib
+        import tensorflow  # before what draws with matplotlib
+    from wcgan_tf.combined import sampler
     from wcgan_tf.reporting import gallery, page, tensorboard_overview
 
     files.refuse_to_replace(run.overview, tensorboard_overview.OWN)
     saved_model = _saved_model()
     known = run_overview.gather(run, names, ModelPaths(saved_model.parent))
     in_model = [own for own in known.labels if own.in_model]
-    model = _load(saved_model) if in_model else None
+    model = sampler.load(saved_model) if in_model else None
+    if model:
+        model.refuse_other_dataset(config.dataset)
     begun = [own for own in known.labels if own.status.state != "pending"]
     exhibits = gallery.draw_labels(_shown(begun), model, config.dataset, run, cli.FLAGS.seed)
     grid = _draw_grid(model, sorted(own.label for own in _shown(in_model)), run) if model else None
     tensorboard_overview.write(known, grid, run.overview)
-    made = f"{time.strftime('%Y-%m-%d %H:%M')}, wcgan_tf {wcgan_tf.__version__}, TensorFlow {_version('tensorflow')}"
+    made = f"{time.strftime('%Y-%m-%d %H:%M')}, wcgan_tf {wcgan_tf.__version__}, TensorFlow {tensorflow.__version__}"
+    as_in_file = cli.config_file().settings.to_dict()
     commands = page.Commands(
-        again=_same_again(known.settings),
+        again=cli.command("pipeline", overrides=run_overview.changed(known.settings, as_in_file)),
         combine=cli.command("combine", "--overwrite"),
         evaluate=cli.command("evaluate"),
     )
@@ -69,20 +72,11 @@ def main() -> None:
 def _saved_model() -> Path:
     """The combined model, or where it would be; one that was asked for has to be there."""
     try:
-        return find_saved_model(cli.model_folder())
+        return find_saved_model(cli.model_paths().folder)
     except UserError:
         if cli.FLAGS.model:
             raise
-        return ModelPaths(cli.model_folder()).saved_model
-
-
-def _load(saved_model: Path) -> "Sampler":
-    """The combined model; one of another data set is an error."""
-    from wcgan_tf.combined import sampler
-
-    model = sampler.load(saved_model)
-    model.refuse_other_dataset(cli.config().dataset)
-    return model
+        return cli.model_paths().saved_model
 
 
 def _shown(labels: list) -> list:
@@ -101,17 +95,6 @@ def _draw_grid(model: "Sampler", labels: list[int], run: RunPaths) -> np.ndarray
     with files.publish(run.grid) as path:
         pictures.draw([model.labels[label] for label in labels], {"real": real, "generated": made}, columns, path)
     return pictures.block(made, columns)
-
-
-def _same_again(settings: dict) -> str:
-    """The command that makes this run again, elsewhere: its config file, and what its labels had other than that."""
-
-    others = run_overview.changed(settings, cli.config_file().settings.to_dict())
-    return cli.command("pipeline", overrides=others)
-
-
-def _version(package: str) -> str:
-    return importlib.metadata.version(package)
 
 
 if __name__ == "__main__":

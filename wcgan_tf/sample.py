@@ -17,9 +17,8 @@ import numpy as np
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.combined import manifest
-from wcgan_tf.combined.manifest import find_saved_model
-from wcgan_tf.core import files
+from wcgan_tf.combined.manifest import Manifest, find_saved_model
+from wcgan_tf.core import files, records
 from wcgan_tf.core.console import ProgressBar
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import number_of_labels, parse_model_labels
@@ -67,8 +66,8 @@ def main() -> None:
         files.refuse_to_replace(output, ["[0-9][0-9][0-9][0-9][0-9]-*"])
     elif output.is_dir():
         raise UserError(f"{output} is a folder; name another --output")
-    saved_model = find_saved_model(cli.model_folder())
-    if known := manifest.read_if_whole(ModelPaths(saved_model.parent)):
+    saved_model = find_saved_model(cli.model_paths().folder)
+    if known := records.read_if_whole(ModelPaths(saved_model.parent).manifest, Manifest):
         parse_model_labels(cli.FLAGS.labels, known.names, list(known.entries))  # a mistyped one is said at once
     with quiet_imports():
         from wcgan_tf.combined import pictures, sampler

@@ -54,7 +54,7 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    find_saved_model(cli.model_folder())
+    find_saved_model(cli.model_paths().folder)
     if importlib.util.find_spec("gradio") is None:
         raise UserError("gradio is not installed; type: pip install -e '.[demo]'")
     _refuse_taken(cli.FLAGS.port)
@@ -62,9 +62,9 @@ def main() -> None:
     with quiet_imports():
         from wcgan_tf.combined import sampler
 
-    model = sampler.load(cli.model_folder())
+    model = sampler.load(cli.model_paths().folder)
     address = f"http://{HOST}:{cli.FLAGS.port}"
-    page = _page(model, f"{cli.model_folder().name}: {len(model.labels)} labels")
+    page = _page(model, f"{cli.model_paths().folder.name}: {len(model.labels)} labels")
     import gradio
 
     fonts = ["system-ui", "sans-serif"]  # those that are here

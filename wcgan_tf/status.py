@@ -43,7 +43,7 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    run = RunPaths(cli.workdir())
+    run = cli.run_paths()
     names = _names(run)
     labels = parse_labels(cli.FLAGS.labels, names)
     states = {label: label_status.read(run.label(label).status) for label in labels}

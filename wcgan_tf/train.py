@@ -11,8 +11,8 @@ ends with exit code 75.  Other exit codes: 0 done; 1 failed, and another try may
 longer finite.  See log.txt and status.json in the label's folder.
 """
 
+import functools
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -21,8 +21,7 @@ from wcgan_tf import cli
 from wcgan_tf.core import errors, signals
 from wcgan_tf.core.console import LineWriter
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.labels import format_labels, parse_labels
-from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.core.labels import INDEX, format_labels, parse_labels
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
@@ -60,14 +59,13 @@ def main() -> int:
 
 def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -> int:
     """Train one label after another; returns the worst of their exit codes."""
-    trainers: list[Trainer] = []
     codes = [errors.DONE]
     for label in labels:
         if stop.received:
             codes.append(errors.STOPPED)
             break
         try:
-            codes.append(_train(label, lambda: _trainer(trainers, labels), stop, out))
+            codes.append(_train(label, tuple(labels), stop, out))
         except Exception as error:
             if len(labels) == 1:
                 raise
@@ -75,9 +73,9 @@ def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -
     return min(codes, key=WORST_FIRST.index)
 
 
-def _train(label: int, trainer: "Callable[[], Trainer]", stop: signals.StopRequests, out: LineWriter) -> int:
+def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out: LineWriter) -> int:
     """Train a label, if there is anything left to do; returns its exit code."""
-    config, paths = cli.config(), RunPaths(cli.workdir()).label(label)
+    config, paths = cli.config(), cli.run_paths().label(label)
     try:
         data = prepared.label_images(config.dataset, "train", label)
     except UserError as error:
@@ -85,17 +83,15 @@ def _train(label: int, trainer: "Callable[[], Trainer]", stop: signals.StopReque
             record_failure(paths, label, error, cli.describe)
         raise
     with open_run(config, data, paths, stop, out, cli.describe) as run:
-        return EXIT_CODES[trainer().train(run)] if run else errors.DONE
+        return EXIT_CODES[_trainer(labels).train(run)] if run else errors.DONE
 
 
-def _trainer(made: "list[Trainer]", labels: list[int]) -> "Trainer":
-    """The trainer of all labels, made for the first that has something to do: TensorFlow takes seconds to import."""
-    if not made:
-        with quiet_imports():
-            from wcgan_tf.training.trainer import Trainer
-        capacity = max(prepared.count(cli.config().dataset, "train", label) for label in labels)
-        made.append(Trainer(cli.config(), capacity))
-    return made[0]
+@functools.cache
+def _trainer(labels: tuple[int, ...]) -> "Trainer":
+    """The trainer of these labels, made for the first that has something to do: TensorFlow takes seconds to import."""
+    with quiet_imports():
+        from wcgan_tf.training.trainer import Trainer
+    return Trainer(cli.config(), max(prepared.count(cli.config().dataset, "train", label) for label in labels))
 
 
 def _labels(out: LineWriter) -> list[int]:
@@ -105,7 +101,10 @@ def _labels(out: LineWriter) -> list[int]:
     if text != "auto" and not given:
         if cli.FLAGS.labels:
             raise UserError("--labels goes with --label=auto; without, type --label=0-9,cat")
-        return prepared.parse_label(text, dataset)
+        if not text:
+            raise UserError("the label is empty; type --label=3 (or, under Slurm, look where SLURM_PROCID is expanded)")
+        # Of an index no file is read: it need not be prepared to be named.
+        return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, prepared.label_names(dataset))
     all_labels = parse_labels(cli.FLAGS.labels, prepared.label_names(dataset))
     share = ranks.Share(int(given[1]), int(given[2]), "--label") if given else ranks.from_environment()
     labels = share.of(all_labels)

@@ -1,4 +1,4 @@
-"""One label's prepared images, and the label that a process is given."""
+"""One label's prepared images."""
 
 import numpy as np
 import pytest
@@ -64,10 +64,3 @@ def test_trainers_say_how_to_prepare(config):
 def test_digits_that_are_not_prepared_come_in_the_size_that_is_asked_for(config):
     config.dataset.resolution = 32
     assert prepared.label_images(config.dataset, "test", 3).images.shape[1:] == (32, 32, 1)
-
-
-def test_a_label_by_index_and_by_name(config):
-    assert prepared.parse_label("3", config.dataset) == [3]
-    assert prepared.parse_label("03", config.dataset) == [3]
-    with pytest.raises(UserError, match="no label 'three'; type 0 to 9, or a name"):
-        prepared.parse_label("three", config.dataset)

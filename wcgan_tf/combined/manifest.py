@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from wcgan_tf.core import files, records
+from wcgan_tf.core import files
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths
 from wcgan_tf.core.records import Amount, Count, Number
@@ -15,24 +15,20 @@ COMBINE = Command("combine")
 
 
 class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One label of a combined model.
-
-    Attributes:
-        step, seconds, best_step, device, threads: of its training, as in its status.
-        settings_digest, weights_digest: of the settings that define it, and of its weights.
-        scores: of these weights, the label alone; empty if they were not scored.
-    """
+    """One label of a combined model."""
 
     label: int
     name: str
+    # step, seconds, best_step, device, threads: of its training, as in its status
     step: Count
     seconds: Amount
     best_step: Count | None = None
     device: str
     threads: Count
+    # settings_digest, weights_digest: of the settings that define it, and of its weights
     settings_digest: str
     weights_digest: str
-    scores: dict[str, Number | None] = {}
+    scores: dict[str, Number | None] = {}  # of these weights, the label alone; empty if they were not scored
 
     def made_of(self, status: LabelStatus) -> bool:
         """Whether these weights are those of the label's present generator."""
@@ -40,28 +36,19 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A combined model.
+    """A combined model.  Its own signature `manifest` is what counts; the file is read without TensorFlow."""
 
-    Attributes:
-        dataset: its name.
-        names: of all labels, with and without a generator.
-        resolution, channels, latent_size: of its images and latents.
-        settings: those that define the model, by section.
-        versions: of the packages that wrote it.
-        labels: those with a generator, in ascending order.
-        bytes: the size of the SavedModel; only in the file.
-    """
-
-    dataset: str
+    dataset: str  # its name
     num_labels: int
-    names: list[str]
+    names: list[str]  # of all labels, with and without a generator
+    # resolution, channels, latent_size: of its images and latents
     resolution: int
     channels: int
     latent_size: int
-    settings: dict[str, dict[str, Any]]
-    versions: dict[str, str]
-    labels: list[LabelEntry]
-    bytes: Count = 0
+    settings: dict[str, dict[str, Any]]  # those that define the model, by section
+    versions: dict[str, str]  # of the packages that wrote it
+    labels: list[LabelEntry]  # those with a generator, in ascending order
+    bytes: Count = 0  # the size of the SavedModel; only in the file
 
     @property
     def entries(self) -> dict[int, LabelEntry]:
@@ -72,14 +59,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def weights_digest(labels: list[LabelEntry]) -> str:
     """One digest of the weights of these labels."""
     return files.digest_json([own.weights_digest for own in labels])
-
-
-def read_if_whole(model: ModelPaths) -> Manifest | None:
-    """Read the manifest beside a model; None if it is missing or damaged.
-
-    The model's own signature `manifest` is what counts; the file finds mistakes before TensorFlow is imported.
-    """
-    return records.read_if_whole(model.manifest, Manifest)
 
 
 def find_saved_model(folder: Path) -> Path:

@@ -3,7 +3,6 @@
 A label process opens the files of its own label only.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import Command, UserError
-from wcgan_tf.core.labels import INDEX, label_title, parse_labels
+from wcgan_tf.core.labels import label_title
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.records import Count
 from wcgan_tf.data import decoding, sources
@@ -23,18 +22,13 @@ BUILT_IN = {"digits"}  # read from their source if they are not prepared
 
 
 class DatasetInfo(msgspec.Struct):
-    """dataset.json: what is prepared in a folder.
-
-    Attributes:
-        root: the folder of images that it was made of, absolute; empty for other sources.
-        labels: the names of all labels.
-    """
+    """dataset.json: what is prepared in a folder."""
 
     name: str
     resolution: int
     channels: int
-    labels: Annotated[list[str], msgspec.Meta(min_length=1)]
-    root: str = ""
+    labels: Annotated[list[str], msgspec.Meta(min_length=1)]  # the names of all labels
+    root: str = ""  # the folder of images that it was made of, absolute; empty for other sources
 
 
 class ImageRecord(msgspec.Struct):
@@ -49,15 +43,10 @@ class ImageRecord(msgspec.Struct):
 
 
 class CurrentDomain(msgspec.Struct, frozen=True):
-    """domain.json: the domain classifier of the present training images, for trainings that do not read all labels.
+    """domain.json: the domain classifier of the present training images, for trainings that do not read all labels."""
 
-    Attributes:
-        digest: of its training images and settings.
-        labels: their number.
-    """
-
-    digest: str
-    labels: int
+    digest: str  # of its training images and settings
+    labels: int  # their number
 
 
 class LabelImages(NamedTuple):
@@ -84,7 +73,9 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
     if _in_place(dataset):
         return _from_source(dataset, split, label)
     if not exists(dataset, split, label):
-        raise UserError(f"no images of label {label} in {paths.folder}; ", *_what_to_do(paths, label))
+        last = len(names_in(paths)) - 1 if paths.info.exists() else label
+        what_to_do = ["run: ", PREPARE] if label <= last else [f"its labels are 0 to {last}"]
+        raise UserError(f"no images of label {label} in {paths.folder}; ", *what_to_do)
     record = read_record(dataset, split, label)
     try:
         images = np.load(paths.images(split, label), allow_pickle=False)
@@ -150,17 +141,6 @@ def count(dataset: Dataset, split: str, label: int) -> int:
     return read_record(dataset, split, label).count if exists(dataset, split, label) else 0
 
 
-def parse_label(text: str, dataset: Dataset) -> list[int]:
-    """The labels of one process: an index, for which no file is read, or a list of labels.
-
-    Raises:
-        UserError: if a part is no label.
-    """
-    if not text:
-        raise UserError("the label is empty; type --label=3 (or, under Slurm, look where SLURM_PROCID is expanded)")
-    return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, label_names(dataset))
-
-
 def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) -> None:
     """Write dataset.json, or check that what is prepared there has the same labels.
 
@@ -211,9 +191,3 @@ def _from_source(dataset: Dataset, split: str, label: int) -> LabelImages:
     ]
     images = np.stack([square.pixels for square in squares])
     return LabelImages(images, label, found.label_names[label], files.digest(images))
-
-
-def _what_to_do(paths: DatasetPaths, label: int) -> list:
-    """What to type if a label has no images."""
-    last = len(names_in(paths)) - 1 if paths.info.exists() else label
-    return ["run: ", PREPARE] if label <= last else [f"its labels are 0 to {last}"]

@@ -34,18 +34,12 @@ BUFFER_SECONDS = 15.0
 
 
 class SortingState(msgspec.Struct):
-    """state.json: how far a split is sorted.
+    """state.json: how far a split is sorted."""
 
-    Attributes:
-        origin: the source's; sorting goes on with no other.
-        labels: those that are sorted.
-        seen: examples read from the source.
-        count, resized, unreadable: images by label.
-    """
-
-    origin: str
-    labels: list[int]
-    seen: Count = 0
+    origin: str  # the source's; sorting goes on with no other
+    labels: list[int]  # those that are sorted
+    seen: Count = 0  # examples read from the source
+    # count, resized, unreadable: images by label
     count: dict[int, Count] = {}
     resized: dict[int, Count] = {}
     unreadable: dict[int, Count] = {}

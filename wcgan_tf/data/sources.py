@@ -36,21 +36,13 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A data set before it is sorted by label.
+    """A data set before it is sorted by label."""
 
-    Attributes:
-        origin: says which data set this is, to go on with no other.
-        label_names: one per label, in the order of their indices.
-        channels: 1 for grey images, 3 for RGB.
-        counts: images per split, of all labels; None if that is not known beforehand.
-        examples: (split, labels) -> the examples of these labels.
-    """
-
-    origin: str
-    label_names: list[str]
-    channels: int
-    counts: dict[str, int | None]
-    examples: Callable[[str, set[int]], Iterator[Example]]
+    origin: str  # says which data set this is, to go on with no other
+    label_names: list[str]  # one per label, in the order of their indices
+    channels: int  # 1 for grey images, 3 for RGB
+    counts: dict[str, int | None]  # images per split, of all labels; None if that is not known beforehand
+    examples: Callable[[str, set[int]], Iterator[Example]]  # (split, labels) -> the examples of these labels
 
 
 def digits(dataset: Dataset) -> Source:
@@ -91,7 +83,7 @@ def folder(dataset: Dataset) -> Source:
 
     def examples(split: str, labels: set[int]) -> Iterator[Example]:
         for label in sorted(labels):
-            inside = _image_files((test if test and split == "test" else train) / folders[label])
+            inside = sorted(_walk((test if test and split == "test" else train) / folders[label]))
             for path in inside if test else _share(inside, split):
                 yield Example(_printable(str(path)), label, path)
 
@@ -169,10 +161,6 @@ def _folders(parent: Path) -> list[str]:
     if not parent.is_dir():
         return []
     return sorted(path.name for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _image_files(parent: Path) -> list[Path]:
-    return sorted(_walk(parent))
 
 
 def _walk(parent: Path) -> Iterator[Path]:

@@ -114,10 +114,6 @@ def _training_images(dataset: Dataset, labels: range) -> tuple[np.ndarray, np.nd
     return np.concatenate(parts), np.repeat(labels, [len(images) for images in parts])
 
 
-def _inception(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
-    return _saved_model("inception", inception_folder(dataset.data_dir))
-
-
 def fetch_inception(dataset: Dataset) -> Path:
     """Fetch TF-GAN's Inception from TF-Hub into `data_dir`, once; returns its folder.
 
@@ -141,7 +137,10 @@ def fetch_inception(dataset: Dataset) -> Path:
     return target
 
 
-CLASSIFIERS = {"domain": _domain, "inception": _inception}
+CLASSIFIERS: dict[str, Callable[[Dataset, Callable[[str], None]], Classifier]] = {
+    "domain": _domain,
+    "inception": lambda dataset, _: _saved_model("inception", inception_folder(dataset.data_dir)),
+}
 
 
 def _saved_model(name: str, folder: Path) -> Classifier:
@@ -158,7 +157,8 @@ def _saved_model(name: str, folder: Path) -> Classifier:
     for output in ("logits", "pool_3"):
         if shape[output].rank < 2 or shape[output][0] != 2:
             raise UserError(f"{folder}: {output} of 2 images has the shape {shape[output]}, where it needs [2, k]")
-    step = tf.function(lambda images: call(_fit(images, side)), autograph=False, reduce_retracing=True)
+    fit = lambda images: tf.image.resize(to_unit(images), [side, side], "bilinear")  # noqa: E731
+    step = tf.function(lambda images: call(fit(images)), autograph=False, reduce_retracing=True)
 
     def look(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         seen = step(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey ones three times
@@ -177,8 +177,3 @@ def _entry(loaded: Any) -> tuple[Callable, int]:
         # A signature alone does not keep its variables alive.
         return lambda images, _alive=loaded: signature(**{key: images}), spec.shape[1] or INCEPTION_SIDE
     return loaded, INCEPTION_SIDE
-
-
-def _fit(images: np.ndarray, side: int) -> tf.Tensor:
-    """uint8 [n, H, W, 3] -> float32 [n, side, side, 3] in -1..1."""
-    return tf.image.resize(to_unit(images), [side, side], "bilinear")

@@ -43,12 +43,10 @@ class Timings:
 
 
 class LabelResult(NamedTuple):
-    """The images of one label, and their scores.
+    """Features of one label's images, and the scores of the label alone, by kind.
 
-    Attributes:
-        images: features by kind: "generated", "real" (real images in the generated ones' place), and "reference" (the
-            real images that both are compared with).
-        scores: by kind, "generated" and "real".
+    Kinds are "generated", "real" (real images in the generated ones' place) and, of the features, "reference" (the real
+    images that both are compared with).
     """
 
     images: dict[str, ImageFeatures]
@@ -57,26 +55,17 @@ class LabelResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Scores a model's images, and real images in their place.
-
-    Attributes:
-        dataset: the settings `config.dataset`.
-        labels: those to be scored.
-        split: of the reference, "train" or "test".
-        number: generated images per label.
-        say: called with a line before anything long.
-        accuracy: whether to compute the classification accuracy score, if there are several labels.
-    """
+    """Scores a model's images, and real images in their place."""
 
     model: Sampler
     classifier: Classifier
-    dataset: Dataset
-    labels: list[int]
-    split: str
-    number: int
+    dataset: Dataset  # the settings `config.dataset`
+    labels: list[int]  # those to be scored
+    split: str  # of the reference, "train" or "test"
+    number: int  # generated images per label
     seed: int
-    say: Callable[[str], None]
-    accuracy: bool = True
+    say: Callable[[str], None]  # called with a line before anything long
+    accuracy: bool = True  # whether to compute the classification accuracy score, if there are several labels
     timings: Timings = field(default_factory=Timings)
 
     def run(self) -> ScoreReport:
@@ -96,7 +85,8 @@ class Evaluator:
         if self.accuracy and len(self.labels) > 1:
             with self.timings.on("accuracy"):
                 generated["accuracy"], real_ones["accuracy"] = self._accuracy(images["reference"])
-        entries = [self.model.manifest.entries[label] for label in self.labels]
+        entries, reference = [self.model.manifest.entries[label] for label in self.labels], images["reference"]
+        known = recognised(reference.logits, reference.labels) if self.classifier.own_labels else None
         return ScoreReport(
             format=FORMAT,
             scores=Beside(generated, real_ones),
@@ -108,7 +98,7 @@ class Evaluator:
             few=self.number * len(self.labels) < ENOUGH_FOR_FRECHET,
             split=self.split,
             seed=self.seed,
-            classifier=self._classifier_facts(images["reference"]),
+            classifier=ClassifierFacts(self.classifier.name, self.classifier.digest, self.classifier.resize, known),
             real_images=prepared.digests(self.dataset, self.labels),
             model=weights_digest(entries),
             cost=cost(entries),
@@ -118,7 +108,10 @@ class Evaluator:
     def _label(self, label: int, done: Callable[[int], None]) -> LabelResult:
         """Extract the features of one label's images, and score the label alone."""
         with self.timings.on("real images"):
-            real = {split: self._real(split, label, done) for split in sources.SPLITS}
+            real = {
+                split: features.extract_real(self.dataset, split, label, self.classifier, done)
+                for split in sources.SPLITS
+            }
         with self.timings.on("generated images"):
             batches = self.model.draw(label, self.number, self.seed)
             generated = features.extract(self.classifier, batches, label, done)
@@ -133,9 +126,6 @@ class Evaluator:
                 for kind in ("generated", "real")
             }
         return LabelResult(images, scores)
-
-    def _real(self, split: str, label: int, done: Callable[[int], None]) -> ImageFeatures:
-        return features.extract_real(self.dataset, split, label, self.classifier, done)
 
     def _floor(self, real: dict[str, ImageFeatures]) -> ImageFeatures:
         """Real images of the other split: as many as are generated, or all if there are fewer."""
@@ -157,11 +147,6 @@ class Evaluator:
             weights_digest=entry.weights_digest,
             step=entry.step,
         )
-
-    def _classifier_facts(self, reference: ImageFeatures) -> ClassifierFacts:
-        own = self.classifier
-        accuracy = recognised(reference.logits, reference.labels) if own.own_labels else None
-        return ClassifierFacts(own.name, own.digest, own.resize, accuracy)
 
     def _accuracy(self, reference: ImageFeatures) -> tuple[float, float]:
         """The classification accuracy score, and the accuracy of the domain classifier, which saw real images."""
@@ -225,9 +210,5 @@ def write_tensorboard(report: ScoreReport, folder: Path) -> None:
 
 def _means(scores: list[Values]) -> Values:
     """The mean over the labels of each score; None if one label has none."""
-    return {key: _mean([own[key] for own in scores]) for key in scores[0]}
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+    known = {key: [value for own in scores if (value := own[key]) is not None] for key in scores[0]}
+    return {key: float(np.mean(own)) if len(own) == len(scores) else None for key, own in known.items()}

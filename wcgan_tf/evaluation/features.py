@@ -18,41 +18,25 @@ from wcgan_tf.data import prepared
 
 @dataclass(frozen=True)
 class Classifier:
-    """Images -> features and logits; see `classifiers.py`.
+    """Images -> features and logits; see `classifiers.py`."""
 
-    Attributes:
-        name: `domain`, `inception`, or the path.
-        digest: of the images and the settings it was trained with, or of its files.
-        resize: how an image is resized before `predict`.
-        own_labels: whether its logits are those of the data set's labels.
-        batch_size: images per call of `predict`.
-        predict: uint8 [n, H, W, C] -> (features float32 [n, d], logits float32 [n, k]).
-    """
-
-    name: str
-    digest: str
-    resize: str
-    own_labels: bool
-    batch_size: int
+    name: str  # `domain`, `inception`, or the path
+    digest: str  # of the images and the settings it was trained with, or of its files
+    resize: str  # how an image is resized before `predict`
+    own_labels: bool  # whether its logits are those of the data set's labels
+    batch_size: int  # images per call of `predict`
+    # uint8 [n, H, W, C] -> (features float32 [n, d], logits float32 [n, k])
     predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class ImageFeatures(NamedTuple):
-    """Features and logits of images, sorted by `keys`: an order that is random but always the same.
+    """Features and logits of images, sorted by `keys`: an order that is random but always the same."""
 
-    Attributes:
-        features: float32 [n, d].
-        logits: float32 [n, k].
-        labels: int64 [n], the label of each image.
-        places: int64 [n], the index of each image among those of its label.
-        keys: uint64 [n], digests of the pixels.
-    """
-
-    features: np.ndarray
-    logits: np.ndarray
-    labels: np.ndarray
-    places: np.ndarray
-    keys: np.ndarray
+    features: np.ndarray  # float32 [n, d]
+    logits: np.ndarray  # float32 [n, k]
+    labels: np.ndarray  # int64 [n], the label of each image
+    places: np.ndarray  # int64 [n], the index of each image among those of its label
+    keys: np.ndarray  # uint64 [n], digests of the pixels
 
     def select(self, chosen: np.ndarray) -> "ImageFeatures":
         """The chosen rows: a mask bool [n], or indices."""

@@ -5,7 +5,6 @@ What TF-GAN has, such as the inception score and the distances, is reported as T
 n x n matrix: what compares all pairs does it a chunk of rows at a time.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -54,28 +53,18 @@ def _mean_kernel_of_pairs(a: np.ndarray) -> float:
 
 
 def _sum_of_kernels(a: np.ndarray, b: np.ndarray) -> float:
-    return float(sum(np.sum((part @ b.T / a.shape[1] + 1.0) ** 3) for part in _chunks(a)))
-
-
-def _chunks(a: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(a), CHUNK):
-        yield a[start : start + CHUNK]
+    parts = (a[start : start + CHUNK] for start in range(0, len(a), CHUNK))
+    return float(sum(np.sum((part @ b.T / a.shape[1] + 1.0) ** 3) for part in parts))
 
 
 class Manifold(NamedTuple):
-    """How two sets of samples lie in each other.
+    """How two sets of samples lie in each other."""
 
-    Attributes:
-        precision: share of generated samples within the neighbourhood of a real one; 0 to 1.
-        recall: share of real samples within the neighbourhood of a generated one; 0 to 1.
-        density: how many real neighbourhoods a generated sample is in, over `neighbours`; 0 and up, around 1 for real.
-        coverage: share of real samples that have a generated one in their neighbourhood; 0 to 1.
-    """
-
-    precision: float
-    recall: float
+    precision: float  # share of generated samples within the neighbourhood of a real one; 0 to 1
+    recall: float  # share of real samples within the neighbourhood of a generated one; 0 to 1
+    # how many real neighbourhoods a generated sample is in, over `neighbours`; 0 and up, around 1 for real
     density: float
-    coverage: float
+    coverage: float  # share of real samples that have a generated one in their neighbourhood; 0 to 1
 
 
 def manifold(real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS) -> Manifold:

@@ -20,17 +20,11 @@ DEVIATION = "_deviation"  # what the key of a score's deviation ends in
 
 
 class Sets(NamedTuple):
-    """What a score is made of.
+    """What a score is made of."""
 
-    Attributes:
-        samples: the images that are scored, generated or real.
-        reference: the real images of the split that they are compared with.
-        train: of one label alone, the real images that its generator was trained on.
-    """
-
-    samples: ImageFeatures
-    reference: ImageFeatures
-    train: ImageFeatures | None = None
+    samples: ImageFeatures  # the images that are scored, generated or real
+    reference: ImageFeatures  # the real images of the split that they are compared with
+    train: ImageFeatures | None = None  # of one label alone, the real images that its generator was trained on
 
 
 Compute = Callable[[Sets], Values]
@@ -38,22 +32,15 @@ Compute = Callable[[Sets], Values]
 
 @dataclass(frozen=True)
 class Score:
-    """A row of the table: one or several scores that are computed together.
+    """A row of the table: one or several scores that are computed together."""
 
-    Attributes:
-        meanings: key in scores.json -> what it is, and which values are good.
-        together: computes all keys, and perhaps `<key>_deviation`, over all labels; None leaves the row out there.
-        alone: the same of one label alone.
-        own_labels: whether it needs a classifier of the data set's own labels.
-        unseen: whether its value for real images is that of images that no generator was trained on.
-        names: key -> its name with Inception, and with any other classifier, if it has names of its own.
-    """
-
-    meanings: dict[str, str]
+    meanings: dict[str, str]  # key in scores.json -> what it is, and which values are good
+    # computes all keys, and perhaps `<key>_deviation`, over all labels; None leaves the row out there
     together: Compute | None
-    alone: Compute | None
-    own_labels: bool = False
-    unseen: bool = False
+    alone: Compute | None  # the same of one label alone
+    own_labels: bool = False  # whether it needs a classifier of the data set's own labels
+    unseen: bool = False  # whether its value for real images is that of images that no generator was trained on
+    # key -> its name with Inception, and with any other classifier, if it has names of its own
     names: "dict[str, Name] | None" = None
 
 

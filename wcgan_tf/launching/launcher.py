@@ -7,8 +7,6 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import NamedTuple
 
 import rich.console
 import rich.live
@@ -27,13 +25,6 @@ LOOK_SECONDS = 1.0  # how often the live table is drawn
 LINE_SECONDS = 30.0  # how often there is a line without a terminal
 LOG_LINES, LOG_BYTES = 5, 4096
 WORDS = {errors.DONE: "done", errors.STOPPED: "stopped", errors.DIVERGED: "diverged"}
-
-
-class Outcome(NamedTuple):
-    """Which labels did not finish, and whether a signal stopped them."""
-
-    unfinished: list[int]
-    stopped: bool
 
 
 class Launcher:
@@ -61,11 +52,11 @@ class Launcher:
         self._out = LineWriter()
         free = [label for label in labels if label not in held]
         self._workers = workers.Workers(free, places, command, run, self._started, self._ended, self._say)
-        self._signals = 0  # that came
+        self._signals: list[int] = []  # that came
 
-    def run(self) -> Outcome:
-        """Train all labels, or until a signal comes."""
-        signals.handle(self._on_signal)
+    def run(self) -> tuple[list[int], bool]:
+        """Train all labels, or until a signal comes; returns those that did not finish, and whether one came."""
+        signals.handle(lambda number, _: self._signals.append(number))
         self._out.say(
             f"training {number_of_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time"
         )
@@ -86,14 +77,11 @@ class Launcher:
         elif self._signals:
             self._out.say("stopped; the same command goes on from here")
         self._out.finish()
-        return Outcome(unfinished, bool(self._signals))
+        return unfinished, bool(self._signals)
 
     def _draw(self, live: rich.live.Live) -> None:
         with contextlib.suppress(OSError):  # the terminal was closed
             live.update(self._table(), refresh=True)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals += 1
 
     def _train(self, show: Callable[[], None], every_seconds: float) -> None:
         """Keep the workers at work until none is left, and show their progress."""
@@ -101,8 +89,8 @@ class Launcher:
         self._workers.poll()
         while self._workers.running:
             time.sleep(TURN_SECONDS)
-            if self._signals > answered:
-                answered = self._signals
+            if len(self._signals) > answered:
+                answered = len(self._signals)
                 self._stop(kill=answered > 1)
             self._workers.poll()
             if time.monotonic() - shown >= every_seconds:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from wcgan_tf.combined import manifest
+from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.config import Config
 from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
@@ -36,12 +37,8 @@ def is_prepared(config: Config) -> bool:
     return all(paths.features(current.digest, split, label).exists() for split in sources.SPLITS for label in labels)
 
 
-def is_trained(config: Config, run: RunPaths, labels: list[int]) -> bool:
-    """Whether these labels have spent their budget, with these settings and the present images."""
-    return all(_trained(config, run, label) for label in labels)
-
-
-def _trained(config: Config, run: RunPaths, label: int) -> bool:
+def is_trained(config: Config, run: RunPaths, label: int) -> bool:
+    """Whether a label has spent its budget, with these settings and the present images."""
     paths = run.label(label)
     if not recorded_settings.finished(paths, config):
         return False
@@ -55,7 +52,7 @@ def _trained(config: Config, run: RunPaths, label: int) -> bool:
 
 def is_combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
     """Whether the model has these labels, with their present generators."""
-    known = manifest.read_if_whole(model)
+    known = records.read_if_whole(model.manifest, Manifest)
     return (
         known is not None
         and files.size(model.saved_model) == known.bytes
@@ -69,7 +66,7 @@ def is_combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
 
 def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
     """Whether the scores are those of the present model and images, made with these settings."""
-    scores, known = records.read_if_whole(run.scores, ScoreReport), manifest.read_if_whole(model)
+    scores, known = records.read_if_whole(run.scores, ScoreReport), records.read_if_whole(model.manifest, Manifest)
     if scores is None or known is None:
         return False
     labels = sorted(known.entries)

@@ -34,13 +34,10 @@ def places(jobs: int | None, gpus: list[str]) -> list[Place]:
     """
     cores = _cores()
     jobs = jobs or len(gpus) or len(cores)
-    return [Place(_share(cores, job, jobs), gpus[job % len(gpus)] if gpus else None) for job in range(jobs)]
-
-
-def _share(cores: list[frozenset[int]], job: int, jobs: int) -> frozenset[int]:
-    """The CPUs of every `jobs`-th core from `job` on; of one core, which others have too, if there are too few."""
-    own = cores[job::jobs] or [cores[job % len(cores)]]
-    return frozenset().union(*own)
+    shares = [cores[job::jobs] or [cores[job % len(cores)]] for job in range(jobs)]
+    return [
+        Place(frozenset().union(*share), gpus[job % len(gpus)] if gpus else None) for job, share in enumerate(shares)
+    ]
 
 
 def _cores() -> list[frozenset[int]]:

@@ -33,10 +33,10 @@ def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
     if not known:
         return None
     figure, axes = _figure(WIDTH, 3.3)
-    few = len(known) <= NAMED
+    few, faint = len(known) <= NAMED, max(0.05, min(0.6, 20.0 / len(known)))  # many lines are no area
     for place, label in enumerate(sorted(known)):
         text, line = known[label]
-        style = {"color": COLORS[place], "label": _cut(text)} if few else {"color": BLUE, "alpha": _alpha(len(known))}
+        style = {"color": COLORS[place], "label": _cut(text)} if few else {"color": BLUE, "alpha": faint}
         axes.plot(*line.T, linewidth=1.2 if few else 0.6, marker="." if len(line) == 1 else None, **style)
     if len(known) > 2:
         seconds, (low, middle, high) = spread([line for _, line in known.values()], POINTS)
@@ -148,8 +148,3 @@ def _cut(name: str) -> str:
     """A name that fits; matplotlib leaves names that begin with an underscore out of a legend."""
     shown = name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
     return f"\u200b{shown}" if shown.startswith("_") else shown
-
-
-def _alpha(lines: int) -> float:
-    """So that many lines do not become one area."""
-    return max(0.05, min(0.6, 20.0 / lines))

@@ -25,19 +25,14 @@ TAG = "generated"
 
 
 class LabelPictures(NamedTuple):
-    """The pictures of a label, as data URIs; empty if there is none.
+    """The pictures of a label, as data URIs; empty if there is none."""
 
-    Attributes:
-        real, generated: a row of COLUMNS images.
-        film: fixed noise through training, a row for each noise, from left to right at `steps`.
-        likeness: generated images, and below each the training image that it is most like.
-    """
-
+    # real, generated: a row of COLUMNS images
     real: str
     generated: str
-    film: str
+    film: str  # fixed noise through training, a row for each noise, from left to right at `steps`
     steps: list[int]
-    likeness: str
+    likeness: str  # generated images, and below each the training image that it is most like
 
 
 def draw_labels(

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from wcgan_tf import config
 from wcgan_tf.evaluation.scores import MEANINGS, display_name
 from wcgan_tf.reporting import charts, run_overview, verdicts
 from wcgan_tf.reporting.gallery import LabelPictures
-from wcgan_tf.reporting.run_overview import LabelOverview, Overview
+from wcgan_tf.reporting.run_overview import Overview
 
 TEMPLATE = "report.html.j2"
 CURVES = (  # value, title, what it says
@@ -90,6 +89,7 @@ def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands
         display_name=lambda key: display_name(key, run.classifier),
     )
     by_label = {own.label: own for own in run.labels}
+    speeds = [own.images_per_second for own in run.labels if own.images_per_second is not None]
     text = environment.get_template(TEMPLATE).render(
         run=run,
         title=run.folder.name or str(run.folder),
@@ -100,26 +100,19 @@ def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands
         shown=[(by_label[label], exhibit) for label, exhibit in exhibits.items()],
         settings=run_overview.changed(run.settings, config.default_config().to_dict()),
         all_settings=json.dumps(run.settings, indent=1, ensure_ascii=False),
-        curves=_curves(run.labels),
+        curves=[
+            Chart(title, text, uri)
+            for name, title, text in CURVES
+            if (uri := _uri(charts.curves(run.labels, name, title)))
+        ],
         confusion=_uri(charts.confusion(run.labels, run.names)),
         confused=_confused(run),
         speeds=_uri(charts.speeds(run.labels)),
-        speed=_median(own.images_per_second for own in run.labels),
+        speed=statistics.median(speeds) if speeds else None,
         commands=commands,
         made=made,
     )
     return text.encode("utf-8", "replace").decode("utf-8")  # of half a letter, which JSON may have, a question mark
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    """The median of the known values; None if there are none."""
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
-
-
-def _curves(labels: list[LabelOverview]) -> list[Chart]:
-    made = ((title, text, _uri(charts.curves(labels, name, title))) for name, title, text in CURVES)
-    return [Chart(title, text, uri) for title, text, uri in made if uri]
 
 
 def _confused(run: Overview) -> list[Pair]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wcgan_tf.combined import manifest
-from wcgan_tf.combined.manifest import LabelEntry
+from wcgan_tf.combined.manifest import LabelEntry, Manifest
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths, ModelPaths, RunPaths
@@ -21,24 +21,18 @@ Row = dict[str, float]
 
 
 class LabelOverview(NamedTuple):
-    """One label.
-
-    Attributes:
-        rows: of its metrics.jsonl, in the order of their steps, without values that are not known.
-        scores, real: of its generated images alone, and of real ones; empty if its present weights have none.
-        taken_for: label that the domain classifier gives its images -> share of them.
-        in_model: whether the model has its present generator.
-    """
+    """One label."""
 
     label: int
     name: str
     status: LabelStatus
     verdict: Verdict
-    rows: list[Row]
+    rows: list[Row]  # of its metrics.jsonl, in the order of their steps, without values that are not known
+    # scores, real: of its generated images alone, and of real ones; empty if its present weights have none
     scores: Row
     real: Row
-    taken_for: dict[int, float]
-    in_model: bool
+    taken_for: dict[int, float]  # label that the domain classifier gives its images -> share of them
+    in_model: bool  # whether the model has its present generator
 
     @property
     def distance(self) -> float | None:
@@ -54,24 +48,15 @@ class LabelOverview(NamedTuple):
 
 @dataclass(frozen=True)
 class Overview:
-    """A run.
-
-    Attributes:
-        labels: all of them, the worst first.
-        names: of all labels of the data set.
-        settings: those that its labels were trained with, by section; empty if none was begun.
-        scores: of all labels together, if they are those of the present generators.
-        classifier: the name of the one that made the labels' scores; empty if they have none.
-        cost: of the training.
-    """
+    """A run."""
 
     folder: Path
-    labels: list[LabelOverview]
-    names: list[str]
-    settings: Sections
-    scores: ScoreReport | None
-    classifier: str
-    cost: Cost
+    labels: list[LabelOverview]  # all of them, the worst first
+    names: list[str]  # of all labels of the data set
+    settings: Sections  # those that its labels were trained with, by section; empty if none was begun
+    scores: ScoreReport | None  # of all labels together, if they are those of the present generators
+    classifier: str  # the name of the one that made the labels' scores; empty if they have none
+    cost: Cost  # of the training
 
     def verdicts(self) -> dict[str, int]:
         """The number of labels by verdict, the most frequent first."""
@@ -81,17 +66,20 @@ class Overview:
 
 def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
     """Read the files of all labels of a run."""
-    known = manifest.read_if_whole(model)
+    known = records.read_if_whole(model.manifest, Manifest)
     entries = known.entries if known else {}
     report = records.read_if_whole(run.scores, ScoreReport)
-    scored = _present_scores(report, entries) if report else {}
+    digests = {label: entry.weights_digest for label, entry in entries.items()}
+    scored = {k: own for k, own in report.by_label.items() if own.weights_digest == digests.get(k)} if report else {}
     labels = [
         _label(label, name, run.label(label), scored.get(label), entries.get(label)) for label, name in enumerate(names)
     ]
     together = report if report and _is_present(report, entries, labels) else None
+    # The worst first: labels without scores, then by their distance; equal ones by their index.
+    labels.sort(key=lambda own: (own.verdict.word == "fine", own.distance is not None, -(own.distance or 0), own.label))
     return Overview(
         run.folder,
-        sorted(labels, key=_worst_first),
+        labels,
         names,
         _settings(run),
         together,
@@ -123,12 +111,6 @@ def read_rows(metrics: Path) -> list[Row]:
     return rows
 
 
-def _worst_first(label: LabelOverview) -> tuple:
-    """Labels without scores first, then by their distance; equal ones by their index."""
-    distance = label.distance
-    return (label.verdict.word == "fine", distance is not None, -(distance or 0.0), label.label)
-
-
 def _label(
     label: int, name: str, paths: LabelPaths, own: LabelScores | None, entry: LabelEntry | None
 ) -> LabelOverview:
@@ -141,15 +123,6 @@ def _label(
     judged = verdict(status, scores, real)
     taken_for = own.taken_for if own else {}
     return LabelOverview(label, name, status, judged, read_rows(paths.metrics), scores, real, taken_for, in_model)
-
-
-def _present_scores(report: ScoreReport, entries: dict[int, LabelEntry]) -> dict[int, LabelScores]:
-    """The scores of those weights that the model has."""
-    return {
-        label: own
-        for label, own in report.by_label.items()
-        if label in entries and own.weights_digest == entries[label].weights_digest
-    }
 
 
 def _is_present(report: ScoreReport, entries: dict[int, LabelEntry], labels: list[LabelOverview]) -> bool:

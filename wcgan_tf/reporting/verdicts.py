@@ -24,50 +24,24 @@ class Verdict(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """When a verdict is given.
+    """When a verdict is given."""
 
-    Attributes:
-        word: the verdict.
-        meaning: the rule, in words.
-        wrong: (status, scores, scores of real images) -> the figures that it goes by, or None if it does not hold.
-    """
-
-    word: str
-    meaning: str
+    word: str  # the verdict
+    meaning: str  # the rule, in words
+    # (status, scores, scores of real images) -> the figures that it goes by, or None if it does not hold
     wrong: Callable[[LabelStatus, Scores, Scores], str | None]
-
-
-def _diverged(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
-    return status.error or "a number was no longer finite" if status.state == "diverged" else None
-
-
-def _not_begun(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
-    return "" if status.state == "pending" else None
 
 
 def _not_done(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
     if status.state == "done":
         return None
-    return f"{status.state}, {100 * status.progress:.0f} % of its budget" + (
-        f": {status.error}" if status.error else ""
-    )
-
-
-def _not_scored(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
-    return None if scores else "evaluate has not scored these weights"
+    error = f": {status.error}" if status.error else ""
+    return f"{status.state}, {100 * status.progress:.0f} % of its budget{error}"
 
 
 def _collapsed(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
     variety = scores.get("variety", 1.0)
     return f"variety {variety:.2f} of real images" if variety < VARIETY_SHARE else None
-
-
-def _memorising(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
-    return _less("nearest_train", COPIED_SHARE, scores, real)
-
-
-def _undertrained(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
-    return _less("coverage", COVERAGE_SHARE, scores, real)
 
 
 def _less(name: str, share: float, scores: Scores, real: Scores) -> str | None:
@@ -78,10 +52,18 @@ def _less(name: str, share: float, scores: Scores, real: Scores) -> str | None:
 
 
 RULES = (
-    Rule("diverged", "a loss or a weight was no longer a finite number; the last good checkpoint is kept", _diverged),
-    Rule("not begun", "no process has taken it up yet", _not_begun),
+    Rule(
+        "diverged",
+        "a loss or a weight was no longer a finite number; the last good checkpoint is kept",
+        lambda status, *_: status.error or "a number was no longer finite" if status.state == "diverged" else None,
+    ),
+    Rule("not begun", "no process has taken it up yet", lambda status, *_: "" if status.state == "pending" else None),
     Rule("unfinished", "its training has not ended, or failed", _not_done),
-    Rule("not scored", "there are no scores of its present weights; run evaluate", _not_scored),
+    Rule(
+        "not scored",
+        "there are no scores of its present weights; run evaluate",
+        lambda _, scores, __: None if scores else "evaluate has not scored these weights",
+    ),
     Rule(
         "collapsed",
         f"its images lie less than {VARIETY_SHARE} times as far from each other as real ones: it draws a few images "
@@ -91,13 +73,13 @@ RULES = (
     Rule(
         "memorising",
         f"its images lie less than {COPIED_SHARE} times as far from the training images as unseen real ones: it copies",
-        _memorising,
+        lambda _, *both: _less("nearest_train", COPIED_SHARE, *both),
     ),
     Rule(
         "undertrained",
         f"its coverage is less than {COVERAGE_SHARE} times that of real images: much of what there is it does not draw "
         "yet; give it more time",
-        _undertrained,
+        lambda _, *both: _less("coverage", COVERAGE_SHARE, *both),
     ),
 )
 FINE = "fine"

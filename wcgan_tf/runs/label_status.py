@@ -34,42 +34,28 @@ GROUPS = {  # what a user may ask for
 class LabelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """status.json: the state of a label, and what is known of its training.
 
-    Attributes:
-        state: one of STATES.  "pending": not begun; "running": at work; "stale": it was running, and has not been heard
-            of for a minute, or its process on this machine is gone; "stopped": asked to stop, goes on when started
-            again; "diverged": a loss or a weight is not finite; "failed": an error; "done".  In the table of `launch`
-            also "starting".
-        label, name: of the label; -1 and empty if not known.
-        step, seconds: of training, over all starts of the label.
-        progress: the spent share of its budget, 0..1.
-        images_per_second: real images in critic steps; None if not known yet.
-        wasserstein_estimate: the last one; None if not known, and for DC-GAN.
-        best_kernel_distance, best_step: of the weights that scored best; None if they are not scored while training.
-        host, device: where it trains, such as node7 and GPU:0.
-        threads: CPU threads of its process.
-        pid: of its process on that host; 0 if not known.
-        job: of Slurm; empty if there is none.
-        updated: when the file was written, in seconds since the epoch.
-        error: why it failed, in one line; else empty.
+    "pending": not begun; "running": at work; "stale": it was running, and has not been heard of for a minute, or its
+    process on this machine is gone; "stopped": asked to stop, goes on when started again; "diverged": a loss or a
+    weight is not finite; "failed": an error; "done".  "starting" is only in the table of `launch`.
     """
 
     state: Literal["pending", "running", "stale", "stopped", "diverged", "failed", "done", "starting"] = "pending"
-    label: int = -1
+    label: int = -1  # -1 if not known
     name: str = ""
-    step: Count = 0
-    seconds: Amount = 0.0
-    progress: Share = 0.0
-    images_per_second: Amount | None = None
-    wasserstein_estimate: Number | None = None
-    best_kernel_distance: Number | None = None
+    step: Count = 0  # of training, over all starts of the label
+    seconds: Amount = 0.0  # of training, over all starts
+    progress: Share = 0.0  # the spent share of its budget
+    images_per_second: Amount | None = None  # real images in critic steps
+    wasserstein_estimate: Number | None = None  # the last one; None for DC-GAN
+    best_kernel_distance: Number | None = None  # of the weights that scored best while training
     best_step: Count | None = None
-    host: str = ""
-    device: str = ""
-    threads: Count = 0
-    pid: Count = 0
-    job: str = ""
-    updated: Amount = 0.0
-    error: str = ""
+    host: str = ""  # where it trains, such as node7
+    device: str = ""  # such as GPU:0
+    threads: Count = 0  # CPU threads of its process
+    pid: Count = 0  # of its process on that host; 0 if not known
+    job: str = ""  # of Slurm
+    updated: Amount = 0.0  # when the file was written, in seconds since the epoch
+    error: str = ""  # why it failed, in one line
 
     def seconds_left(self) -> float | None:
         """Of training, as far as can be told from the spent share."""

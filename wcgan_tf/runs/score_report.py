@@ -31,18 +31,15 @@ class Images(msgspec.Struct, frozen=True):
 
 
 class LabelScores(msgspec.Struct, frozen=True, kw_only=True):
-    """The scores of one label alone.
-
-    Attributes:
-        scores, real: of its generated images, and of real images in their place.
-        taken_for: label that the classifier gives its generated images -> share of them, the most frequent first.
-        weights_digest, step: of the generator that was scored.
-    """
+    """The scores of one label alone."""
 
     name: str
+    # scores, real: of its generated images, and of real images in their place
     scores: Values
     real: Values
+    # label that the classifier gives its generated images -> share of them, the most frequent first
     taken_for: dict[int, Share] = {}
+    # weights_digest, step: of the generator that was scored
     weights_digest: str
     step: Count
 
@@ -57,31 +54,21 @@ class ClassifierFacts(msgspec.Struct, frozen=True):
 
 
 class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `evaluate` found out about a combined model.
+    """Everything that `evaluate` found out about a combined model."""
 
-    Attributes:
-        format: FORMAT.
-        scores: of all labels together.
-        means: over the labels, of the scores of each alone.
-        few: whether the images are too few for a Frechet distance.
-        split: of the reference.
-        real_images, model: digests of the real images and of the weights.
-        cost: of the training of the generators.
-        seconds: that the parts of the evaluation took.
-    """
-
-    format: Literal[2]
-    scores: Beside
-    means: Beside
+    format: Literal[2]  # FORMAT
+    scores: Beside  # of all labels together
+    means: Beside  # over the labels, of the scores of each alone
     by_label: dict[int, LabelScores]
     images: Images
     labels: list[int]
     num_per_label: Count
-    few: bool
-    split: str
+    few: bool  # whether the images are too few for a Frechet distance
+    split: str  # of the reference
     seed: int
     classifier: ClassifierFacts
+    # real_images, model: digests of the real images and of the weights
     real_images: str
     model: str
-    cost: Cost
-    seconds: dict[str, float]
+    cost: Cost  # of the training of the generators
+    seconds: dict[str, float]  # that the parts of the evaluation took

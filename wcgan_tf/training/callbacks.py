@@ -12,7 +12,6 @@ import rich.progress
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from wcgan_tf.config import Config
 from wcgan_tf.core import files, stateless_random
 from wcgan_tf.core.images import tile, to_uint8
 from wcgan_tf.core.signals import StopRequests
@@ -68,7 +67,9 @@ class MetricsWriter(keras.callbacks.Callback):
         self._tensorboard = run.tensorboard
         self._side = int(np.clip(GRID_PIXELS // run.data.images.shape[1], *GRID_SIDES))
         self._latents = stateless_random.normal([self._side**2, gan.latent_size], [gan.settings.seed, run.data.label])
-        self._settings = {"label": run.data.name, **_flat(run.config)}
+        settings = recorded_settings.model_settings(run.config.to_dict())
+        flat = {f"{section}.{key}": value for section, own in settings.items() for key, value in own.items()}
+        self._settings = {"label": run.data.name, **flat}
         self._throughput = Throughput(gan, budget)
         self._scalars = Milestones(budget, SCALAR_SHARE, SCALAR_SECONDS)
         self._grids = Milestones(budget, GRID_SHARE)
@@ -204,12 +205,6 @@ class Milestones:
         if due:
             self._last = (budget.progress, budget.seconds)
         return due
-
-
-def _flat(config: Config) -> dict[str, str | float]:
-    """The settings that define the model, by dotted name, as TensorBoard takes them."""
-    settings = recorded_settings.model_settings(config.to_dict())
-    return {f"{section}.{key}": value for section, own in settings.items() for key, value in own.items()}
 
 
 def _keep_rows_until(metrics: Path, step: int) -> None:

@@ -16,19 +16,12 @@ EMA_RAMP_STEPS = 10  # the average forgets faster at first: its decay is at most
 
 
 class Draws(NamedTuple):
-    """Everything random in one step; the first axis is the turn of the critic, the last turn the generator's.
+    """Everything random in one step; the first axis is the turn of the critic, the last turn the generator's."""
 
-    Attributes:
-        indices: of real images, int32 [critic_steps, batch].
-        latents: float32 [critic_steps + 1, batch, latent_size], normally distributed.
-        mixes: float32 [critic_steps, batch, 1, 1, 1] in 0..1, for the penalty.
-        augments: float32 [critic_steps + 1, 2, batch, augment.DRAWS] in 0..1, for real and fake images.
-    """
-
-    indices: tf.Tensor
-    latents: tf.Tensor
-    mixes: tf.Tensor
-    augments: tf.Tensor
+    indices: tf.Tensor  # of real images, int32 [critic_steps, batch]
+    latents: tf.Tensor  # float32 [critic_steps + 1, batch, latent_size], normally distributed
+    mixes: tf.Tensor  # float32 [critic_steps, batch, 1, 1, 1] in 0..1, for the penalty
+    augments: tf.Tensor  # float32 [critic_steps + 1, 2, batch, augment.DRAWS] in 0..1, for real and fake images
 
 
 class LabelGAN(keras.Model):
@@ -108,12 +101,9 @@ class LabelGAN(keras.Model):
         seconds = tf.cast(self.seconds, tf.float32) / self.settings.max_seconds if self.settings.max_seconds else 0.0
         return tf.minimum(tf.maximum(steps, seconds), 1.0)
 
-    def finite(self) -> bool:
-        """Whether every weight of both networks is a finite number."""
-        return bool(self._finite())
-
     @tf.function(autograph=False)
-    def _finite(self) -> tf.Tensor:
+    def finite(self) -> tf.Tensor:
+        """Whether every weight of both networks is a finite number, bool scalar."""
         weights = self.generator.variables + self.critic.variables
         return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
 

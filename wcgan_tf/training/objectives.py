@@ -11,24 +11,15 @@ from wcgan_tf.training import losses
 
 @dataclass(frozen=True)
 class Objective:
-    """The losses of a pair, and what belongs to them.
+    """The losses of a pair, and what belongs to them."""
 
-    Attributes:
-        critic_loss_name: what the critic's loss, the penalty included, is called in the logs.
-        critic_loss: (real scores [N], fake scores [N]) -> scalar, without the penalty.
-        generator_loss: fake scores [N] -> scalar.
-        wasserstein: whether the critic estimates the Wasserstein distance, and pays the gradient penalty.
-        batch_norm: whether the critic has BatchNorm.
-        adam_betas: of both optimizers.
-        weight_deviation: standard deviation of the normally distributed initial weights; None leaves them to Keras.
-    """
-
-    critic_loss_name: str
-    critic_loss: Callable
-    generator_loss: Callable
-    wasserstein: bool
-    batch_norm: bool
-    adam_betas: tuple[float, float]
+    critic_loss_name: str  # what the critic's loss, the penalty included, is called in the logs
+    critic_loss: Callable  # (real scores [N], fake scores [N]) -> scalar, without the penalty
+    generator_loss: Callable  # fake scores [N] -> scalar
+    wasserstein: bool  # whether the critic estimates the Wasserstein distance, and pays the gradient penalty
+    batch_norm: bool  # whether the critic has BatchNorm
+    adam_betas: tuple[float, float]  # of both optimizers
+    # standard deviation of the normally distributed initial weights; None leaves them to Keras
     weight_deviation: float | None
 
     @property

@@ -14,6 +14,7 @@ from wcgan_tf.models.generator_export import export_generator
 from wcgan_tf.runs import label_status
 from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training import optimizers
+from wcgan_tf.training.best_weights import BestWeights
 from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
 from wcgan_tf.training.checkpoint import Checkpoints
 from wcgan_tf.training.device import device_name, jit_compile, own_device
@@ -107,7 +108,7 @@ def _set_weights(objective: Objective, variables: list, label: int, config: Conf
 def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
     """Train, save and export; returns the state in which the label ended."""
     checkpoints = Checkpoints(gan, run.paths, run.config.train.checkpoint_seconds)
-    best = _best_weights(gan, run)
+    best = [BestWeights(gan, run)] if run.config.train.eval_seconds else []
     resumed = checkpoints.restore(run.say)
     budget = Budget(gan, run.stop)
     metrics = MetricsWriter(gan, run, budget, device, ranks.cpu_threads())
@@ -132,15 +133,6 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
     and_now = ", the same command goes on" if budget.state == "stopped" else ""
     run.say(f"{budget.state} after {budget.step} steps and {budget.seconds:.0f} s{and_now}; see {run.paths.folder}")
     return budget.state
-
-
-def _best_weights(gan: LabelGAN, run: LabelRun) -> list:
-    """The callback that scores the label's generator while it trains, if the settings ask for it."""
-    if not run.config.train.eval_seconds:
-        return []
-    from wcgan_tf.training.best_weights import BestWeights
-
-    return [BestWeights(gan, run)]
 
 
 def _steps_left(gan: LabelGAN) -> tf.data.Dataset:
