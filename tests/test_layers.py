@@ -31,6 +31,7 @@ def imported(name: str) -> set[str]:
     """The modules of the package that a module imports, anywhere in its file."""
     found = set()
     for node in ast.walk(ast.parse(FILES[name].read_text())):
+        assert not getattr(node, "level", 0), f"{name} has a relative import, whose floor is not seen here"
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wcgan_tf":
             start = node.module.removeprefix("wcgan_tf").removeprefix(".")
             paths = [f"{start}.{alias.name}".removeprefix(".") for alias in node.names]

@@ -99,9 +99,9 @@ def _show(report: ScoreReport) -> None:
 
 def _rows(scores: Beside, classifier: str) -> list[list[str]]:
     """Each score with its deviation, generated and real."""
-    from wcgan_tf.evaluation.scores import DEVIATION, display_name
+    from wcgan_tf.evaluation.scores import MEANINGS, display_name
 
-    keys = [key for key in scores.generated if not key.endswith(DEVIATION)]
+    keys = [key for key in MEANINGS if key in scores.generated]
     return [[display_name(key, classifier), _value(scores.generated, key), _value(scores.real, key)] for key in keys]
 
 

@@ -55,7 +55,7 @@ def main() -> int:
     gpus = [] if config.train.device == "cpu" else workers.visible_gpus()
     places = workers.places(cli.FLAGS.jobs, gpus)[: len(labels)]
     held = {label: status[label] for label in labels if status[label].state == "running"}
-    train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={cli.run_paths().folder}"]
+    train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={run.folder}"]
     unfinished, stopped = Launcher(labels, names, places, lambda k: [*train, f"--label={k}"], run, held).run()
     if not unfinished:
         return errors.DONE

@@ -8,8 +8,9 @@ import msgspec
 from wcgan_tf.core import files
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths
-from wcgan_tf.core.records import Amount, Count, Number
+from wcgan_tf.core.records import Amount, Count
 from wcgan_tf.runs.label_status import LabelStatus
+from wcgan_tf.runs.score_report import Values
 
 COMBINE = Command("combine")
 
@@ -28,7 +29,7 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
     # settings_digest, weights_digest: of the settings that define it, and of its weights
     settings_digest: str
     weights_digest: str
-    scores: dict[str, Number | None] = {}  # of these weights, the label alone; empty if they were not scored
+    scores: Values = {}  # of these weights, the label alone; empty if they were not scored
 
     def made_of(self, status: LabelStatus) -> bool:
         """Whether these weights are those of the label's present generator."""

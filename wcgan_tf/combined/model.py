@@ -26,7 +26,7 @@ class ConditionalModel:
 
     Args:
         model: the settings `config.model`, the same for all.
-        labels: those that have a generator; their weights are all 0 until `put` is called for each.
+        labels: those that have a generator; their weights are all 0 until `set_weights` is called for each.
         num_labels: how many labels there are, 0 to num_labels - 1.
         resolution, channels: of the images.
     """

@@ -79,8 +79,8 @@ def _load_domain(dataset: Dataset, labels: range, digest: str) -> keras.Model | 
 
 
 def _as_classifier(network: keras.Model, digest: str) -> Classifier:
-    look = lambda images: network.predict_on_batch(images)  # noqa: E731
-    return Classifier("domain", digest, "none", own_labels=True, batch_size=500, predict=look)
+    predict = network.predict_on_batch
+    return Classifier("domain", digest, "none", own_labels=True, batch_size=500, predict=predict)
 
 
 def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], digest: str) -> keras.Model:
@@ -157,16 +157,18 @@ def _saved_model(name: str, folder: Path) -> Classifier:
     for output in ("logits", "pool_3"):
         if shape[output].rank < 2 or shape[output][0] != 2:
             raise UserError(f"{folder}: {output} of 2 images has the shape {shape[output]}, where it needs [2, k]")
-    fit = lambda images: tf.image.resize(to_unit(images), [side, side], "bilinear")  # noqa: E731
-    step = tf.function(lambda images: call(fit(images)), autograph=False, reduce_retracing=True)
 
-    def look(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        seen = step(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey ones three times
+    @tf.function(autograph=False, reduce_retracing=True)
+    def look(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return call(tf.image.resize(to_unit(images), [side, side], "bilinear"))
+
+    def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen = look(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey ones three times
         return tuple(seen[output].numpy().reshape(len(images), -1) for output in ("pool_3", "logits"))
 
     digest = files.digest_json([files.digest_file(path) for path in sorted(folder.rglob("*")) if path.is_file()])
     resize = f"bilinear to {side}x{side}"
-    return Classifier(name, digest, resize, own_labels=False, batch_size=50, predict=look)
+    return Classifier(name, digest, resize, own_labels=False, batch_size=50, predict=predict)
 
 
 def _entry(loaded: Any) -> tuple[Callable, int]:

@@ -155,7 +155,7 @@ class Evaluator:
         train = sum(prepared.count(self.dataset, "train", label) for label in self.labels)
         seen, flip = domain_classifier.training_images_seen(train), self.dataset.flip
         own = classification_accuracy(self.model, self.labels, images, seen, flip, self.seed)
-        if self.classifier.own_labels:
+        if self.classifier.own_labels:  # the reference is the split `test`: see `refuse_unusable`
             test = reference
         else:
             domain = classifiers.load("domain", self.dataset, self.say)
@@ -180,7 +180,7 @@ def classification_accuracy(
     steps = min(images_seen, MOST_SEEN) // domain_classifier.BATCH_SIZE
     domain_classifier.train(network, _generated(model, np.array(labels), seed), steps, flip)
     predicted = [network.predict(images, batch_size=500, verbose=0)[1].argmax(axis=1) for images in real]
-    right = sum(int(np.sum(labels_of == place)) for place, labels_of in enumerate(predicted))
+    right = sum(int(np.sum(places == place)) for place, places in enumerate(predicted))
     return right / sum(len(images) for images in real)
 
 

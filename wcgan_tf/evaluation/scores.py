@@ -16,7 +16,6 @@ from wcgan_tf.runs.score_report import Values
 
 ENOUGH_FOR_FRECHET = 2048  # samples; with fewer its bias leads, and the kernel distance says more
 FEWEST = 10  # samples that a score can be made of
-DEVIATION = "_deviation"  # what the key of a score's deviation ends in
 
 
 class Sets(NamedTuple):

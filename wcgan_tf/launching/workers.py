@@ -30,7 +30,7 @@ class Place(NamedTuple):
 def places(jobs: int | None, gpus: list[str]) -> list[Place]:
     """The places for so many processes; one per GPU if `jobs` is None, else one per core.
 
-    A core's hardware threads stay together.  Where there are more processes than cores or GPUs, they share.
+    A core's hardware threads stay together.  More processes than cores or GPUs share them.
     """
     cores = _cores()
     jobs = jobs or len(gpus) or len(cores)
