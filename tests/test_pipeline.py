@@ -49,9 +49,13 @@ def test_from_and_skip_choose_the_stages(whole):
     (whole / "runs/digits/scores.json").unlink()
     said = run("pipeline", *CHAIN, "--skip=evaluate", "--from=sample", folder=whole).stdout
     assert stages_done(said) == {"sample": True, "report": True}
-    said = run("pipeline", *CHAIN, "--skip=evaluate", folder=whole).stdout
+    (whole / "runs/digits/report.html").unlink()
+    said = run("pipeline", *CHAIN, "--skip=evaluate", "--skip=report", folder=whole).stdout
     assert "[4/6] evaluate: left out" in said
-    assert not (whole / "runs/digits/scores.json").exists()
+    assert "[6/6] report: left out" in said
+    for skipped in ("runs/digits/scores.json", "runs/digits/report.html"):
+        assert not (whole / skipped).exists()
+        assert skipped not in said
 
 
 def test_a_stage_with_other_settings_and_the_following_ones_run_again(whole):

@@ -78,9 +78,10 @@ def main() -> int:
             return _failed(program, code)
         print(f"{title} took {duration(seconds)}; see {stage.result}\n", flush=True)
     print(f"all of it took {duration(time.monotonic() - began)}")
-    print(f"the page:    {cli.run_paths().report}")
-    print(f"the picture: {cli.run_paths().grid}")
-    print(f"the model:   {cli.model_paths().folder}")
+    results = {"page": cli.run_paths().report, "picture": cli.run_paths().grid, "model": cli.model_paths().folder}
+    for name, path in results.items():
+        if path.exists():  # a stage that was left out may never have been done
+            print(f"the {name + ':':<8} {path}")
     return errors.DONE
 
 
