@@ -42,6 +42,9 @@ WRONG = [
     (["--label=3", "--config.train.max_seconds=1e-60"], "train.max_seconds is 1e-60; it may be 0, or 0.01 and more"),
     (["--label=3", "--workdir=r[1]"], "the folder 'r[1]' has a '[' in its name, which TensorFlow cannot read"),
     (["--label=3", "--config=leaving.py"], "in leaving.py: SystemExit"),
+    (["--label=3", "--config=other_key.py"], "in other_key.py: KeyError: 'width'"),
+    (["--label=3", "--config=wrong_value.py"], "in wrong_value.py: train.batch_size is 1; it may be 2 to 65,536"),
+    (["--label=3", "--config=empty.py"], "in empty.py: there is no function get_config"),
     (["--label=3", "--workdir=r\udcff"], "an argument is no UTF-8 text"),
     (["--label=3", "--config.train.precision=float16"], "whose range is too small"),
     (["--label=3", "--config.dataset.name=cifar10"], "no images of label 3 in data/cifar10-8; run: python -m wcgan_tf"),
@@ -49,19 +52,29 @@ WRONG = [
 ]
 
 
+CONFIG_FILES = {
+    "broken.py": "def get_config():\n    return 1 / 0\n",
+    "leaving.py": "raise SystemExit(0)\n",
+    "other_key.py": "def get_config():\n    return {}['width']\n",
+    "wrong_value.py": "from wcgan_tf.config import Config, Train\n\n"
+    "def get_config():\n    return Config(train=Train(batch_size=1))\n",
+    "empty.py": "",
+}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"), WRONG, ids=[" ".join(arguments) or "nothing" for arguments, _ in WRONG]
 )
 def test_wrong_input_is_one_line(tmp_path, arguments, words):
-    (tmp_path / "broken.py").write_text("def get_config():\n    return 1 / 0\n")
-    (tmp_path / "leaving.py").write_text("raise SystemExit(0)\n")
+    for name, text in CONFIG_FILES.items():
+        (tmp_path / name).write_text(text)
     done = run("train", *arguments, folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert words in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-    assert {path.name for path in tmp_path.iterdir()} == {"broken.py", "leaving.py"}
+    assert {path.name for path in tmp_path.iterdir()} == CONFIG_FILES.keys()
 
 
 def test_the_config_file_may_come_last(tmp_path):

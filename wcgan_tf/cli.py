@@ -233,12 +233,13 @@ def _load_config_file(path: str) -> ConfigFile:
     if not Path(path).is_file():
         raise UserError(f"there is no config file {path!r}; the ones at hand are under configs/")
     try:
-        settings = runpy.run_path(path)["get_config"]()
-    except KeyError:
-        raise UserError(f"{path} has no function get_config; begin with a copy of one under configs/") from None
+        get_config = runpy.run_path(path).get("get_config")
+        if get_config is None:
+            raise UserError("there is no function get_config; begin with a copy of a file under configs/")
+        settings = get_config()
+        validate(settings)
     except UserError as error:
         raise UserError(f"in {path}: {error}") from None
     except (Exception, SystemExit) as error:  # whatever the user's own file raises
         raise UserError(f"in {path}: {type(error).__name__}: {error}") from None
-    validate(settings)
     return ConfigFile(path, settings)

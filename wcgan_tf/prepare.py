@@ -59,31 +59,25 @@ def _prepare() -> None:
     paths = DatasetPaths.of(dataset)
     prepared.refuse_other_root(dataset)
     if paths.info.exists():  # then nothing may be left to do, and the source need not be opened
-        names = prepared.names_in(paths)
-        if not any(_unprepared(paths, split, names) for split in sources.SPLITS):
+        labels = parse_labels(cli.FLAGS.labels, prepared.names_in(paths))
+        if not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
             print(f"{paths.folder} is prepared already; delete it to do it again")
             return
     with quiet_imports(without=()):  # the digits are scikit-learn's
         source = sources.source(dataset)
-    parse_labels(cli.FLAGS.labels, source.label_names)  # a mistyped one is said before anything is written
+    labels = parse_labels(cli.FLAGS.labels, source.label_names)
     waiting = f"another process prepares {paths.folder}; waiting for it"
     try:
         with files.lock_folder(paths.folder, waiting=lambda: print(waiting, flush=True)):
             prepared.write_info(paths, dataset, source)
             for split in sources.SPLITS:
                 files.clear_leftovers(paths.images(split, 0).parent)
-                if labels := _unprepared(paths, split, source.label_names):
-                    _prepare_split(dataset, source, split, labels, paths)
+                if missing := prepared.missing(dataset, split, labels):
+                    _prepare_split(dataset, source, split, missing, paths)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here")
         raise
     _say_totals(dataset, paths, source.label_names)
-
-
-def _unprepared(paths: DatasetPaths, split: str, names: list[str]) -> set[int]:
-    """The labels that are asked for and have no record yet."""
-    labels = parse_labels(cli.FLAGS.labels, names)
-    return {label for label in labels if not paths.record(split, label).exists()}
 
 
 def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels: set[int], paths: DatasetPaths) -> None:

@@ -91,6 +91,7 @@ def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path, begin):
 
 def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
     monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as CI services set it; it makes no terminal of a file
     with console.ProgressBar("photos [train]", 7) as count:
         count.to(3)
         count.say("skipped a.jpg: [broken]")

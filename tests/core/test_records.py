@@ -42,6 +42,6 @@ def test_a_missing_or_damaged_record_is_an_error_with_a_command(tmp_path):
     damaged += ('{"name": "a", "value": NaN}', '{"name": "a"', "[" * 100_000)
     for content in damaged:
         path.write_text(content)
-        with pytest.raises(UserError, match=r"a\.json is damaged; delete it and run: python -m wcgan_tf.train"):
+        with pytest.raises(UserError, match=r"a\.json is damaged, .*; delete it and run: python -m wcgan_tf.train"):
             records.read(path, Example, Command("train"))
         assert records.read_if_whole(path, Example) is None, content[:100]

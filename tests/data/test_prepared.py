@@ -40,7 +40,7 @@ def test_prepared_images_are_those_of_the_source(tmp_path):
 def test_a_damaged_dataset_json_is_named(config, tmp_path, content):
     (tmp_path / "data/digits-8").mkdir(parents=True)
     (tmp_path / "data/digits-8/dataset.json").write_text(content)
-    with pytest.raises(UserError, match=r"dataset.json is damaged; delete .* and run: python -m wcgan_tf.prepare"):
+    with pytest.raises(UserError, match=r"dataset.json is damaged, .* delete .* and run: python -m wcgan_tf.prepare"):
         prepared.label_names(config.dataset)
 
 
@@ -51,7 +51,7 @@ def test_a_damaged_record_is_named(config, tmp_path, content):
         '{"name": "digits", "resolution": 8, "channels": 1, "labels": ["a", "b"]}'
     )
     (tmp_path / "data/digits-8/train/00001.json").write_text(content)
-    with pytest.raises(UserError, match=r"00001.json is damaged; delete it and run: python -m wcgan_tf.prepare"):
+    with pytest.raises(UserError, match=r"00001.json is damaged, .* delete it and run: python -m wcgan_tf.prepare"):
         prepared.label_images(config.dataset, "train", 1)
 
 

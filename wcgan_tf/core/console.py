@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import rich.console
 import rich.live
@@ -18,15 +19,20 @@ LINE_SECONDS = 10.0  # between two lines of a ProgressBar without a terminal
 
 
 class _Console(rich.console.Console):
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is one in fact: rich would believe FORCE_COLOR, and draw bars into a file."""
+        return self.file.isatty()
+
     def on_broken_pipe(self) -> None:
         """Do nothing; rich would end the process."""
 
 
 class LineWriter:
-    """Prints lines in order, on stdout and into log files; a stream that does not take them is no error."""
+    """Prints lines in order, on stdout or stderr and into log files; a stream that does not take them is no error."""
 
-    def __init__(self) -> None:
-        self.console = _Console(highlight=False, soft_wrap=True)
+    def __init__(self, stderr: bool = False) -> None:
+        self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True)
         self._waiting: queue.SimpleQueue[tuple[str, Path | None] | threading.Event] = queue.SimpleQueue()
         self._moving: rich.live.Live | rich.progress.Progress | None = None
         threading.Thread(target=self._write, daemon=True).start()
@@ -86,25 +92,19 @@ class ProgressBar:
     """Counts to `total`, or endlessly if that is None: a bar on a terminal, else a line now and then; on stderr."""
 
     def __init__(self, title: str, total: int | None) -> None:
-        self._title, self._total = title, total
-        self._console = rich.console.Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-        self._bar = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}", markup=False),
-            rich.progress.BarColumn(),
-            rich.progress.MofNCompleteColumn(),
-            rich.progress.TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._title, self._total, self._out = title, total, LineWriter(stderr=True)
+        self._bar = bar(self._out, rich.progress.MofNCompleteColumn(), rich.progress.TimeRemainingColumn())
         self._task = self._bar.add_task(title, total=total)
+        self._shown = self._out.show(self._bar)
         self._done, self._said = 0, time.monotonic()
 
     def __enter__(self) -> "ProgressBar":
-        self._bar.start()
+        self._shown.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    def __exit__(self, *error: Any) -> None:
+        self._shown.__exit__(*error)
+        self._out.finish()
 
     def add(self, number: int) -> None:
         """Report that `number` more are done."""
@@ -114,13 +114,24 @@ class ProgressBar:
         """Report that `number` are done."""
         self._done = number
         self._bar.update(self._task, completed=number)
-        if not self._console.is_terminal and time.monotonic() - self._said >= LINE_SECONDS:
+        if not self._out.console.is_terminal and time.monotonic() - self._said >= LINE_SECONDS:
             self._said = time.monotonic()
             self.say(f"{number}" + (f" of {self._total}" if self._total else ""))
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(f"{self._title}: {text}", markup=False)
+        self._out.say(f"{self._title}: {text}")
+
+
+def bar(out: LineWriter, *columns: rich.progress.ProgressColumn) -> rich.progress.Progress:
+    """A bar behind a task's description, and before more columns; `out.show` draws it."""
+    description = rich.progress.TextColumn("{task.description}", markup=False)
+    return rich.progress.Progress(description, rich.progress.BarColumn(), *columns, console=out.console)
+
+
+def printable(text: str) -> str:
+    """Text that stays on one line of a terminal, whatever is in it: question marks for all else."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def duration(seconds: float | None) -> str:

@@ -33,7 +33,7 @@ def read(path: Path, kind: type[Record], mend: Command) -> Record:
     except FileNotFoundError:
         raise UserError(f"there is no {path}; run: ", mend) from None
     except DAMAGED:
-        raise UserError(f"{path} is damaged; delete it and run: ", mend) from None
+        raise UserError(f"{path} is damaged, or of another version; delete it and run: ", mend) from None
 
 
 def read_if_whole(path: Path, kind: type[Record]) -> Record | None:

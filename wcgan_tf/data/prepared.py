@@ -3,6 +3,7 @@
 A label process opens the files of its own label only.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -122,6 +123,11 @@ def digests(dataset: Dataset, chosen: list[int]) -> str:
 def exists(dataset: Dataset, split: str, label: int) -> bool:
     """Whether this label's images are prepared."""
     return DatasetPaths.of(dataset).record(split, label).exists()
+
+
+def missing(dataset: Dataset, split: str, labels: Iterable[int]) -> set[int]:
+    """Those of the labels whose images are not prepared yet."""
+    return {label for label in labels if not exists(dataset, split, label)}
 
 
 def label_names(dataset: Dataset) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import files
+from wcgan_tf.core.console import printable
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data.decoding import Content
 
@@ -85,7 +86,7 @@ def folder(dataset: Dataset) -> Source:
         for label in sorted(labels):
             inside = sorted(_walk((test if test and split == "test" else train) / folders[label]))
             for path in inside if test else _share(inside, split):
-                yield Example(_printable(str(path)), label, path)
+                yield Example(printable(str(path)), label, path)
 
     return Source(str(root.resolve()), _readable(root, folders), 3, dict.fromkeys(SPLITS), examples)
 
@@ -193,14 +194,7 @@ def _readable(root: Path, folders: list[str]) -> list[str]:
     words = dict(parts for line in lines if len(parts := line.split(maxsplit=1)) == 2)
     names = [words.get(name, name).strip() for name in folders]
     doubled = {name for name, same in itertools.groupby(sorted(names)) if len(list(same)) > 1}
-    return [
-        _printable(f"{name} ({own})" if name in doubled else name) for name, own in zip(names, folders, strict=True)
-    ]
-
-
-def _printable(name: str) -> str:
-    """A name that can be shown on one line of a terminal, whatever is in it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return [printable(f"{name} ({own})" if name in doubled else name) for name, own in zip(names, folders, strict=True)]
 
 
 def _builder(dataset: Dataset) -> Any:
@@ -231,7 +225,7 @@ def _builder(dataset: Dataset) -> Any:
 
 
 def _names(builder: Any) -> list[str]:
-    return [_printable(name) for name in builder.info.features["label"].names]
+    return [printable(name) for name in builder.info.features["label"].names]
 
 
 def _download(builder: Any, dataset: Dataset) -> None:

@@ -27,7 +27,7 @@ def is_prepared(config: Config) -> bool:
     if not paths.info.exists():
         return False
     labels = range(len(prepared.names_in(paths)))
-    if not all(prepared.exists(dataset, split, label) for split in sources.SPLITS for label in labels):
+    if any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
         return False
     if not config.train.eval_seconds:
         return True

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from wcgan_tf.core import files
+from wcgan_tf.core.console import printable
 from wcgan_tf.reporting import charts
 from wcgan_tf.reporting.run_overview import Overview
 from wcgan_tf.runs.event_files import TAGS
@@ -65,5 +66,5 @@ def _table(run: Overview) -> str:
 
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is, in a cell."""
-    shown = (letter if letter.isprintable() else "?" for letter in text)
-    return "".join(f"&#{ord(letter)};" if letter in "\\`*_{}[]()<>#+-!|&~" else letter for letter in shown)
+    special = "\\`*_{}[]()<>#+-!|&~"
+    return "".join(f"&#{ord(letter)};" if letter in special else letter for letter in printable(text))

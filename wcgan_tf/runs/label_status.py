@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from wcgan_tf.core import records
+from wcgan_tf.core.console import printable
 from wcgan_tf.core.records import Amount, Count, Number, Share
 
 BEAT_SECONDS = 10.0  # a living process writes at least so often, and while it trains
@@ -67,13 +68,10 @@ def read(status: Path) -> LabelStatus:
     known = records.read_if_whole(status, LabelStatus)
     if known is None:
         return LabelStatus()
-    for name in ("host", "device", "error"):  # they go to a terminal
-        shown = "".join(letter if letter.isprintable() else "?" for letter in getattr(known, name))
-        known = msgspec.structs.replace(known, **{name: shown})
     heard = abs(time.time() - known.updated) <= STALE_SECONDS  # by a clock that is wrong it may be in the future
-    if known.state == "running" and (not heard or (known.host == host() and _gone(known.pid))):
-        return msgspec.structs.replace(known, state="stale")
-    return known
+    stale = known.state == "running" and (not heard or (known.host == host() and _gone(known.pid)))
+    shown = {name: printable(getattr(known, name)) for name in ("host", "device", "error")}
+    return msgspec.structs.replace(known, state="stale" if stale else known.state, **shown)
 
 
 def _gone(pid: int) -> bool:

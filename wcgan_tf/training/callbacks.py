@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from wcgan_tf.core import files, stateless_random
+from wcgan_tf.core.console import bar
 from wcgan_tf.core.images import tile, to_uint8
 from wcgan_tf.core.signals import StopRequests
 from wcgan_tf.runs import event_files, recorded_settings
@@ -125,14 +126,8 @@ class ProgressLogger(keras.callbacks.Callback):
     def __init__(self, gan: LabelGAN, run: LabelRun, budget: Budget, compiles: bool) -> None:
         super().__init__()
         self._gan, self._out, self._say, self._budget, self._compiles = gan, run.out, run.say, budget, compiles
-        columns = (
-            rich.progress.TextColumn("{task.description}", markup=False),
-            rich.progress.BarColumn(),
-            rich.progress.TaskProgressColumn(),
-            rich.progress.TimeRemainingColumn(),
-            rich.progress.TextColumn("{task.fields[text]}", markup=False),
-        )
-        self.bar = rich.progress.Progress(*columns, console=run.out.console)
+        share, left = rich.progress.TaskProgressColumn(), rich.progress.TimeRemainingColumn()
+        self.bar = bar(run.out, share, left, rich.progress.TextColumn("{task.fields[text]}", markup=False))
         self._task = self.bar.add_task(run.data.title, total=1.0, text="")
         self._throughput = Throughput(gan, budget)
         self._lines = Milestones(budget, GRID_SHARE)
