@@ -1,8 +1,8 @@
-"""CIFAR-100, 32x32 photographs of a hundred kinds, through TensorFlow Datasets.
+"""CIFAR-100, 32x32 photographs with a hundred labels, through TensorFlow Datasets.
 
     python -m wcgan_tf.pipeline --config configs/cifar100.py
 
-Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar100/>.
+If the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar100/>.
 """
 
 from wcgan_tf.config import Config, photo_config

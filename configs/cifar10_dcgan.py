@@ -3,7 +3,7 @@
     python -m wcgan_tf.pipeline --config configs/cifar10_dcgan.py
 
 Images, widths, latents and budget are those of configs/cifar10.py; objective, optimizer, batch, initial weights and the
-discriminator's BatchNorm are the paper's, and there is no average, no penalty and no decay.
+discriminator's BatchNorm are those of Radford et al., without average, penalty and decay.
 """
 
 from wcgan_tf.config import Config, photo_config

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, 8x8: built in, so that anyone can try all of it in minutes.
+"""scikit-learn's handwritten digits, 8x8: built in, to try the whole pipeline in minutes.
 
     python -m wcgan_tf.pipeline --config configs/digits.py
 

@@ -1,13 +1,13 @@
-"""ImageNet-1k at 64x64, from a folder of its photographs: a thousand labels, for a cluster.
+"""ImageNet-1k at 64x64, from a folder of photographs: a thousand labels, for a cluster.
 
     python -m wcgan_tf.prepare --config configs/imagenet64.py --config.dataset.root=/where/imagenet/is
     sbatch --ntasks=1000 --gpus-per-task=1 slurm/train.sbatch --config configs/imagenet64.py
     python -m wcgan_tf.combine --config configs/imagenet64.py
     python -m wcgan_tf.evaluate --config configs/imagenet64.py
 
-The folder is the usual one: <root>/train/n01440764/*.JPEG and <root>/val/n01440764/*.JPEG.  Where it also has
-synset_words.txt or LOC_synset_mapping.txt, a label is called by its words.  Where TensorFlow Datasets has ImageNet
-prepared, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its folder>.
+The folder has the usual layout: <root>/train/n01440764/*.JPEG and <root>/val/n01440764/*.JPEG.  If it also has
+synset_words.txt or LOC_synset_mapping.txt, the words become the label names.  If TensorFlow Datasets has prepared
+ImageNet, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its folder>.
 """
 
 from wcgan_tf.config import Config, photo_config

@@ -1,8 +1,8 @@
-"""MNIST, 28x28 handwritten digits in grey, through TensorFlow Datasets.
+"""MNIST, 28x28 greyscale handwritten digits, through TensorFlow Datasets.
 
     python -m wcgan_tf.pipeline --config configs/mnist.py
 
-Where the data set is prepared already: --config.dataset.tfds_dir=<the folder that has mnist/>.
+If the data set is prepared already: --config.dataset.tfds_dir=<the folder that has mnist/>.
 """
 
 from wcgan_tf.config import Config, photo_config

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real Slurm cluster of four virtual nodes on this machine alone, to try the scripts beside this one.
+# A real Slurm cluster of four virtual nodes on this machine only, to try the scripts in this folder.
 #
 #   sudo apt-get install slurm-wlm munge        # Debian and Ubuntu
 #   sudo slurm/local_cluster.sh start           # prints the line that makes srun, sbatch and squeue use it
@@ -7,8 +7,8 @@
 #   srun --ntasks=2 hostname
 #   sudo slurm/local_cluster.sh stop            # ends its jobs and deletes its files
 #
-# It needs root. All of its files, its munge key too, lie in $WCGAN_CLUSTER (/tmp/wcgan_cluster where not set);
-# a Slurm that this machine has already is left alone. Nodes n1 to n4 have two CPUs each, whatever the machine has.
+# It needs root. All its files, with its munge key, are in $WCGAN_CLUSTER (/tmp/wcgan_cluster if not set).
+# It does not touch the machine's own Slurm. Nodes n1 to n4 have two CPUs each, on any machine.
 set -euo pipefail
 
 folder=${WCGAN_CLUSTER:-/tmp/wcgan_cluster}
@@ -20,7 +20,7 @@ fail() {
     exit 1
 }
 
-# The first of five ports on which nobody listens.
+# The first of five ports; no process listens on it.
 free_port() {
     local port
     for port in {17000..17990..10}; do
@@ -38,7 +38,7 @@ ClusterName=local
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$first_port
 AuthType=auth/munge
-# A job that is requeued waits as long as a credential lives before it starts again: 120 s, if nothing is said.
+# A requeued job waits for the lifetime of a credential before it restarts: 120 s by default.
 AuthInfo=socket=$folder/munge/socket,cred_expire=10
 SlurmUser=root
 SlurmdUser=root
@@ -48,7 +48,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=1,bf_interval=1
 MpiDefault=none
-# Jobs of the partition "urgent" take the place of others, which have 20 s to save and are requeued.
+# Jobs of the partition "urgent" preempt others, which have 20 s to save and are requeued.
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
@@ -71,7 +71,7 @@ CONF
 start_munge() {
     chmod 700 "$folder/munge"
     (umask 077 && head -c 1024 /dev/urandom >"$folder/munge/key")
-    # The folder is root's, and so is this munged: the machine's own, which runs as another user, is not touched.
+    # The folder and this munged belong to root; the machine's own munged, of another user, is not touched.
     chmod 711 "$folder/munge"
     munged --socket="$folder/munge/socket" --key-file="$folder/munge/key" --pid-file="$folder/munge/pid" \
         --seed-file="$folder/munge/seed" --log-file="$folder/munge/log" ||

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepare, train and evaluate a data set: three Slurm jobs, each of which waits for the one before.
+# Prepare, train and evaluate a data set: three Slurm jobs, one after another.
 #
 #   slurm/submit.sh --config configs/cifar10.py                               # one job, a task per label
 #   slurm/submit.sh --config configs/cifar10.py -- --gpus-per-task=1 --time=4:00:00
@@ -11,11 +11,11 @@
 #   --config, --config.x=y, --workdir, --model    as for the programs
 #   --labels 0-9,cat    these labels; --missing and --failed choose among them
 #   --array             an array element per label, each requeued alone; else one job with a task per label
-#   --tasks N           so many tasks, or elements, that share the labels
-#   --at-once N         at most so many elements run at a time
+#   --tasks N           N tasks, or elements, share the labels
+#   --at-once N         at most N elements run at a time
 #   after --            options of sbatch for the training job; for all three set SBATCH_ACCOUNT, SBATCH_PARTITION, ...
 #
-# The trained labels are evaluated whatever became of the others. Whatever failed, this is safe to repeat.
+# The trained labels are evaluated even if others failed. After any failure, this is safe to repeat.
 set -euo pipefail
 
 fail() {
@@ -23,7 +23,7 @@ fail() {
     exit 2
 }
 
-# How many labels there are in a list such as 0-4,7.
+# The number of labels in a list such as 0-4,7.
 count() {
     local part total=0
     for part in ${1//,/ }; do
@@ -94,7 +94,7 @@ submit() {
     sbatch --parsable "$@" | cut -d";" -f1
 }
 
-# Half a chain is none.
+# Cancel the jobs submitted so far.
 undo() {
     scancel "$prepare_job" ${train_job:+"$train_job"}
     fail "sbatch refused; nothing is submitted"
