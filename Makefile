@@ -6,7 +6,7 @@ RUN := $(BIN)/python -m wcgan_tf
 .PHONY: help demo test lint clean
 
 help:
-	@echo "make demo   the whole chain on the built-in digits, to a page (a few minutes on 2 cores)"
+	@echo "make demo   the whole pipeline on the built-in digits, to a report (a few minutes on 2 cores)"
 	@echo "make test   ruff, the type check and pytest"
 	@echo "make lint   ruff and the type check"
 	@echo "make clean  delete .venv and what the demo wrote (data/digits-8, runs/digits, saved_models/digits)"

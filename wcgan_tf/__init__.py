@@ -16,7 +16,7 @@ The folders, in the order of their imports: each imports only from those above i
     evaluation/  classifiers, features, and the scores made of them
     launching/   which labels and which device a process takes, and the processes that train them
     training/    one label, from its images to its generator: losses, train_step, checkpoints, callbacks
-    reporting/   a run as a page and in TensorBoard: curves, galleries, verdicts
+    reporting/   the report of a run, and its overview in TensorBoard: curves, galleries, verdicts
     cli.py       flags, exit codes, errors in one line
 
 Beside them the programs, which parse and hand on: prepare, train, launch, status, combine, sample, evaluate, report,

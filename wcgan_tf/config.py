@@ -50,9 +50,9 @@ class Dataset(Section):
     """Where images come from, and how large they are."""
 
     name: str = _setting("digits", "digits, a data set of TensorFlow Datasets, or your own name for `root`")
-    root: str = _setting("", "a folder of images, ROOT/train/LABEL/ and ROOT/val/LABEL/; empty for others")
-    tfds_dir: str = _setting("", "where TensorFlow Datasets keeps its files; empty for its own default")
-    data_dir: str = _setting("data", "where `prepare` writes")
+    root: str = _setting("", "folder of images, ROOT/train/LABEL/ and ROOT/val/LABEL/; empty: none")
+    tfds_dir: str = _setting("", "folder of TensorFlow Datasets; empty: its own default")
+    data_dir: str = _setting("data", "folder that `prepare` writes to")
     resolution: int = _setting(8, "side of the square images, in pixels", low=8, high=1024)
     flip: bool = _setting(False, "mirror half of the images left to right")
 
@@ -61,10 +61,10 @@ class Dataset(Section):
 class Model(Section):
     """The networks."""
 
-    architecture: str = _setting("dcgan", "generator and critic", "dcgan", "resnet")
+    architecture: str = _setting("dcgan", "architecture of generator and critic", "dcgan", "resnet")
     width: int = _setting(128, "channels of the finest feature map", low=1, high=4096)
     latent_size: int = _setting(64, "numbers per latent", low=1, high=65536)
-    batch_deviation: bool = _setting(False, "the critic also sees how much the images of a batch differ")
+    batch_deviation: bool = _setting(False, "give the critic the standard deviation over its batch")
 
 
 @dataclass(slots=True)
@@ -75,21 +75,25 @@ class Train(Section):
     batch_size: int = _setting(32, "images per critic step and per generator step", low=2, high=65536)
     critic_steps: int = _setting(1, "critic steps per generator step", low=1, high=1000)
     gp_weight: float = _setting(10.0, "weight of the gradient penalty", low=0.0, high=1e6)
-    gp_every: int = _setting(1, "penalise every n-th critic step, with n times the weight", low=1, high=1000)
-    generator_learning_rate: float = _setting(1e-3, "Adam's, of the generator", low=1e-9, high=1.0)
-    critic_learning_rate: float = _setting(1e-3, "Adam's, of the critic", low=1e-9, high=1.0)
-    learning_rate_decay: str = _setting("linear", "to zero over the second half of the budget", "none", "linear")
+    gp_every: int = _setting(1, "apply the penalty every n-th critic step, with n times the weight", low=1, high=1000)
+    generator_learning_rate: float = _setting(1e-3, "of the generator's Adam", low=1e-9, high=1.0)
+    critic_learning_rate: float = _setting(1e-3, "of the critic's Adam", low=1e-9, high=1.0)
+    learning_rate_decay: str = _setting(
+        "linear", "linear: to zero over the second half of the budget", "none", "linear"
+    )
     ema_decay: float = _setting(0.995, "decay of the averaged generator, which is kept", low=0.0, high=0.999999)
-    augment: str = _setting("none", f"of real and generated images: none, or some of {','.join(AUGMENTS)}")
+    augment: str = _setting("none", f"augmentation of real and generated images: none, or some of {','.join(AUGMENTS)}")
     max_steps: int = _setting(0, "budget in generator steps; 0: no limit", low=0, high=2**53)
     max_seconds: float = _setting(12.0, "budget in seconds, over all starts of a label; 0: no limit", low=0.0, high=1e9)
-    checkpoint_seconds: float = _setting(300.0, "between two checkpoints", low=1.0, high=1e9)
-    eval_seconds: float = _setting(0.0, "between two scores, of which the best is kept; 0: none", low=0.0, high=1e9)
+    checkpoint_seconds: float = _setting(300.0, "seconds between two checkpoints", low=1.0, high=1e9)
+    eval_seconds: float = _setting(
+        0.0, "seconds between two scores, of which the best is kept; 0: none", low=0.0, high=1e9
+    )
     steps_per_execution: int = _setting(10, "steps in one call of TensorFlow", low=1, high=10000)
-    jit_compile: str = _setting("auto", "XLA; auto is on for a GPU, off for a CPU", "auto", "on", "off")
-    precision: str = _setting("float32", "of the networks' layers", "float32", "mixed_bfloat16")
-    device: str = _setting("auto", "gpu is an error without one; auto is a GPU if there is one", "auto", "cpu", "gpu")
-    seed: int = _setting(0, "of weights, batches and latents", low=0, high=2**31 - 1)
+    jit_compile: str = _setting("auto", "compile the step with XLA; auto: on a GPU only", "auto", "on", "off")
+    precision: str = _setting("float32", "precision of the networks' layers", "float32", "mixed_bfloat16")
+    device: str = _setting("auto", "auto: a GPU if there is one; gpu: an error without one", "auto", "cpu", "gpu")
+    seed: int = _setting(0, "seed of weights, batches and latents", low=0, high=2**31 - 1)
 
 
 @dataclass(slots=True)
@@ -98,9 +102,9 @@ class Evaluate(Section):
 
     classifier: str = _setting("domain", "domain, inception, or the path of a SavedModel with logits and pool_3")
     num_per_label: int = _setting(25, "generated images per label", low=10, high=10**7)
-    accuracy: bool = _setting(True, "also the classification accuracy score, for which a classifier is trained")
-    split: str = _setting("test", "of the real images that generated ones are compared with", "test", "train")
-    seed: int = _setting(0, "of the generated images", low=0, high=2**31 - 1)
+    accuracy: bool = _setting(True, "compute the classification accuracy score, which trains a classifier")
+    split: str = _setting("test", "split of the real images in the comparison", "test", "train")
+    seed: int = _setting(0, "seed of the generated images", low=0, high=2**31 - 1)
 
 
 @dataclass(slots=True)

@@ -78,7 +78,7 @@ def main() -> int:
             return _failed(program, code)
         print(f"{title} took {duration(seconds)}; see {stage.result}\n", flush=True)
     print(f"all of it took {duration(time.monotonic() - began)}")
-    results = {"page": cli.run_paths().report, "picture": cli.run_paths().grid, "model": cli.model_paths().folder}
+    results = {"report": cli.run_paths().report, "picture": cli.run_paths().grid, "model": cli.model_paths().folder}
     for name, path in results.items():
         if path.exists():  # a stage that was left out may never have been done
             print(f"the {name + ':':<8} {path}")
@@ -122,7 +122,7 @@ def _report() -> Stage:
     run = cli.run_paths()
     made_of = [cli.model_paths().manifest, run.scores, *(run.label(label).status for label in _labels())]
     done = all(up_to_date.is_newer(path, *made_of) for path in (run.overview, run.grid, run.report))
-    return Stage("make the page to look at", run.report, done)
+    return Stage("write the report", run.report, done)
 
 
 STAGES: dict[str, Callable[[], Stage]] = {

@@ -1,4 +1,4 @@
-"""Make the page to look at: what was run, at what cost, every label's images, scores, curves and verdict.
+"""Write the report of a run: its settings and cost, and every label's images, scores, curves and verdict.
 
     python -m wcgan_tf.report
     python -m wcgan_tf.report --config configs/cifar10.py --workdir runs/cifar10 --model saved_models/cifar10
@@ -64,7 +64,7 @@ def main() -> None:
         combine=cli.command("combine", "--overwrite"),
         evaluate=cli.command("evaluate"),
     )
-    # Last: if the page is there, everything that was made with it is.
+    # Last: if the report is there, everything that was made with it is.
     files.write_text(run.report, page.render(known, exhibits, commands, made))
     print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
 

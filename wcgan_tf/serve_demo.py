@@ -1,4 +1,4 @@
-"""A page to play with a combined model: choose labels, a seed and a truncation, see the images; go between two seeds.
+"""A web page to try a combined model: choose labels, seed and truncation, see the images; interpolate two seeds.
 
     python -m wcgan_tf.serve_demo
     python -m wcgan_tf.serve_demo --model saved_models/cifar10 --port 7861

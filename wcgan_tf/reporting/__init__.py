@@ -1,1 +1,1 @@
-"""A run as a page and in TensorBoard."""
+"""The report of a run, and its overview in TensorBoard."""
