@@ -3,7 +3,7 @@
     python benchmarks/combined_forms.py
     python benchmarks/combined_forms.py --labels 100 --batch 64
 
-Prints the median time of a batch of one label, and of a mixed batch in each form, of several rounds in one process.
+Prints the median time, over several rounds in one process, of a batch of one label and of a mixed batch in each form.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def values(body, stacks, row):
-    """The weights of one label, as `stateless_call` wants them."""
+    """The weights of one label, as `stateless_call` takes them."""
     own = {id(variable): tf.gather(stack, row) for variable, stack in zip(body.variables, stacks, strict=True)}
     return [own[id(v)] for v in body.trainable_variables], [own[id(v)] for v in body.non_trainable_variables]
 
@@ -87,7 +87,7 @@ def scatter(body, stacks):
 
 
 def segments(body, stacks):
-    """Sort by label, loop over the stretches, put the images back into their order at the end."""
+    """Sort by label, loop over the segments, restore the order of the images at the end."""
 
     def images(labels, latents):
         order = tf.argsort(labels, stable=True)
@@ -110,11 +110,11 @@ def segments(body, stacks):
 
 
 def every_label(body, stacks):
-    """Every label's weights on every label's share, padded to the largest: vectorized_map over the labels present."""
+    """vectorized_map over the labels present, the samples of each padded to the largest number."""
 
     def images(labels, latents):
         present, padded, where = by_label(labels, latents)
-        read = [tf.convert_to_tensor(stack) for stack in stacks]  # vectorized_map has no gather from a variable
+        read = [tf.convert_to_tensor(stack) for stack in stacks]  # vectorized_map cannot gather from a variable
 
         def one(arguments):
             row, z = arguments
@@ -141,7 +141,7 @@ def every_sample(body, stacks):
 
 
 def by_label(labels, latents):
-    """The labels present; latents [present, most, z], padded to the largest share; where each sample is in them."""
+    """The labels present; their latents, padded to [present, most samples, z]; the index of each sample in these."""
     present, index, counts = tf.unique_with_counts(labels)
     one_hot = tf.one_hot(index, tf.size(present), dtype=tf.int32)
     place = tf.reduce_sum(tf.cumsum(one_hot, exclusive=True) * one_hot, axis=1)
@@ -151,7 +151,7 @@ def by_label(labels, latents):
 
 
 def layer_by_layer(body, stacks, transposed_convolution):
-    """All labels at once through the layers of the `dcgan` generator, as batched products [label, sample, ...]."""
+    """Run the layers of the `dcgan` generator on all labels at once, as batched products [label, sample, ...]."""
     stack_of = {id(variable): stack for variable, stack in zip(body.variables, stacks, strict=True)}
 
     def images(labels, latents):
@@ -180,7 +180,7 @@ def layer_by_layer(body, stacks, transposed_convolution):
 
 
 def products(x, kernels):
-    """Transposed convolution, 4x4 and stride 2, as one product per label and an addition of what overlaps.
+    """Transposed convolution, 4x4 and stride 2, as one product per label and a sum where outputs overlap.
 
     x [label, sample, h, w, c], kernels [label, 4, 4, out, c] -> [label, sample, 2 h, 2 w, out].
     """
@@ -190,7 +190,7 @@ def products(x, kernels):
     out = kernels.shape[3]
     flat = tf.reshape(x, [present, -1, channels])
     spread = tf.matmul(flat, tf.reshape(kernels, [present, 16 * out, channels]), transpose_b=True)
-    # Row y of the input adds to the rows 2 y - 1 to 2 y + 2 of the output: kernel rows (0, 1) and (2, 3) apart by 2.
+    # Row y of the input adds to rows 2 y - 1 to 2 y + 2 of the output: kernel rows (2, 3) land 2 below rows (0, 1).
     spread = tf.reshape(spread, [present, number, height, width, 2, 2, 2, 2, out])
     spread = tf.transpose(spread, [4, 6, 0, 1, 2, 5, 3, 7, 8])  # [down, right, label, sample, h, 2, w, 2, out]
     spread = tf.reshape(spread, [2, 2, present, number, 2 * height, 2 * width, out])
@@ -203,7 +203,7 @@ def products(x, kernels):
 
 
 def groups(x, kernels):
-    """The same as one convolution with a group per label, of the input with zeros between its pixels."""
+    """As `products`, by one convolution with a group per label; zeros go between the input's pixels."""
     shape = tf.shape(x)
     present, number = shape[0], shape[1]
     _, _, height, width, channels = x.shape

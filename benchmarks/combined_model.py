@@ -1,10 +1,10 @@
-"""What a combined model costs by the number of its labels: combining, loading, asking.
+"""The cost of combining, loading and calling a combined model, by its number of labels.
 
     python benchmarks/combined_model.py
     python benchmarks/combined_model.py --labels 10 100
 
-The labels' folders are copies of one exported generator that was never trained: none of the figures depends on what it
-draws.  Each step runs in a process of its own, whose peak memory includes TensorFlow.  Medians of several calls.
+The labels' folders are copies of one exported, untrained generator: no figure depends on its images.  Each step runs
+in a process of its own; its peak memory includes TensorFlow.  Times of calls are medians.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def export_one(folder: Path) -> Path:
 
 
 def measure(folder: Path, generator: Path, count: int) -> dict[str, float]:
-    """Combine so many labels and ask the result."""
+    """Combine `count` labels and call the model."""
     write_run(folder, generator, count)
     config = Path(__file__).resolve().parent.parent / "configs/cifar10.py"
     began = time.perf_counter()
@@ -114,7 +114,7 @@ def measure(folder: Path, generator: Path, count: int) -> dict[str, float]:
 
 
 def write_run(folder: Path, generator: Path, count: int) -> None:
-    """A prepared data set and a run of so many labels, as `prepare` and `train` leave them."""
+    """Write a prepared data set and a run of `count` labels, as `prepare` and `train` do."""
     from wcgan_tf.config import photo_config
     from wcgan_tf.core.paths import DatasetPaths, RunPaths
 
@@ -134,7 +134,7 @@ def write_run(folder: Path, generator: Path, count: int) -> None:
 
 
 def peak_memory(command: list[str], folder: Path) -> float:
-    """Run a command; returns its peak memory in MiB."""
+    """Run a command; return its peak memory in MiB."""
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:

@@ -1,12 +1,12 @@
-"""Train several methods on the same labels for the same seconds, one core each, and score them alike.
+"""Train several methods on the same labels for the same time, on one core each, and score them.
 
     python -m wcgan_tf.prepare --config configs/cifar10.py --classifier domain
     python benchmarks/fixed_budget.py --config configs/cifar10.py --seconds_per_label 180 --labels cat,dog,automobile
     python benchmarks/fixed_budget.py --methods ours,dcgan --width 64 --folder runs/fixed_budget_64
 
-Arguments that it does not know, such as --config.dataset.data_dir=..., go to every program.  A second run does only
-what is missing.  Writes into --folder a run and a model of each method, table.md, grids.png and curves.png.  Adding a
-method: a row in METHODS.
+Unknown arguments, such as --config.dataset.data_dir=..., go to every program.  A second run does only what is missing.
+Writes into --folder a run and a model of each method, table.md, grids.png and curves.png.  To add a method, add a row
+to METHODS.
 """
 
 import argparse
@@ -28,7 +28,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def difference(config: str, base: str) -> dict[str, object]:
-    """The settings of one config file that are others in another: dotted name -> value."""
+    """The settings of one config file that differ from another's: dotted name -> value."""
     own, others = (runpy.run_path(str(CONFIGS / name))["get_config"]().to_dict() for name in (config, base))
     return changed(own, others)
 
@@ -107,7 +107,7 @@ def train_and_score(method: str, chosen: argparse.Namespace, others: list[str]) 
 
 
 def program(name: str, *arguments: str) -> None:
-    """Run a program of the project; end where it fails."""
+    """Run a program of the project; end if it fails."""
     command = [sys.executable, "-m", f"wcgan_tf.{name}", *arguments]
     print("$", " ".join(command[1:]), flush=True)
     if code := subprocess.run(command, check=False).returncode:
@@ -145,7 +145,7 @@ def _row(title: str, values: list[float]) -> str:
 
 
 def draw_grids(methods: list[str], chosen: argparse.Namespace, others: list[str]) -> None:
-    """Images of every method side by side, a row per label."""
+    """Draw images of all methods side by side, a row per label."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_imports():
         from wcgan_tf.combined import pictures, sampler
@@ -160,7 +160,7 @@ def draw_grids(methods: list[str], chosen: argparse.Namespace, others: list[str]
 
 
 def draw_curves(methods: list[str], folder: Path) -> None:
-    """The kernel distance of each label over the seconds of its training."""
+    """Plot the kernel distance of each label over its training time."""
     figure = Figure(figsize=(8, 4), dpi=120)
     axes = figure.add_subplot()
     for place, method in enumerate(methods):

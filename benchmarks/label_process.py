@@ -1,11 +1,11 @@
-"""How long a label process takes to its first step, split into its parts, and how much memory it needs.
+"""The time of a label process to its first step, part by part, and its peak memory.
 
     python benchmarks/label_process.py                                        # configs/cifar10.py
     python benchmarks/label_process.py --config configs/imagenet64.py --repeats 5
     python benchmarks/label_process.py --config.train.precision=mixed_bfloat16
 
-The images are noise of the data set's size, 5,000 of them: neither time nor memory depends on what they show.  Medians
-of several repeats, on one core, as the launcher pins them.
+The data are 5,000 images of noise in the data set's size: neither time nor memory depends on their content.  Medians of
+several repeats, on one core, as the launcher pins label processes.
 """
 
 import json
@@ -72,7 +72,7 @@ cli.run(main, train.define_flags)
 
 
 def prepared(folder: Path, arguments: list[str], labels: int, count: int = IMAGES) -> None:
-    """Write noise as so many labels of the data set that the settings name, `count` images of each."""
+    """Write `labels` labels of the data set that the settings name, with `count` images of noise each."""
     code = (
         "import json; from wcgan_tf import cli, train; "
         "cli.run(lambda: print(json.dumps(cli.config().to_dict())), train.define_flags)"
@@ -100,7 +100,7 @@ def prepared(folder: Path, arguments: list[str], labels: int, count: int = IMAGE
 
 
 def whole(arguments: list[str], workdir: str) -> tuple[float, float]:
-    """Run the real program: seconds until it says that its first steps are done, and its peak memory in bytes."""
+    """Run `train`: seconds until it reports its first steps, and its peak memory in bytes."""
     command = [sys.executable, "-u", "-m", "wcgan_tf.train", *arguments, "--label=0", f"--workdir={workdir}"]
     began = time.time()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -111,7 +111,7 @@ def whole(arguments: list[str], workdir: str) -> tuple[float, float]:
 
 
 def further(arguments: list[str], workdir: str) -> float:
-    """Train two labels in one process: seconds from the end of the first until the second's first steps are done."""
+    """Train two labels in one process: seconds from the end of the first to the first steps of the second."""
     command = [sys.executable, "-u", "-m", "wcgan_tf.train", *arguments, "--label=0,1", f"--workdir={workdir}"]
     times = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,9 +1,9 @@
-"""Do the tests notice?  Plants one fault after another in a copy of the project, and runs the tests that should fail.
+"""Plant one fault after another in a copy of the project, and run the tests that should notice it.
 
-    python benchmarks/planted_faults.py                  # all of them
-    python benchmarks/planted_faults.py training/losses core/files     # those in these modules
+    python benchmarks/planted_faults.py                  # all faults
+    python benchmarks/planted_faults.py training/losses core/files     # those of these modules
 
-Prints a line for each, and ends with exit code 1 where one was not noticed.
+Prints a line for each, and ends with exit code 1 if one was not noticed.
 """
 
 import os
@@ -19,7 +19,7 @@ COPIED = ("wcgan_tf", "tests", "benchmarks", "configs", "docs", "slurm", "setup.
 
 
 class Fault(NamedTuple):
-    """What is wrong, in words; in which module; the code as it is, and as it is planted; the tests that should fail."""
+    """A fault in words, its module, the right code, the wrong code, and the tests that should fail."""
 
     what: str
     module: str
@@ -238,7 +238,7 @@ FAULTS = [
 
 
 def noticed(fault: Fault, project: Path) -> bool:
-    """Whether the tests fail with the fault in a copy of the project, which is whole again afterwards."""
+    """Whether the tests fail with the fault in a copy of the project; the copy is restored."""
     file = project / f"wcgan_tf/{fault.module}.py"
     code = file.read_text()
     if code.count(fault.right) == 0:

@@ -1,9 +1,9 @@
-"""Real images per second of the train step, by setting, in one process and interleaved: ratios hold on a busy machine.
+"""Real images per second of the train step by setting, interleaved in one process: ratios hold on a busy machine.
 
-    python benchmarks/steps.py                                    # the rows below, on one core, CIFAR-10's sizes
+    python benchmarks/steps.py                                    # all rows, on one core, at CIFAR-10's sizes
     python benchmarks/steps.py --config configs/imagenet64.py
 
-Each row changes a setting of the config file; each round runs every row once, and the medians of the rounds are shown.
+Each row changes a setting of the config file.  Each round runs every row once.  Prints the medians of the rounds.
 """
 
 import copy
@@ -47,7 +47,7 @@ def main() -> None:
         from wcgan_tf.training.device import own_device
         from wcgan_tf.training.trainer import build
 
-    tf.get_logger().setLevel("ERROR")  # that nine functions are traced one after another is meant
+    tf.get_logger().setLevel("ERROR")  # no warnings: tracing nine functions is intended
     strategy = own_device(cli.config().train.device)
     side, channels = cli.config().dataset.resolution, 3
     noise = np.random.default_rng(0).integers(0, 256, [5000, side, side, channels], np.uint8)
@@ -61,7 +61,7 @@ def main() -> None:
         gan = build(config, prepared.LabelImages(noise, 0, "noise", ""), strategy)
         gan.make_train_function()
         runs[name] = (gan, iter(tf.data.Dataset.range(10**9)), [])
-    for _ in range(flags.FLAGS.rounds + 1):  # the first traces and compiles
+    for _ in range(flags.FLAGS.rounds + 1):  # the first round traces and compiles
         for gan, steps, seconds in runs.values():
             began = time.perf_counter()
             gan.train_function(steps)

@@ -1,12 +1,11 @@
-"""What a label process asks of the file system, by the number of labels that there are: it should not grow with them.
+"""File system calls of a label process, by the number of labels: they should not grow with it.
 
-    python benchmarks/system_calls.py            # digits' sizes; needs strace
+    python benchmarks/system_calls.py            # at digits' sizes; needs strace
     python benchmarks/system_calls.py 10 100 --config.model.width=4
 
-For 10, 100 and 1,000 labels, or those numbers of them, with the defaults or those settings: a data set of so many
-labels, and a run in which all labels but one have a folder already.  Then one label is trained for 20 steps under
-strace, and the calls that name, read or write a file are counted: all of them, and those whose path lies in the data
-set or in the run.
+For 10, 100 and 1,000 labels, or the numbers given, makes a data set and a run in which all labels but one have a
+folder.  Then trains that label for 20 steps under strace, with the default settings or those given, and counts the
+calls that name, read or write a file: all of them, and those with a path in the data set or in the run.
 """
 
 import collections
@@ -26,7 +25,7 @@ SETTINGS = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
 
 
 def count(folder: Path, labels: int, settings: list[str]) -> dict[str, int]:
-    """Train one of so many labels; returns how many calls there were, of each kind."""
+    """Train one of `labels` labels; return the number of calls of each kind."""
     prepared(folder / "data", [], labels, count=100)
     run = folder / "run"
     for label in range(labels):

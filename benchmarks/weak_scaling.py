@@ -1,15 +1,15 @@
-"""Weak scaling: real images per second of a label process, while more and more of them run at the same time.
+"""Weak scaling: real images per second of a label process, by how many run at the same time.
 
     python benchmarks/weak_scaling.py runs/one runs/two runs/sixteen --plot weak_scaling.png
-    python benchmarks/weak_scaling.py --measure scaling --config configs/cifar10.py    # makes such runs, and reads them
+    python benchmarks/weak_scaling.py --measure scaling --config configs/cifar10.py    # makes runs and reads them
     python benchmarks/weak_scaling.py --measure scaling --slurm                        # under Slurm too
 
-A run counts with as many tasks as it has labels, which should have been trained side by side; what is read is each
-label's own metrics.jsonl, on any machine.  Efficiency is the median label's rate over that of the smallest run.
+Reads each label's metrics.jsonl, on any machine.  A run has as many tasks as labels; they should have been trained at
+the same time.  Efficiency is the rate of the median label divided by that of the smallest run.
 
-`--measure` trains 1 label and as many labels as there are cores, each on one core: as copies of
-`python -m wcgan_tf.train` that know nothing of each other, under `launch`, and under Slurm.  What the copies lose, they
-lose to the machine that they share; what `launch` or Slurm lose beyond that is ours.  All run once in every round.
+`--measure` trains 1 label, and one label per core, each on one core: as independent copies of
+`python -m wcgan_tf.train`, under `launch`, and under Slurm.  What the copies lose is due to the shared machine;
+what `launch` or Slurm loses beyond that is due to this project.  Every round runs each once.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ROUNDS, SECONDS = 5, 20
 
 
 def rates(run: Path) -> list[float]:
-    """Each label's real images per second: the median of its rows, without the first, in which it got going."""
+    """Each label's real images per second: the median of its rows without the first, its warm-up."""
     found = []
     for metrics in sorted(run.glob("labels/*/metrics.jsonl")):
         rows = [json.loads(line) for line in metrics.read_text().splitlines()]
@@ -39,7 +39,7 @@ def rates(run: Path) -> list[float]:
 
 
 def table(runs: list[Path]) -> dict[int, list[float]]:
-    """The rates of all labels by the number of tasks that ran beside each other; prints them with the efficiency."""
+    """The rates of all labels by the number of tasks at the same time; prints them with the efficiency."""
     by_tasks = collections.defaultdict(list)
     for run in runs:
         if not (found := rates(run)):
@@ -55,7 +55,7 @@ def table(runs: list[Path]) -> dict[int, list[float]]:
 
 
 def draw(tables: dict[str, dict[int, list[float]]], path: Path) -> None:
-    """Efficiency over the number of tasks, one line per way to start them."""
+    """Plot efficiency over the number of tasks, one line per way to start them."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -76,7 +76,7 @@ def draw(tables: dict[str, dict[int, list[float]]], path: Path) -> None:
 
 
 def copies(tasks: int, arguments: list[str], workdir: Path) -> None:
-    """So many processes, each pinned to a core, started by hand."""
+    """Train `tasks` labels in independent processes, each on one core."""
     processes = []
     for label, core in zip(range(tasks), sorted(os.sched_getaffinity(0)), strict=False):
         command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "wcgan_tf.train", *arguments]
@@ -89,13 +89,13 @@ def copies(tasks: int, arguments: list[str], workdir: Path) -> None:
 
 def launch(tasks: int, arguments: list[str], workdir: Path) -> None:
     command = [sys.executable, "-m", "wcgan_tf.launch", *arguments, f"--labels=0-{tasks - 1}", f"--workdir={workdir}"]
-    # One core for each process, also where there is one process for two cores.
+    # One core per process, even if there are more cores than processes.
     cores = [str(core) for core in sorted(os.sched_getaffinity(0))[:tasks]]
     subprocess.run(["taskset", "--cpu-list", ",".join(cores), *command], check=True, stdout=subprocess.DEVNULL)
 
 
 def slurm(tasks: int, arguments: list[str], workdir: Path) -> None:
-    """As slurm/train.sbatch, a task per label, with its log in the work directory."""
+    """Submit slurm/train.sbatch, a task per label, its log in the work directory."""
     workdir.mkdir(parents=True)
     options = [f"--ntasks={tasks}", "--cpus-per-task=1", "--wait", f"--output={workdir}/slurm.log"]
     script = PROJECT / "slurm/train.sbatch"
@@ -104,7 +104,7 @@ def slurm(tasks: int, arguments: list[str], workdir: Path) -> None:
 
 
 def measure(folder: Path, ways: dict, rounds: int, arguments: list[str]) -> dict[str, dict[int, list[float]]]:
-    """Make runs of one label and of one per core in every way, round after round, and print what each way gave."""
+    """Make runs of one label and of one per core, in every way and round, and print the table of each way."""
     counts = sorted({1, len(os.sched_getaffinity(0))})
     if folder.exists():
         sys.exit(f"error: {folder} is there already; delete it, or name another")

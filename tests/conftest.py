@@ -1,4 +1,4 @@
-"""What the tests share: settings of a training of a few steps, programs, and what many of them begin with."""
+"""What the tests share: settings of short trainings, ways to start programs, and fixtures."""
 
 import contextlib
 import copy
@@ -23,19 +23,19 @@ import warm
 
 from wcgan_tf.config import default_config
 
-# What a user's own shell, job or proxy says is no matter of the tests.
+# Variables of the user's shell, job or proxy must not affect the tests.
 OTHERS = r"(SLURM|SBATCH|SRUN|SQUEUE|SACCT|OMPI|PMI|JOB_COMPLETION|TTY_|PYTHONWARN|(FORCE_|NO_)COLOR|.*_PROXY$)"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not re.match(OTHERS, name.upper())}
 ENVIRONMENT |= {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as cli does
-ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow is to see none
-ENVIRONMENT["SLURM_CPUS_PER_TASK"] = "1"  # a thread for each process: tests run beside each other on all cores
+ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow must see none
+ENVIRONMENT["SLURM_CPUS_PER_TASK"] = "1"  # a thread for each process: tests run on all cores at once
 os.environ.clear()
 os.environ.update(ENVIRONMENT)
 
-PATIENCE_SECONDS = 300  # for anything that a test waits for: it fails then, on any machine, because it would never come
-SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]  # flags: small networks; give the steps
+PATIENCE_SECONDS = 300  # the limit of every wait: on any machine, a longer wait is a failure
+SMALL = ["--config.model.width=4", "--config.train.max_seconds=0"]  # flags: small networks; add the steps
 STEPS = [*SMALL, "--config.train.max_steps=20"]  # flags: a training of 20 steps
-CHAIN = [*STEPS, "--config.evaluate.accuracy=false"]  # flags that `whole_chain` was made with
+CHAIN = [*STEPS, "--config.evaluate.accuracy=false"]  # flags: those of `whole_chain`
 ENDLESS = ["--config.model.width=4", "--config.train.max_seconds=600"]  # flags: a training that a test stops
 UNTIL_ENOUGH = """
 # A label trains until it is stopped, or, where there is a file `enough`, for 20 steps more than were saved.
@@ -56,41 +56,41 @@ def get_config():
     config.model.width = 4
     return config
 """
-MOST_DIGITS = 200  # no label has more of them
+MOST_DIGITS = 200  # no digit has more images
 TRAINERS: dict = {}
 LONGEST_FIRST = ("test_slurm", "test_docs", "test_trainer", "test_benchmarks", "test_browser")
 
 
 def pytest_configure(config):
-    # The programs that tests start are to hear these, under nohup and in a shell's background too.
+    # Programs that tests start must receive these, also under nohup or in a shell's background.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.args[:] = [re.sub(r"(::.*)@\w+$", r"\1", argument) for argument in config.args]  # reports add the group
-    if hasattr(config, "workerinput") or not config.getoption("numprocesses"):  # here tests will run
+    config.args[:] = [re.sub(r"(::.*)@\w+$", r"\1", argument) for argument in config.args]  # reports append @group
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses"):  # this process runs tests
         warm.start()
         own_the_cpu()
 
 
 def own_the_cpu() -> None:
-    """Before any test file is read: a process takes its device before TensorFlow starts its runtime."""
+    """Before any test file is imported: the device must be taken before TensorFlow's runtime starts."""
     from wcgan_tf.training.device import own_device
 
     own_device("cpu")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some tests wait for most of their time."""
+    """One more than there are cores: some tests mostly wait."""
     return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_finish():
     gc.collect()
-    gc.freeze()  # all that is imported: collections need not look through it again and again
+    gc.freeze()  # garbage collections then skip everything imported
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """What takes longest begins first, so that no worker is left alone with it at the end."""
+    """The longest tests start first, so that none of them runs alone at the end."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
@@ -105,7 +105,7 @@ def device():
 
 @pytest.fixture
 def config(tmp_path):
-    """Digits, a small pair, a handful of steps; everything it writes is under the test's own folder."""
+    """Digits, small networks, a few steps; all files are in the test's own folder."""
     return small_config(tmp_path)
 
 
@@ -124,10 +124,10 @@ def small_config(folder: Path):
 
 
 def train_label(config, data, paths, stop=None, trainer=None) -> str:
-    """Train a label in this process, as `python -m wcgan_tf.train` does in its own; "done before" where it was.
+    """Train a label in this process, as `python -m wcgan_tf.train` does; return its end, or "done before".
 
-    The step of these settings is traced once in a process, as where a program trains several labels; with a trainer of
-    its own, a label is as in a process of its own.
+    The step of the same settings is traced once per process, as if one program trained several labels; with a new
+    `trainer`, the label trains as in a process of its own.
     """
     from wcgan_tf.core import signals
     from wcgan_tf.core.console import LineWriter
@@ -143,10 +143,10 @@ def train_label(config, data, paths, stop=None, trainer=None) -> str:
 
 
 def trainer_of(config, data):
-    """The trainer of these settings and images of this shape, which has traced its step once it was used."""
+    """The trainer of these settings and images of this shape; its first use traces the step."""
     from wcgan_tf.training.trainer import Trainer
 
-    train = {**config.to_dict()["train"], "eval_seconds": 0, "checkpoint_seconds": 0}  # these are no matter of the step
+    train = {**config.to_dict()["train"], "eval_seconds": 0, "checkpoint_seconds": 0}  # the step does not use these
     key = repr([data.images.shape[1:], config.dataset.flip, config.model, train])
     if key not in TRAINERS:
         TRAINERS[key] = Trainer(copy.deepcopy(config), capacity=MOST_DIGITS)
@@ -154,12 +154,12 @@ def trainer_of(config, data):
 
 
 def start(program: str, *arguments: str, folder: Path, fresh: bool = False, **kwargs) -> subprocess.Popen:
-    """`python -m wcgan_tf.<program>` under way in a folder; `fresh` as a user starts it, else from the warm process."""
+    """Start `python -m wcgan_tf.<program>` in a folder: as a user does if `fresh`, else from the warm process."""
     return start_python("-m", f"wcgan_tf.{program}", *arguments, folder=folder, fresh=fresh, **kwargs)
 
 
 def start_python(*words: str, folder: Path, fresh: bool = False, **kwargs) -> subprocess.Popen:
-    """`python` with these words, a program, a script or code; see `start`."""
+    """Start `python` with these words: a module, a script or code; see `start`."""
     return (subprocess.Popen if fresh else warm.Warm)([sys.executable, *words], cwd=folder, text=True, **kwargs)
 
 
@@ -171,12 +171,12 @@ def run(
 
 
 def run_python(*words: str, folder: Path, check: bool = True, fresh: bool = False) -> subprocess.CompletedProcess:
-    """Run `python` with these words to its end; see `start`.  Where the test fails, pytest shows what it said."""
+    """Run `python` with these words to its end; see `start`.  If the test fails, pytest shows the output."""
     process = start_python(*words, folder=folder, fresh=fresh, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         out, err = process.communicate()
     finally:
-        process.kill()  # where the test's time is up; else it has ended
+        process.kill()  # if the test's time is up; else it has ended
     print(f"$ python {shlex.join(words)}\n{out}{err}exit code {process.returncode}")
     if check:
         assert process.returncode == 0, "".join(err.splitlines()[-1:])
@@ -185,9 +185,9 @@ def run_python(*words: str, folder: Path, check: bool = True, fresh: bool = Fals
 
 @pytest.fixture
 def begin(begin_python):
-    """`begin(program, *arguments, folder=...)` is `start` for a test, which leaves no process however it ends.
+    """`begin(program, *arguments, folder=...)` is `start`; the process ends with the test.
 
-    Where the test fails, pytest shows what the programs have said into a file or a pipe.
+    If the test fails, pytest shows what the programs wrote into a file or a pipe.
     """
     return lambda program, *arguments, **kwargs: begin_python("-m", f"wcgan_tf.{program}", *arguments, **kwargs)
 
@@ -204,7 +204,7 @@ def begin_python():
 
     yield beginner
     for process, streams in begun:
-        # Not kill at first: `launch` and `pipeline` are to end what they have started, at the second signal at once.
+        # No kill at first: `launch` and `pipeline` must end what they have started, at the second signal at once.
         for end in (process.terminate, process.terminate, process.kill):
             end()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -214,7 +214,7 @@ def begin_python():
 
 @pytest.fixture
 def tensorboard(begin_python, tmp_path):
-    """`tensorboard(folder)` starts one on the runs in a folder; returns its address and its process."""
+    """`tensorboard(folder)` serves the runs in a folder; returns its address and its process."""
 
     def start_one(folder: Path) -> tuple[str, subprocess.Popen]:
         with socket.socket() as free:
@@ -228,19 +228,19 @@ def tensorboard(begin_python, tmp_path):
 
 
 def _left_unread(process: subprocess.Popen, streams: list) -> str:
-    """What a process that has ended wrote into the files of these streams, and what nobody read of its pipes."""
+    """The output of an ended process: the files of these streams, and the unread rest of its pipes."""
     paths = [Path(stream.name) for stream in streams if isinstance(stream, io.IOBase)]
     said = [path.read_bytes() for path in paths if path.is_file()]
     for pipe in (process.stdout, process.stderr):
         if pipe and not pipe.closed:
-            os.set_blocking(pipe.fileno(), False)  # what it has started may hold the other end
+            os.set_blocking(pipe.fileno(), False)  # a child process may hold the other end
             said.append(pipe.buffer.read() or b"")
     return b"".join(said).decode(errors="replace")
 
 
 @pytest.fixture
 def one_core():
-    """On which what a test starts trains one label at a time."""
+    """Only one core: the programs train one label at a time."""
     all_of_them = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(all_of_them)})
     yield
@@ -248,7 +248,7 @@ def one_core():
 
 
 def proc(process: subprocess.Popen, name: str) -> str:
-    """What a file of proc(5) says of a process; nothing once it has ended."""
+    """A file of proc(5) of a process; empty once it has ended."""
     try:
         return Path(f"/proc/{process.pid}/{name}").read_text()
     except OSError:
@@ -256,7 +256,7 @@ def proc(process: subprocess.Popen, name: str) -> str:
 
 
 def wait_until(reached: Callable[[], bool], what: str = "it", process: subprocess.Popen | None = None) -> None:
-    """Until something is so; fails at once where the process that should bring it about has ended."""
+    """Wait until `reached()`; fail at once if the process that should get there has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         code = process.poll() if process else None
@@ -269,19 +269,19 @@ def wait_until(reached: Callable[[], bool], what: str = "it", process: subproces
 
 
 def shown_on(terminal: int) -> Iterator[bytes]:
-    """All that a terminal has shown so far, whenever there is more, until its programs have ended."""
+    """Yield all that a terminal has shown, each time there is more, until its programs have ended."""
     shown, deadline = b"", time.monotonic() + PATIENCE_SECONDS
     while select.select([terminal], [], [], PATIENCE_SECONDS)[0] and time.monotonic() < deadline:
         try:
             shown += os.read(terminal, 1000)
-        except OSError:  # the end of a terminal
+        except OSError:  # the terminal has ended
             return
         yield shown
     pytest.fail(f"no end within {PATIENCE_SECONDS} s after: {shown[-1000:].decode(errors='replace')}")
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that all workers share; `make` fills it, for the first that asks.  Copy what you want to change."""
+    """A folder that all workers share; the first call fills it by `make`.  Copy what you want to change."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, unfinished, failed = base / name, base / f"{name}.unfinished", base / f"{name}.failed"
@@ -300,17 +300,17 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
-    """A folder with the digits, prepared, and the domain classifier that has seen them."""
+    """A folder with the prepared digits, their domain classifier and its features."""
     return made_once(tmp_path_factory, "digits", lambda folder: run("prepare", "--classifier=domain", folder=folder))
 
 
 @pytest.fixture(scope="session")
 def whole_chain(digits, tmp_path_factory):
-    """A folder where `pipeline` has run on all digits, with the classifier of `digits`, and what it said."""
+    """A folder where `pipeline` has run on all digits, with the classifier of `digits`; and its output."""
 
     def make(folder):
         shutil.copytree(digits / "data/digits-8/classifiers", folder / "data/digits-8/classifiers")
-        run("train", "--label=0-6,8-9", *STEPS, folder=folder)  # traced once; the last one by `launch`
+        run("train", "--label=0-6,8-9", *STEPS, folder=folder)  # traced once; `launch` trains label 7
         (folder / "said.txt").write_text(run("pipeline", *CHAIN, folder=folder).stdout)
 
     folder = made_once(tmp_path_factory, "whole", make)
@@ -318,7 +318,7 @@ def whole_chain(digits, tmp_path_factory):
 
 
 def trained(whole: Path, folder: Path, *labels: int) -> Path:
-    """Of a folder where the whole chain has run, the data and these labels, copied into another folder."""
+    """Copy the data and these labels from a folder where the whole chain has run; return the copy."""
     for part in ("data", *(f"runs/digits/labels/{label:05}" for label in labels)):
         shutil.copytree(whole / part, folder / part)
     return folder
@@ -326,5 +326,5 @@ def trained(whole: Path, folder: Path, *labels: int) -> Path:
 
 @pytest.fixture
 def whole(whole_chain, tmp_path):
-    """A copy of that folder, to be changed."""
+    """A copy of `whole_chain`, to be changed."""
     return shutil.copytree(whole_chain[0], tmp_path / "whole")

@@ -1,4 +1,4 @@
-"""Whole records for tests that look at some of their fields."""
+"""Whole records, for tests that check some of their fields."""
 
 from wcgan_tf.combined.manifest import LabelEntry, Manifest, weights_digest
 from wcgan_tf.runs.label_status import Cost

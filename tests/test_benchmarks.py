@@ -1,4 +1,4 @@
-"""The benchmarks still run; what they measure is nobody's business here."""
+"""The benchmarks run and print their results; no times are checked."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def test_no_system_call_of_a_label_process_is_about_another_label():
     assert abs(many - few) < 100 < few
 
 
-def test_all_forms_of_a_mixed_batch_draw_the_same():
+def test_all_forms_of_a_mixed_batch_draw_the_same_images():
     lines = table("benchmarks/combined_forms.py", "--labels=3", "--batch=8", "--rounds=1")
     differences = [float(line.split(" by ")[1].split()[0]) for line in lines if "differs from the first form" in line]
     assert len(differences) >= 5
@@ -55,11 +55,11 @@ def test_the_benchmark_of_the_combined_model_fills_its_table():
     rows = {line.split("|")[1].strip(): float(line.split("|")[2]) for line in lines[2:]}
     assert rows["MiB of the model"] > 1
     assert all(value > 0 for name, value in rows.items() if "TensorFlow" not in name)
-    assert len(rows) > 9  # of so few labels, what is above TensorFlow's own may be nothing
+    assert len(rows) > 9  # with few labels, memory above TensorFlow's own may be 0
 
 
 def test_weak_scaling_reads_the_runs_of_any_number_of_tasks(tmp_path):
-    """Two labels at 90 images/s on average, one at 100; the first row of each, in which it got going, is left out."""
+    """One label at 100 images/s, two at 90 on average; each label's first row, its warm-up, is left out."""
     for name, speeds in (("one", [100.0]), ("two", [80.0, 100.0])):
         for label, speed in enumerate(speeds):
             folder = tmp_path / f"{name}/labels/{label:05}"

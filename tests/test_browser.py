@@ -1,4 +1,4 @@
-"""Both pages as a browser shows them: Debian's Chromium, without a screen."""
+"""The report and the demo in a browser: Debian's Chromium, headless."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 pytestmark = [
-    pytest.mark.xdist_group("browser"),  # one Chromium, one demo
+    pytest.mark.xdist_group("browser"),  # one Chromium and demo
     pytest.mark.skipif(
         not (shutil.which("chromium") and shutil.which("chromedriver")),
         reason="there is no Chromium with its driver; type: sudo apt-get install chromium chromium-driver",
@@ -43,7 +43,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def demo(whole_chain):
-    """The address of a demo page that is being served."""
+    """The address of a running demo."""
     folder, _ = whole_chain
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,7 +52,7 @@ def demo(whole_chain):
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        assert address in process.stdout.readline()  # it says so once it listens
+        assert address in process.stdout.readline()  # printed once it listens
         yield address
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_SECONDS) == 128 + signal.SIGINT
@@ -70,7 +70,7 @@ def set_width(browser, width: int, dark: bool = False) -> None:
 
 
 def refuse_trouble(browser) -> None:
-    """Nothing in the console, nothing asked of another machine, nothing wider than the window."""
+    """Assert: no console errors, no requests to other machines, nothing wider than the window."""
     assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [
@@ -150,14 +150,14 @@ def test_the_demo_draws_the_chosen_labels(browser, demo, width):
 
 
 @pytest.mark.parametrize("header", ["Host", "Origin"])
-def test_the_demo_answers_no_other_sites_pages(demo, header):
+def test_the_demo_refuses_requests_from_other_sites(demo, header):
     value = {"Host": "other.example", "Origin": "http://other.example"}[header]
     request = urllib.request.Request(demo, headers={header: value})
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
 
 
-def test_a_wrong_seed_is_said_on_the_page(browser, demo):
+def test_a_wrong_seed_is_an_error_on_the_page(browser, demo):
     set_width(browser, 1280)
     browser.get(demo)
     wait_for_images(browser, "drawn", 10)
@@ -170,7 +170,7 @@ def test_a_wrong_seed_is_said_on_the_page(browser, demo):
 
 
 def wait_for_images(browser, place: str, number: int, other_than: list[str] | None = None) -> list[str]:
-    """The images at a place of the page, once they are there."""
+    """Wait for images at a place of the page; return them."""
 
     def found() -> list[str]:
         script = f"return [...document.querySelectorAll('#{place} img')].map(image => image.src)"

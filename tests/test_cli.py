@@ -85,8 +85,8 @@ def test_the_config_file_may_come_last(tmp_path):
     assert done.stderr == "error: digits has no label 99; type 0 to 9\n"
 
 
-def test_a_device_that_is_not_there_is_also_written_down(tmp_path):
-    """Only TensorFlow knows it; by then the label's folder is ours, and whoever looks there sees why it failed."""
+def test_a_missing_device_is_also_recorded_in_the_labels_folder(tmp_path):
+    """Only TensorFlow can tell; by then the process holds the label's folder, and records the error there."""
     done = run("train", "--label=3", "--config.train.device=gpu", folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert done.stderr.startswith("error: train.device is gpu, but TensorFlow sees none")
@@ -123,8 +123,8 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_folder_that_may_not_be_written_is_named(tmp_path):
-    """Root may write anywhere; /proc lets nobody make a folder."""
+def test_an_unwritable_folder_is_named(tmp_path):
+    """Root may write anywhere but in /proc."""
     done = run("train", "--label=3", "--workdir=/proc/run", folder=tmp_path, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: /proc/run")
@@ -133,7 +133,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path):
 
 @pytest.fixture(params=["8k", "1m"])
 def full_disk(request, tmp_path):
-    """A folder on a file system of this size, which another process has mounted for itself; skips where none may."""
+    """A folder on a file system of this size, mounted by another process; skips if mounting is not allowed."""
     (tmp_path / "disk").mkdir()
     mount = f'mount -t tmpfs -o size={request.param} none "{tmp_path}/disk" && echo mounted && exec sleep 600'
     prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
@@ -156,7 +156,7 @@ def test_a_full_disk_is_one_line(tmp_path, full_disk):
 
 
 @pytest.mark.parametrize("program", ["prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report"])
-def test_help_shows_how_to_use_it(tmp_path, program):
+def test_help_shows_the_command_and_its_flags(tmp_path, program):
     done = run(program, "--help", folder=tmp_path)
     assert f"python -m wcgan_tf.{program}" in done.stdout
     assert "--config:" in done.stdout
@@ -176,7 +176,7 @@ def test_without_slurm_submit_says_what_to_type_instead(tmp_path):
 
 
 def test_tensorflow_is_imported_without_pandas_and_matplotlib():
-    """And who wants that can have it afterwards."""
+    """They can be imported afterwards."""
     code = """
 import sys
 from wcgan_tf import cli

@@ -1,4 +1,4 @@
-"""Settings: what is refused, and with which words."""
+"""Settings: what is refused, with which message."""
 
 import importlib.util
 import re
@@ -20,7 +20,7 @@ def test_the_defaults_are_accepted():
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_a_config_file_is_accepted_and_opens_with_its_command(path):
+def test_a_config_file_is_accepted_and_documents_its_command(path):
     spec = importlib.util.spec_from_file_location("a_config", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -88,11 +88,11 @@ def test_the_type_checker_knows_every_setting(tmp_path):
     assert 'has no attribute "gp_evry"; maybe "gp_every"?' in done.stdout
 
 
-def test_the_choices_are_the_rows_of_the_tables():
+def test_the_choices_of_architectures_equal_their_table():
     assert set(DECLARATIONS["model.architecture"].choices) == models.ARCHITECTURES.keys()
 
 
-def test_the_page_of_the_settings_has_them_all():
+def test_the_page_of_settings_lists_all():
     rows = [f"| `{name}` | `{default!r}` | {meaning} |" for name, default, meaning in listing()]
     assert "\n".join(rows) in (Path(__file__).parent.parent / "docs/settings.md").read_text()
 
@@ -100,12 +100,12 @@ def test_the_page_of_the_settings_has_them_all():
 @pytest.mark.parametrize(
     ("resolution", "times"), [(8, 1), (10, 1), (14, 1), (16, 2), (28, 2), (32, 3), (48, 3), (256, 6)]
 )
-def test_halvings(resolution, times):
+def test_a_resolution_has_its_number_of_halvings(resolution, times):
     assert halvings(resolution) == times
     assert 4 <= resolution / 2**times <= 7
 
 
 @pytest.mark.parametrize("resolution", [4, 7, 9, 18, 30, 100])
-def test_sizes_that_halving_does_not_reach(resolution):
+def test_a_resolution_that_cannot_be_halved_is_refused(resolution):
     with pytest.raises(UserError, match=f"dataset.resolution is {resolution}"):
         halvings(resolution)

@@ -1,4 +1,4 @@
-"""What README and docs say is so: every command runs, every link leads somewhere, every setting exists."""
+"""README and docs are true: every command runs, every link has a target, every setting exists."""
 
 import contextlib
 import itertools
@@ -21,7 +21,7 @@ from wcgan_tf.evaluation import classifiers, domain_classifier
 
 PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
-ELSEWHERE = {  # what is run elsewhere, and where
+ELSEWHERE = {  # commands run elsewhere, and where
     r"make (demo|test)$": ".ci/run; tests below",
     r"(sudo apt-get|pip|python3 -m venv|\.venv/bin/)": "Makefile",
     r"(sudo |eval .*)?slurm/": "tests/test_slurm.py",
@@ -36,11 +36,11 @@ RESOLUTION = "--config.dataset.resolution=8"
 QUICK = [*SMALL, RESOLUTION, "--config.train.max_steps=4"]
 QUICK += ["--config.evaluate.num_per_label=10", "--config.evaluate.accuracy=false"]
 SETTINGS = {"prepare", "train", "launch", "combine", "evaluate", "report", "pipeline"}  # programs that get QUICK
-MANY = r"--num \d{4,}"  # images, of which some do as well
+MANY = r"--num \d{4,}"  # images: fewer are enough here
 
 
 def commands(page: Path) -> list[str]:
-    """The command lines of a page's blocks, without their comments, and those in its sentences."""
+    """The command lines in a page's blocks, without comments, and in its sentences."""
     text = page.read_text()
     fenced = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line for block in fenced for line in block.splitlines()]
@@ -57,7 +57,7 @@ def elsewhere(command: str) -> bool:
 
 
 def photos(folder: Path, names: list[str], side: int) -> None:
-    """A folder of images, of each name in a colour of its own."""
+    """Write images of each name in a colour of its own."""
     random = np.random.default_rng(0)
     for place, (split, number) in itertools.product(range(len(names)), (("train", 55), ("val", 10))):
         inside = folder / split / names[place]
@@ -69,7 +69,7 @@ def photos(folder: Path, names: list[str], side: int) -> None:
 
 @pytest.fixture(scope="module")
 def world(whole_chain, tmp_path_factory):
-    """A fresh clone after `make demo`, with two labels under the name of CIFAR-10, and a photos folder."""
+    """A fresh clone after `make demo`, with two labels each of `cifar10` and `tiny_imagenet10`."""
     folder = tmp_path_factory.mktemp("docs") / "clone"
     shutil.copytree(whole_chain[0], folder)
     shutil.copytree(PROJECT / "configs", folder / "configs")
@@ -82,7 +82,7 @@ def world(whole_chain, tmp_path_factory):
 
 
 def train_classifier(folder: Path, name: str) -> None:
-    """The domain classifier of a set, trained for a moment only."""
+    """Train the domain classifier of a data set on one batch."""
     settings = config.photo_config()
     settings.dataset.name, settings.dataset.data_dir = name, str(folder / "data")
     settings.dataset.resolution = 8
@@ -92,7 +92,7 @@ def train_classifier(folder: Path, name: str) -> None:
 
 
 def test_every_command_runs(world):
-    """One after another, page after page in one clone, as a reader would type them; on little data, for few steps."""
+    """In order, page by page in one clone, as a reader types them; on little data, for few steps."""
     for command in dict.fromkeys(command for page in PAGES for command in commands(page)):
         if elsewhere(command):
             continue
@@ -103,7 +103,7 @@ def test_every_command_runs(world):
         program = words[2].removeprefix("wcgan_tf.")
         words += QUICK if program in SETTINGS and "configs/" in command else CHAIN if program in SETTINGS else []
         if program in ("launch", "pipeline") and "configs/" in command:
-            settings = [word for word in words[3:] if "config" in word]  # not --missing
+            settings = [word for word in words[3:] if "config" in word]  # drops --missing
             run("prepare", *settings, folder=world)
             run("train", "--label=0,1", *settings, folder=world)  # in one process, which traces the step once
         replaces = program == "sample" or command == "python -m wcgan_tf.combine"
@@ -111,7 +111,7 @@ def test_every_command_runs(world):
 
 
 def test_most_commands_are_run_here():
-    """The list of what is run elsewhere does not swallow what it should not."""
+    """ELSEWHERE does not match commands that should run here."""
     here = [command for page in PAGES for command in commands(page) if not elsewhere(command)]
     programs = {command.split()[2] for command in here if command.startswith("python")}
     wanted = {"prepare", "launch", "status", "combine", "evaluate", "report", "sample", "pipeline"}
@@ -126,7 +126,7 @@ def test_every_benchmark_that_is_named_is_run():
     assert not [name for name in named if f"benchmarks/{name}" not in tests]
 
 
-def test_make_demo_is_the_pipeline():
+def test_make_demo_runs_the_pipeline():
     recipe = subprocess.run(
         ["make", "--no-print-directory", "--dry-run", "demo"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
@@ -151,13 +151,13 @@ def test_tensorboard_shows_the_labels_by_their_names(whole_chain, tensorboard):
 
 
 def anchors(page: Path) -> set[str]:
-    """What a page's headings are called in links."""
+    """The anchors of a page's headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page):
+def test_every_link_has_a_target(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if target.startswith("https://"):
             continue
@@ -178,7 +178,7 @@ def test_every_setting_that_is_named_exists(page):
         config.check_name(name)
 
 
-def test_every_flag_in_the_text_is_one_of_its_program():
+def test_every_flag_in_the_text_belongs_to_its_program():
     named = {
         (program, flag)
         for page in PAGES
@@ -200,7 +200,7 @@ def python_blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.DOTALL)
 
 
-def test_the_config_of_the_page_is_a_config(tmp_path):
+def test_the_config_of_the_page_loads(tmp_path):
     (tmp_path / "mine.py").write_text(python_blocks("extending.md")[0])
     done = run("status", "--config=mine.py", "--config.dataset.tfds_dir=nowhere", folder=tmp_path, check=False)
     assert done.returncode in (errors.DONE, errors.WRONG_INPUT)
@@ -208,7 +208,7 @@ def test_the_config_of_the_page_is_a_config(tmp_path):
 
 
 def test_the_network_of_the_page_trains(tmp_path):
-    """Through the program itself, with the page's pair in the table."""
+    """By `train` itself, with the page's networks in the table."""
     code = f"""
 import sys
 {python_blocks("extending.md")[1]}
@@ -236,7 +236,7 @@ def test_the_score_of_the_page_is_computed(tmp_path):
     assert space["ROW"].meanings.keys() == {"spread"}
 
 
-def test_pictures_in_the_readme_are_no_larger_than_they_need_to_be():
+def test_pictures_in_docs_are_used_and_under_3_mb():
     for picture in (PROJECT / "docs").glob("*.png"):
         assert picture.stat().st_size < 3e6, picture.name
         assert picture.name in "".join(page.read_text() for page in PAGES), f"{picture.name} is not used"

@@ -1,4 +1,4 @@
-"""Nothing exchanged: a label process opens no socket, reads its own images only, writes into its own folder only."""
+"""Isolation: a label process opens no socket, reads only its own images, writes only into its own folder."""
 
 import contextlib
 import json
@@ -12,11 +12,11 @@ from typing import NamedTuple
 import pytest
 from conftest import STEPS, trained
 
-pytestmark = pytest.mark.xdist_group("isolation")  # one process for all of them
+pytestmark = pytest.mark.xdist_group("isolation")  # they share a process
 
 LABEL = "00003"
 NO_NETWORK = ["unshare", "--map-root-user", "--net"]
-# Run at the start of every Python process of the test: note what is opened, made, moved or deleted, and every socket.
+# Runs at the start of the label process: notes what is opened, made, moved or deleted, and every socket.
 WATCH = """
 import os, sys
 notes = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_APPEND)
@@ -41,12 +41,12 @@ class Watched(NamedTuple):
     """What a label process did.
 
     Attributes:
-        house: the user's machine in small: home, temporary files, prepared data, and a run with another label.
-        changed: the files and folders there, other than the label's own, that are not as they were.
-        events: what it opened, made, moved or deleted, and every socket.
-        sockets: those that it had open in one of the looks at it.
-        looks: how many files it was seen to have open.
-        alone: whether it had no network.
+        house: a folder with a home, temporary files, prepared data, and a run with another label.
+        changed: the files and folders there that changed, except the label's own.
+        events: what the process opened, made, moved or deleted, and every socket.
+        sockets: the sockets that it had open at any look.
+        looks: how many open files were seen.
+        alone: whether it ran without a network.
     """
 
     house: Path
@@ -80,7 +80,7 @@ def watched(whole_chain, tmp_path_factory):
 
 
 def snapshot(folder: Path, without: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of everything in a folder, of the folders too: they change when a file comes or goes."""
+    """Size and time of all files and folders in a folder; a folder changes if a file comes or goes."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
         if without not in [path, *path.parents]:
@@ -102,11 +102,11 @@ def start(house: Path, *arguments: str, prefix: list[str]) -> subprocess.Popen:
 
 
 def look_until_the_end(process: subprocess.Popen) -> tuple[set[str], int]:
-    """The sockets that a process has open in one of many looks at it, and how many open files were seen."""
+    """Look at a process until it ends: the sockets it had open, and how many open files were seen."""
     sockets, looks, descriptors = set(), 0, Path(f"/proc/{process.pid}/fd")
     while process.poll() is None:
         targets = []
-        with contextlib.suppress(OSError):  # it has ended; where it has a namespace of its own, only root may look then
+        with contextlib.suppress(OSError):  # it has ended; in a namespace of its own, only root may look then
             for descriptor in descriptors.iterdir():
                 with contextlib.suppress(OSError):  # closed since it was listed
                     targets.append(str(descriptor.readlink()))
@@ -116,7 +116,7 @@ def look_until_the_end(process: subprocess.Popen) -> tuple[set[str], int]:
     return sockets, looks
 
 
-def test_it_writes_only_into_its_own_folder(watched):
+def test_a_label_process_writes_only_into_its_own_folder(watched):
     house, own = watched.house, f"runs/digits/labels/{LABEL}"
     assert watched.changed == {str(house / "notes.txt")}
     assert json.loads((house / own / "config.json").read_text())["model"]["width"] == 4
@@ -127,20 +127,20 @@ def test_it_writes_only_into_its_own_folder(watched):
     assert {path for path in outside if str(house / own) not in path} <= {"runs/digits/labels", "runs/digits"}
 
 
-def test_it_reads_only_its_own_images(watched):
+def test_a_label_process_reads_only_its_own_images(watched):
     images = {path for event, path in watched.events if event == "read" and "digits-8" in path}
     assert images == {f"data/digits-8/train/{LABEL}.json", f"data/digits-8/train/{LABEL}.npy"}
 
 
-def test_it_opens_no_socket(watched):
-    # Importing TensorFlow imports urllib3, which asks the system once whether it has IPv6, with a socket of its own.
+def test_a_label_process_opens_no_socket(watched):
+    # Importing TensorFlow imports urllib3, which opens a socket once to check for IPv6.
     assert {event for event, _ in watched.events if event.startswith("socket")} <= {"socket.__new__", "socket.bind"}
     assert sum(event == "socket.bind" for event, _ in watched.events) <= 1
     assert watched.looks > 1000
     assert not watched.sockets
 
 
-def test_it_trains_without_any_network(watched):
+def test_a_label_process_trains_without_any_network(watched):
     if not watched.alone:
         pytest.skip("unshare is not allowed here")
     assert json.loads((watched.house / f"runs/digits/labels/{LABEL}/status.json").read_text())["state"] == "done"

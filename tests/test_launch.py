@@ -1,4 +1,4 @@
-"""Many labels on one machine: side by side, stopped, gone on with, and what is said about those that fail."""
+"""Many labels on one machine: in parallel, stopped, continued, failed."""
 
 import json
 import os
@@ -36,12 +36,12 @@ def states(folder) -> dict[int, str]:
 
 
 def step(folder, *labels: int) -> int:
-    """The fewest steps that one of these labels is known to have taken."""
+    """The lowest step that these labels have recorded."""
     paths = RunPaths(folder / "runs/digits")
     return min(label_status.read(paths.label(label).status).step for label in labels)
 
 
-def test_a_label_that_fails_leaves_the_others_and_shows_its_log(tmp_path):
+def test_a_failed_label_does_not_stop_the_others_and_shows_its_log(tmp_path):
     run("prepare", folder=tmp_path)
     file = tmp_path / "data/digits-8/train/00004.npy"
     file.write_bytes(file.read_bytes()[:1000])
@@ -102,7 +102,7 @@ def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
     process = begin("launch", "--labels=1", *ENDLESS, folder=tmp_path, stdout=subprocess.PIPE)
     paths = RunPaths(tmp_path / "runs/digits").label(1)
     wait_until(lambda: step(tmp_path, 1) > 0, "a step", process)
-    os.kill(label_status.read(paths.status).pid, signal.SIGSTOP)  # as in steps that take long: it cannot answer
+    os.kill(label_status.read(paths.status).pid, signal.SIGSTOP)  # as in a long step, it cannot answer
     process.send_signal(signal.SIGINT)
     assert any("stopping: 1 label to be saved first" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
@@ -113,7 +113,7 @@ def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
 
 
 def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
-    """As after `kill -9` of a launcher, whose label goes on."""
+    """As after `kill -9` of a launcher: its label goes on."""
     launcher = begin("launch", "--labels=1", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
     paths = RunPaths(tmp_path / "runs/digits").label(1)
     try:
@@ -133,10 +133,10 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
         assert "in use" not in paths.log.read_text()
         assert states(tmp_path) == {1: "running"}
     finally:
-        if pid := label_status.read(paths.status).pid:  # to 0 would be to the tests
+        if pid := label_status.read(paths.status).pid:  # a pid of 0 would kill the tests
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)  # an orphan, which the tests have inherited
-    with files.lock_folder(paths.folder):  # however it dies, the system lets go of its lock
+            os.waitpid(pid, 0)  # an orphan, now a child of the tests
+    with files.lock_folder(paths.folder):  # the system releases the lock of a dead process
         pass
 
 
@@ -185,8 +185,8 @@ def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path, begin)
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
 
 
-def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path, begin_python):
-    """The launcher leads a session of its own in it, as under a shell or ssh."""
+def test_closing_the_terminal_saves_and_stops_all_labels(tmp_path, begin_python):
+    """The launcher leads a session of its own, as under a shell or ssh."""
     terminal, end = pty.openpty()
     code = "import fcntl, sys, termios; from wcgan_tf import cli, launch; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     code += "sys.argv[0] = 'launch'; cli.run(launch.main, launch.define_flags)"
@@ -200,7 +200,7 @@ def test_a_terminal_that_is_closed_stops_all_with_their_checkpoints(tmp_path, be
     assert states(tmp_path) == {1: "stopped"}
 
 
-def test_one_process_trains_several_labels_and_one_that_fails_leaves_the_others(tmp_path):
+def test_one_process_trains_several_labels_and_a_failed_one_does_not_stop_the_others(tmp_path):
     run("prepare", folder=tmp_path)
     (tmp_path / "data/digits-8/train/00004.npy").write_bytes(b"no array")
     done = run("train", "--label=3-5", *STEPS, folder=tmp_path, check=False)
@@ -279,7 +279,7 @@ def test_status_finds_the_labels_of_the_run_not_of_the_default_settings(tmp_path
     config = "from wcgan_tf.config import default_config\n\ndef get_config():\n    config = default_config()\n"
     config += "    config.dataset.name, config.dataset.root = 'photos', 'photos'\n    return config\n"
     (tmp_path / "photos.py").write_text(config)
-    before = run("status", "--config=photos.py", folder=tmp_path).stdout  # not even prepared
+    before = run("status", "--config=photos.py", folder=tmp_path).stdout  # not yet prepared
     assert "kind [1]" in before
     assert before.endswith("runs/photos: 2 labels: 2 pending; there is no such folder yet\n")
     run("prepare", "--config=photos.py", folder=tmp_path)
@@ -289,7 +289,7 @@ def test_status_finds_the_labels_of_the_run_not_of_the_default_settings(tmp_path
     assert after.endswith("runs/photos: 2 labels: 1 pending, 1 done\n")
 
 
-def test_the_worst_labels_are_trained_on(whole_chain, tmp_path):
+def test_the_worst_labels_are_trained_further(whole_chain, tmp_path):
     trained(whole_chain[0], tmp_path, 2, 3, 4)
     scores = tmp_path / "runs/digits/scores.json"
     done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)

@@ -1,4 +1,4 @@
-"""The folders: imports go up only, programs do not know each other, and importing does nothing."""
+"""The folders: imports go up only, programs import no programs, and importing does nothing."""
 
 import ast
 import graphlib
@@ -31,7 +31,7 @@ def imported(name: str) -> set[str]:
     """The modules of the package that a module imports, anywhere in its file."""
     found = set()
     for node in ast.walk(ast.parse(FILES[name].read_text())):
-        assert not getattr(node, "level", 0), f"{name} has a relative import, whose floor is not seen here"
+        assert not getattr(node, "level", 0), f"{name} has a relative import, which is not seen here"
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wcgan_tf":
             start = node.module.removeprefix("wcgan_tf").removeprefix(".")
             paths = [f"{start}.{alias.name}".removeprefix(".") for alias in node.names]
@@ -42,17 +42,17 @@ def imported(name: str) -> set[str]:
 
 
 def floor(name: str) -> int:
-    """The place of a module's folder among the floors; programs are on the last one."""
+    """The index of a module's folder in FOLDERS; programs come last."""
     folder = name.split(".")[0]
     return FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
 
 
-def test_every_file_has_a_place():
+def test_every_file_is_in_a_known_folder():
     top = {name.split(".")[0] for name in FILES}
     assert top == {*FOLDERS, *PROGRAMS}
 
 
-def test_the_map_names_every_folder_in_their_order():
+def test_the_map_names_every_folder_in_order():
     folders = [folder for folder in FOLDERS if (PACKAGE / folder).is_dir()]
     assert re.findall(r"^    (\w+)/ ", wcgan_tf.__doc__, re.MULTILINE) == folders
 
@@ -64,7 +64,7 @@ def test_imports_go_up_only(name):
         assert same or floor(other) < floor(name) or floor(name) == len(FOLDERS), f"{name} imports {other}"
 
 
-def test_no_imports_go_round():
+def test_imports_have_no_cycle():
     graphlib.TopologicalSorter({name: imported(name) for name in FILES}).prepare()
 
 
@@ -80,7 +80,7 @@ def test_the_tests_mirror_the_folders():
         assert name in FILES or name == "models.models"
 
 
-def test_a_trainer_knows_nothing_of_tf_gan():
+def test_training_does_not_import_tf_gan():
     known, waiting = set(), {"train"}
     while waiting:
         known |= waiting
@@ -89,7 +89,7 @@ def test_a_trainer_knows_nothing_of_tf_gan():
     assert not known & {"evaluation.tfgan", "evaluation.scores", "evaluation.classifiers"}
 
 
-def test_settings_flags_labels_and_folders_of_images_need_no_tensorflow():
+def test_importing_a_program_does_not_import_tensorflow():
     code = "import sys, wcgan_tf.prepare, wcgan_tf.train, wcgan_tf.launch; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

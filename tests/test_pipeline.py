@@ -18,7 +18,7 @@ STAGES = ["prepare", "launch", "combine", "evaluate", "sample", "report"]
 
 
 def stages_done(said: str) -> dict[str, bool]:
-    """The stages that a run spoke of: whether they had something to do."""
+    """The stages in a run's output: whether each had work to do."""
     lines = [line.split("] ", 1)[1] for line in said.splitlines() if line.startswith("[")]
     return {line.split(":")[0]: "done before" not in line for line in lines if ":" in line.split(" took ")[0]}
 
@@ -28,7 +28,7 @@ def test_all_stages_run_and_the_results_are_named(whole_chain):
     assert stages_done(said) == dict.fromkeys(STAGES, True)
     for stage in STAGES:
         assert f"] {stage} took " in said
-    assert "launch took 0 s" not in said  # a process that traces its step
+    assert "launch took 0 s" not in said  # a process traces its step
     last = said.splitlines()[-3:]
     for line, place in zip(
         last, ("runs/digits/report.html", "runs/digits/grid.png", "saved_models/digits"), strict=True
@@ -123,7 +123,7 @@ def test_a_failed_stage_ends_the_pipeline_with_a_command(whole):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_stage_at_work_which_saves(tmp_path, number, begin, one_core):
+def test_a_signal_makes_the_running_stage_save_and_stop(tmp_path, number, begin, one_core):
     process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.PIPE)
     wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.send_signal(number)
@@ -137,7 +137,7 @@ def first_label(folder) -> label_status.LabelStatus:
     return label_status.read(RunPaths(folder / "runs/digits").label(0).status)
 
 
-def test_a_pipeline_that_is_killed_takes_its_stage_with_it(tmp_path, begin, one_core):
+def test_killing_the_pipeline_stops_its_stage(tmp_path, begin, one_core):
     process = begin("pipeline", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
     wait_until(lambda: first_label(tmp_path).step > 0, "a step", process)
     process.kill()

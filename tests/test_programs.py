@@ -35,7 +35,7 @@ def scored_once(whole_chain, tmp_path_factory):
 
 @pytest.fixture
 def scored(scored_once, tmp_path):
-    """A copy of it, to be changed."""
+    """A copy of `scored_once`."""
     return shutil.copytree(scored_once, tmp_path / "scored")
 
 
@@ -51,7 +51,7 @@ def further_7(whole_chain, tmp_path_factory):
 
 
 def evaluate_soon(*arguments: str, folder) -> str:
-    """What `evaluate` says, with a classification accuracy for which its classifier has looked at fewer images."""
+    """The output of `evaluate`; the classifier of its accuracy score trains on fewer images."""
     code = (
         "import sys; from wcgan_tf import cli, evaluate; from wcgan_tf.evaluation import domain_classifier; "
         "domain_classifier.FEWEST_LOOKS = 5000; sys.argv[0] = 'evaluate'; "
@@ -59,7 +59,7 @@ def evaluate_soon(*arguments: str, folder) -> str:
     return run_python("-c", code + "cli.run(evaluate.main, evaluate.define_flags)", *arguments, folder=folder).stdout
 
 
-def test_the_chain_from_labels_to_a_picture(chain):
+def test_the_chain_runs_from_labels_to_a_picture(chain):
     missing = run("combine", folder=chain, check=False)
     assert missing.returncode == errors.WRONG_INPUT
     assert "8 labels are not trained in runs/digits: 0 (0), 1 (1), 3 (3)" in missing.stderr
@@ -118,13 +118,13 @@ def test_the_chain_from_labels_to_a_picture(chain):
     assert picture.std() > 0.1
 
 
-def test_a_report_of_a_model_that_is_not_there_is_refused(scored):
+def test_a_report_of_a_missing_model_is_refused(scored):
     done = run("report", "--model=nothing", folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "there is no model in nothing" in done.stderr
 
 
-def test_a_report_replaces_nothing_that_is_not_its_own(scored):
+def test_a_report_replaces_only_its_own_files(scored):
     notes = scored / "runs/digits/overview/chapter.tex"
     notes.parent.mkdir(exist_ok=True)
     notes.write_text("precious")
@@ -140,8 +140,8 @@ def test_a_model_of_another_data_set_is_refused(scored):
     assert done.stderr.startswith("error: ")
 
 
-def test_a_model_is_scored_by_a_classifier_of_ones_own(scored):
-    """Inception's place is taken by a SavedModel with its outputs, for there is no network here."""
+def test_a_model_is_scored_by_the_users_classifier(scored):
+    """A SavedModel with Inception's outputs replaces Inception: there is no network here."""
     module = tf.Module()
     module.factor = tf.Variable(2.0)
 
@@ -218,7 +218,7 @@ def test_wrong_input_of_evaluate_is_one_line(scored, arguments, words):
     assert (scored / "runs/digits/scores.json").read_text() == before
 
 
-def test_labels_trained_otherwise_are_not_combined(chain):
+def test_labels_trained_with_other_settings_are_not_combined(chain):
     for label in (2, 7):
         shutil.copytree(chain / f"runs/digits/labels/0000{label}", chain / f"other/labels/0000{label}")
     file = chain / "other/labels/00007/config.json"
@@ -232,7 +232,7 @@ def test_labels_trained_otherwise_are_not_combined(chain):
 
 
 def images(folder, labels: list[int]) -> np.ndarray:
-    """What a combined model makes of these labels and seed 5."""
+    """A combined model's images of these labels and seed 5."""
     model = tf.saved_model.load(str(folder / "1"))
     return model.signatures["generate"](labels=tf.constant(labels), seed=tf.constant(5, tf.int64))["images"].numpy()
 
@@ -322,7 +322,7 @@ def test_damaged_files_are_not_combined(chain):
     assert combine("--replace=7").returncode == 0
 
 
-def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(scored, further_7):
+def test_the_manifest_has_the_scores_of_the_same_weights_only(scored, further_7):
     def kept() -> list[dict]:
         manifest = json.loads((scored / "saved_models/digits/manifest.json").read_text())
         return [label["scores"] for label in manifest["labels"]]
@@ -338,13 +338,13 @@ def test_scores_go_into_the_manifest_of_the_weights_that_were_scored(scored, fur
     assert kept() == [own["2"], {}]
 
 
-def test_two_processes_draw_what_one_draws_from_the_same_seed(chain):
-    """Labels trained side by side, or one after another, are bit for bit those trained alone with as many threads."""
+def test_labels_trained_together_or_alone_have_the_same_weights(chain):
+    """Labels trained in parallel or in turn equal, bit for bit, those trained alone with as many threads."""
     code = "import os, runpy, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); sys.argv[0] = 'train'; "
     code += "runpy.run_module('wcgan_tf.train', run_name='__main__', alter_sys=True)"
     arguments = ["--label=2,7", "--workdir=alone", *STEPS]
     run_python("-c", code, *arguments, folder=chain)
-    for label in (2, 7):  # of which the shared run has trained the first as the third of a process, the other alone
+    for label in (2, 7):  # `whole_chain` trained label 2 as the third of a process, and label 7 alone
         one, other = (chain / folder / f"labels/0000{label}/generator" for folder in ("alone", "runs/digits"))
         for a, b in zip(*(read_weights(folder, Command("train")) for folder in (one, other)), strict=True):
             np.testing.assert_array_equal(a, b)

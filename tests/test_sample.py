@@ -1,4 +1,4 @@
-"""Images of a combined model as files, as a user asks for them."""
+"""Images of a combined model as files, by `sample`."""
 
 import json
 import os
@@ -26,7 +26,7 @@ PRESENT = [0, 1, 2]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with saved_models/digits of three labels of four."""
+    """A folder with saved_models/digits of three of four labels."""
     where = tmp_path_factory.mktemp("sample")
     settings = default_config().model
     settings.width = 4
@@ -53,9 +53,9 @@ def test_a_grid_has_a_row_for_each_label(folder):
     assert two.std() > 10
 
 
-def test_arrays_and_a_folder_hold_the_same_images_and_the_first_ones_stay(folder):
+def test_an_array_and_a_folder_hold_the_same_first_images(folder):
     run("sample", "--labels=0,2", "--num=5", "--seed=3", "--output=x.npz", folder=folder)
-    arrays = np.load(folder / "x.npz")  # refuses what would be unpickled
+    arrays = np.load(folder / "x.npz")  # unpickles nothing
     assert arrays["images"].shape == (10, 8, 8, 1)
     assert arrays["images"].dtype == np.uint8
     assert arrays["labels"].tolist() == [0] * 5 + [2] * 5
@@ -72,7 +72,7 @@ def test_arrays_and_a_folder_hold_the_same_images_and_the_first_ones_stay(folder
     assert not np.array_equal(np.load(folder / "y.npz")["images"], arrays["images"])
 
 
-def test_the_way_between_seeds_is_a_strip_or_an_animation(folder):
+def test_an_interpolation_is_a_strip_or_an_animation(folder):
     run("sample", "--labels=0", "--num=5", "--seed=1", "--interpolate=2", "--output=way.npz", folder=folder)
     way = np.load(folder / "way.npz")["images"]
     for end, seed in ((0, 1), (-1, 2)):
@@ -173,7 +173,7 @@ def test_memory_does_not_grow_with_the_number_of_images(folder, tmp_path):
     assert peak(200_000) < peak(1000) + 10  # the images alone are 12 MiB
 
 
-def test_a_folders_name_stays_in_its_folder():
+def test_a_folder_name_has_no_path():
     assert pictures.folder_name(3, "../../etc/passwd") == "00003-_etc_passwd"
     assert len(pictures.folder_name(3, "x" * 500)) < 100
     assert json.dumps(pictures.folder_name(3, "\x00\n")) == '"00003-_"'

@@ -1,4 +1,4 @@
-"""docs/serving.md: what it says of the model's signatures, for TensorFlow alone, its command line, REST and gRPC."""
+"""docs/serving.md: the model's signatures, called by TensorFlow alone, its command line, REST and gRPC."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def loaded(folder):
 
 @pytest.fixture(scope="module")
 def expected(loaded):
-    """What the page's request asks for."""
+    """The images of the page's request."""
     return loaded.signatures["generate"](labels=tf.constant([3, 3, 8]), seed=tf.constant(0, tf.int64))["images"].numpy()
 
 
@@ -81,7 +81,7 @@ def test_the_signatures_are_those_of_the_page(loaded):
     assert specs("manifest") == ({}, {"json": (tf.string, [])})
 
 
-def test_the_pages_program_runs_where_there_is_only_tensorflow(folder, expected):
+def test_the_pages_program_runs_with_only_tensorflow(folder, expected):
     code = "import sys\nsys.modules['wcgan_tf'] = sys.modules['keras'] = None\n" + blocks("python")[0]
     code += "\nimport numpy as np\nnp.save('images.npy', images)\nassert others.shape == [2, 8, 8, 1]\n"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
@@ -89,7 +89,7 @@ def test_the_pages_program_runs_where_there_is_only_tensorflow(folder, expected)
     np.testing.assert_array_equal(np.load(folder / "images.npy"), expected)
 
 
-def test_saved_model_cli_shows_and_runs_it(folder, expected, monkeypatch):
+def test_saved_model_cli_shows_and_runs_the_model(folder, expected, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
 
     def cli(start):
@@ -125,7 +125,7 @@ def test_the_rest_body_matches_the_signature(loaded, expected):
 
 def test_the_grpc_request_matches_the_signature(loaded, expected):
     request = {}
-    exec(blocks("python")[1].split("channel =")[0], request)  # up to where it wants a server
+    exec(blocks("python")[1].split("channel =")[0], request)  # up to where it needs a server
     message = request["request"]
     wanted = loaded.signatures[message.model_spec.signature_name].structured_input_signature[1]
     assert message.inputs.keys() == wanted.keys()

@@ -1,6 +1,6 @@
-"""On a real Slurm of four virtual nodes: who takes which label, and what becomes of jobs that are stopped.
+"""On a real Slurm of four virtual nodes: which task takes which label, and what happens to stopped jobs.
 
-They run where `sudo slurm/local_cluster.sh start` has started that cluster; `.ci/run` does.
+They run if `sudo slurm/local_cluster.sh start` has started that cluster; `.ci/run` starts it.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ WHY_NOT = f"there is no cluster in {FOLDER}; type: sudo slurm/local_cluster.sh s
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.xdist_group("slurm"),  # its nodes are few: one of these tests at a time
+    pytest.mark.xdist_group("slurm"),  # few nodes: one of these tests at a time
     pytest.mark.skipif(not (FOLDER / "slurm.conf").exists(), reason=WHY_NOT),
 ]
 
@@ -51,23 +51,23 @@ def call(*command: str | Path, folder: Path = FOLDER, check: bool = True) -> str
 
 
 def submit(folder: Path, *arguments: str) -> str:
-    """Submit a job; returns its number."""
+    """Submit a job; return its number."""
     return call("sbatch", "--parsable", *arguments, folder=folder).strip()
 
 
 def wait_for(job: str) -> None:
-    """Until no part of a job is queued or at work."""
+    """Wait until no part of a job is queued or runs."""
     wait_until(lambda: not call("squeue", "--noheader", f"--jobs={job}", check=False).strip(), f"job {job}")
 
 
 def details(job: str) -> dict[str, str]:
-    """What Slurm knows of a job, or of an element such as 7_2."""
+    """What Slurm knows of a job or an element such as 7_2."""
     return dict(re.findall(r"(\S+?)=(\S*)", call("scontrol", "--oneliner", "show", "job", job)))
 
 
 @pytest.fixture(autouse=True)
 def no_job_is_left():
-    """A test that fails does not leave the nodes to its jobs, where the next one's would wait."""
+    """Cancel the jobs of a failed test: they would block the nodes for the next one."""
     yield
     if call("squeue", "--noheader", "--me"):
         call("scancel", "--me")
@@ -85,13 +85,13 @@ def log(folder: Path, label: int) -> str:
 
 
 def trains(folder: Path, label: int) -> bool:
-    """Whether a label has a checkpoint and goes on."""
+    """Whether a label has a checkpoint and is running."""
     paths = RunPaths(folder / "runs/digits").label(label)
     return any(paths.checkpoints.glob("ckpt-*.index")) and label_status.read(paths.status).state == "running"
 
 
 def has_gone_on(folder: Path, label: int, times: int) -> bool:
-    """Whether a label has gone on so many times, and has taken steps since."""
+    """Whether a label has gone on `times` times, and has taken steps since."""
     begins = re.findall(r"goes on from step ([0-9]+)", log(folder, label))
     step = label_status.read(RunPaths(folder / "runs/digits").label(label).status).step
     return len(begins) == times and step > int(begins[-1])
@@ -105,14 +105,14 @@ def assert_trained_once(folder: Path, labels: list[int]) -> None:
 
 
 def assert_nothing_was_lost(text: str) -> None:
-    """Every stop named the step from which the label then went on."""
+    """Assert that the label went on from the step of each stop."""
     stops = re.findall(r"stopped after ([0-9]+) steps", text)
     assert stops
     assert re.findall(r"goes on from step ([0-9]+)", text) == stops
 
 
-def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(one_core, tmp_path):
-    """On one core, where it measures one label at a time: three trainings instead of nine."""
+def test_weak_scaling_is_measured_with_copies_launch_and_slurm(one_core, tmp_path):
+    """On one core it measures one label at a time: three trainings instead of nine."""
     arguments = ["--measure", "scaling", "--slurm", "--rounds=1", *SMALL, "--config.train.max_steps=100"]
     process = start_python(
         str(SCRIPTS.parent / "benchmarks/weak_scaling.py"),
@@ -133,7 +133,7 @@ def test_weak_scaling_is_measured_by_copies_under_launch_and_under_slurm(one_cor
 
 
 def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
-    """With two GPUs on each node, no two tasks of a node take the same, whatever their ranks."""
+    """With two GPUs on each node, no two tasks of a node take the same one, whatever their ranks."""
     program = "import os; from wcgan_tf.launching.ranks import cpu_threads, gpu_index; "
     program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], gpu_index(2), cpu_threads())"
     shape = ["--nodes=3", "--ntasks=6", "--ntasks-per-node=2", "--cpus-per-task=1"]
@@ -146,13 +146,13 @@ def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
 
 @pytest.fixture
 def endless(tmp_path):
-    """The arguments of labels that train until they are stopped, and not for long when they start again."""
+    """Arguments of labels that train until they are stopped, or 20 steps more if the file `enough` exists."""
     (tmp_path / "digits.py").write_text(UNTIL_ENOUGH)
     return ["--config=digits.py"]
 
 
 def is_asked(pid: int, number: signal.Signals) -> bool:
-    """Whether this signal waits for a process that is stopped, or the process has gone on and ended."""
+    """Whether this signal is pending for a stopped process, or the process has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -161,7 +161,7 @@ def is_asked(pid: int, number: signal.Signals) -> bool:
     return bool(waiting >> (number - 1) & 1)
 
 
-def test_a_job_goes_on_after_an_urgent_one_and_a_time_limit_and_stays_away_once_it_is_cancelled(tmp_path, endless):
+def test_a_job_goes_on_after_preemption_and_time_limit_but_not_after_scancel(tmp_path, endless):
     shape = ["--ntasks=1", "--time=10", "--signal=USR1@40"]
     job = submit(tmp_path, *shape, str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
@@ -173,7 +173,7 @@ def test_a_job_goes_on_after_an_urgent_one_and_a_time_limit_and_stays_away_once_
 
     paths = RunPaths(tmp_path / "runs/digits").label(5)
     pid = label_status.read(paths.status).pid
-    os.kill(pid, signal.SIGSTOP)  # Slurm looks at its clock twice a minute: until then the cores are for other tests
+    os.kill(pid, signal.SIGSTOP)  # Slurm checks limits twice a minute: until then the cores are for other tests
     call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
     wait_until(lambda: is_asked(pid, signal.SIGUSR1), "the end of a minute")
     with contextlib.suppress(ProcessLookupError):
@@ -193,7 +193,7 @@ def test_a_job_goes_on_after_an_urgent_one_and_a_time_limit_and_stays_away_once_
     assert (paths.checkpoints / f"ckpt-{label_status.read(paths.status).step}.index").exists()
 
 
-def test_a_job_of_tasks_is_no_array(tmp_path):
+def test_the_job_of_tasks_refuses_to_be_an_array(tmp_path):
     job = submit(tmp_path, "--ntasks=1", "--array=0", str(SCRIPTS / "train.sbatch"), *STEPS)
     wait_for(job)
     assert details(f"{job}_0")["ExitCode"] == "2:0"
@@ -225,7 +225,7 @@ def test_a_label_of_a_node_that_died_goes_on_elsewhere(tmp_path, endless):
 
 
 def target(link: Path) -> str:
-    """Where a link leads; empty where it is gone meanwhile."""
+    """The target of a link; empty if it is gone."""
     try:
         return str(link.readlink())
     except OSError:
@@ -247,7 +247,7 @@ def kill_node(node: str) -> None:
             tasks.append(int(folder.name))
     assert daemons
     assert tasks
-    for process in daemons + tasks:  # a slurmstepd would tell that its task was killed
+    for process in daemons + tasks:  # slurmstepd too: it would report the kill
         os.kill(process, signal.SIGKILL)
 
 
@@ -265,7 +265,7 @@ def test_a_requeued_element_goes_on_and_leaves_the_other_alone(whole_chain, tmp_
     assert details(f"{job}_0")["Restarts"] == "0"
 
 
-def test_a_failing_label_leaves_the_others_and_is_taken_up_again(digits, tmp_path):
+def test_a_failed_label_does_not_stop_the_others_and_is_submitted_again(digits, tmp_path):
     shutil.copytree(digits / "data", tmp_path / "data")
     file = tmp_path / "data/digits-8/train/00004.npy"
     content = file.read_bytes()
@@ -289,14 +289,14 @@ def test_a_failing_label_leaves_the_others_and_is_taken_up_again(digits, tmp_pat
 
 
 def shares(text: str) -> dict[int, list[int]]:
-    """Of each task that a log numbers, the labels it found done."""
+    """task -> the labels that it found done, from a log."""
     found: dict[int, list[int]] = {}
     for task, label in re.findall(r"^([0-9]+): label ([0-9]+): done before", text, re.MULTILINE):
         found.setdefault(int(task), []).append(int(label))
     return found
 
 
-def test_a_task_takes_every_so_manieth_label(whole_chain, tmp_path):
+def test_a_task_takes_every_nth_label(whole_chain, tmp_path):
     trained(whole_chain[0], tmp_path, 0, 1, 2, 3, 4)
     job = submit(tmp_path, "--ntasks=3", "--nodes=2", str(SCRIPTS / "train.sbatch"), *STEPS, "--labels=0-4")
     wait_for(job)
@@ -304,7 +304,7 @@ def test_a_task_takes_every_so_manieth_label(whole_chain, tmp_path):
     assert shares((tmp_path / f"slurm-{job}.log").read_text()) == {0: [0, 3], 1: [1, 4], 2: [2]}
 
 
-def test_an_element_takes_every_so_manieth_label(whole_chain, tmp_path):
+def test_an_array_element_takes_every_nth_label(whole_chain, tmp_path):
     trained(whole_chain[0], tmp_path, 1, 2, 3)
     job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *STEPS, "--labels=1-3")
     wait_for(job)
@@ -323,7 +323,7 @@ def test_an_array_with_gaps_takes_the_labels_of_its_own_numbers(whole_chain, tmp
         assert re.findall("label ([0-9]): done before", said) == [str(label)]
 
 
-SHAPES = [  # of submit.sh's training job: its script, its tasks, the elements that wait
+SHAPES = [  # submit.sh's arguments; its training job's script, tasks and elements
     (["--tasks=2"], "train.sbatch", "2", None),
     (["--array", "--tasks", "2", "--at-once", "1"], "train_array.sbatch", "1", "0-1%1"),
 ]
@@ -331,7 +331,7 @@ SHAPES = [  # of submit.sh's training job: its script, its tasks, the elements t
 
 @pytest.fixture
 def down():
-    """Meanwhile nothing that is submitted begins."""
+    """No submitted job starts meanwhile."""
     call("scontrol", "update", "PartitionName=main", "State=DOWN")
     yield
     call("scontrol", "update", "PartitionName=main", "State=UP")
@@ -340,7 +340,7 @@ def down():
 @pytest.mark.parametrize(("arguments", "script", "tasks", "elements"), SHAPES, ids=["tasks", "array"])
 @pytest.mark.usefixtures("down")
 def test_the_jobs_of_submit_wait_for_each_other(tmp_path, arguments, script, tasks, elements):
-    """That they do their work is seen in the tests above."""
+    """The tests above check what they do."""
     command = [SCRIPTS / "submit.sh", *arguments, "--labels", "2-4", *QUICK, "--", "--time=5"]
     said = call(*command, folder=tmp_path)
     assert f"2 {'elements' if elements else 'tasks'} for 3 labels" in said

@@ -1,9 +1,9 @@
-"""Programs that start warm: forks of a process that has imported TensorFlow, where a fresh one imports for seconds.
+"""Warm starts: programs are forks of a process that has imported TensorFlow, which takes a fresh one seconds.
 
-A fork is a program of its own, with its own arguments, environment, folder, streams, signals and cores, and starts
-TensorFlow's runtime itself; all that it does not do is import.  What `launch` and `pipeline` start, they fork as well.
-So a variable that is read during the imports (`PYTHONPATH`, `KERAS_BACKEND`, ...) and whether something is imported at
-all can only be tested with `fresh=True`.
+A fork has its own arguments, environment, folder, streams, signals and cores, and starts TensorFlow's runtime itself;
+it only does not import.  `launch` and `pipeline` fork what they start, too.  So variables that are read during the
+imports (`PYTHONPATH`, `KERAS_BACKEND`, ...), and whether a module is imported at all, can only be tested with
+`fresh=True`.
 """
 
 import atexit
@@ -33,7 +33,7 @@ from absl import app, flags
 PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 LARGEST_MESSAGE = 1 << 20
 LINKS: list[socket.socket] = []  # to the warm process
-PARENTS_STREAMS: list = []  # in a fork: kept, for what they hold is the parent's to write
+PARENTS_STREAMS: list = []  # in a fork: kept, since their buffers are the parent's to write
 ABSL_FLAGS = set(app.flags.FLAGS)
 NOT_DONE = {"pass_fds": (), "uid": None, "gid": None, "gids": None, "umask": -1, "process_group": -1}
 
@@ -42,10 +42,10 @@ class Start(NamedTuple):
     """How a program starts.
 
     Attributes:
-        words: what follows `python`: `-m` and a module, `-c` and a program, or a script; and the arguments.
-        folder: where.
+        words: what follows `python`: `-m` and a module, `-c` and code, or a script; and the arguments.
+        folder: the working directory.
         environment: its variables.
-        cpus: on which it may run.
+        cpus: those it may use.
         new_session: whether it leads a session of its own.
     """
 
@@ -57,7 +57,7 @@ class Start(NamedTuple):
 
 
 class Forking(subprocess.Popen):
-    """A `Popen` that forks this process where a program of ours or code is to start, and starts all else as ever."""
+    """A `Popen` that forks this process to start our programs and code, and starts all else as usual."""
 
     def _execute_child(self, *values):
         given = inspect.signature(super()._execute_child).bind(*values).arguments
@@ -97,7 +97,7 @@ class Forking(subprocess.Popen):
 
 
 class Warm(Forking):
-    """A `Popen` of `python`, forked from the warm process, and like any other a child of this one."""
+    """A `Popen` of `python`, forked from the warm process; a child of this one, as usual."""
 
     @staticmethod
     def _is_ours(command: list[str]) -> bool:
@@ -112,9 +112,9 @@ class Warm(Forking):
 
 
 def start() -> None:
-    """Import what our programs import, and fork the warm process; what that starts becomes a child of this one."""
+    """Import what our programs import, and fork the warm process; its programs become our children."""
     _import_all()
-    gc.freeze()  # the forks share this memory, and do not look through it again and again
+    gc.freeze()  # the forks share this memory; their collections skip it
     assert not _runtime_started()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -129,7 +129,7 @@ def start() -> None:
 
 
 def serve(link: socket.socket) -> None:
-    """Fork a program for each request, until the process that asks has ended."""
+    """Fork a program for each request, until the requesting process has ended."""
     while True:
         message, streams, _, _ = socket.recv_fds(link, LARGEST_MESSAGE, 3)
         if not message:
@@ -150,11 +150,11 @@ def _import_all() -> None:
     from wcgan_tf.evaluation import tfgan
 
     tfgan.evaluation()
-    rich.print(end="")  # imports more; a fork of `launch` would wait for ever for an import under way in another thread
+    rich.print(end="")  # imports more; a fork of `launch` would deadlock on an import in progress in another thread
 
 
 def _fork_orphan(start: Start, streams: list[int]) -> int:
-    """Fork a program whose parent has ended, so that it becomes a child of whoever asked for it; returns its number."""
+    """Fork a program and end its parent, so that it becomes a child of the requesting process; return its pid."""
     reader, writer = os.pipe()
     middle = os.fork()
     if middle == 0:
@@ -168,7 +168,7 @@ def _fork_orphan(start: Start, streams: list[int]) -> int:
 
 
 def become(start: Start, streams: list[int], before: Callable | None = None) -> NoReturn:
-    """In a fork: be this program, from its first line to its exit code."""
+    """In a fork: run this program, from first line to exit code."""
     code: object = 1
     try:
         _forget_the_parent(start, streams)
@@ -191,7 +191,7 @@ def become(start: Start, streams: list[int], before: Callable | None = None) -> 
 
 
 def _run(words: list[str]) -> None:
-    """As `python` does with these words."""
+    """Run these words as `python` does."""
     if words[0] == "-m":
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
@@ -206,7 +206,7 @@ def _run(words: list[str]) -> None:
 
 
 def _forget_the_parent(start: Start, streams: list[int]) -> None:
-    """Leave of this process what another would have after `exec`."""
+    """Reset this process as `exec` would."""
     if start.new_session:
         os.setsid()
     _listen_to_no_signal()
@@ -219,7 +219,7 @@ def _forget_the_parent(start: Start, streams: list[int]) -> None:
     os.environ.update(start.environment)
     _open_streams(unbuffered=bool(start.environment.get("PYTHONUNBUFFERED")))
     _forget_flags()
-    atexit._clear()  # what the parent has to do at its end is its own, such as deleting temporary folders
+    atexit._clear()  # these are the parent's to run, such as deleting temporary folders
     weakref.finalize._registry.clear()
     weakref.finalize._registered_with_atexit = False
     tempfile.tempdir = None
@@ -228,7 +228,7 @@ def _forget_the_parent(start: Start, streams: list[int]) -> None:
 
 
 def _runtime_started() -> bool:
-    """Whether TensorFlow has threads here, of which a fork would have the locks and not the threads."""
+    """Whether TensorFlow has threads here: a fork would have their locks but not the threads."""
     context = sys.modules.get("tensorflow.python.eager.context")
     return context is not None and context.context()._initialized
 
@@ -243,7 +243,7 @@ def _listen_to_no_signal() -> None:
 
 
 def _open_streams(unbuffered: bool) -> None:
-    """As Python opens its own."""
+    """Open them as Python does."""
     PARENTS_STREAMS.append((sys.stdin, sys.stdout, sys.stderr))
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     out = io.FileIO(1, "w", closefd=False)
@@ -254,7 +254,7 @@ def _open_streams(unbuffered: bool) -> None:
 
 
 def _forget_flags() -> None:
-    """Those that the parent's own program has defined, and what its command line said."""
+    """Undefine the flags of the parent's program, and forget its command line."""
     flags.FLAGS.unparse_flags()
     for name in set(flags.FLAGS) - ABSL_FLAGS:
         delattr(flags.FLAGS, name)

@@ -1,4 +1,4 @@
-"""All labels as one model: the same pictures as the generators', and never a wrong one."""
+"""All labels as one model: it draws the images of each label's generator, or fails."""
 
 import subprocess
 import sys
@@ -64,7 +64,7 @@ def latents(number):
 
 
 @pytest.mark.parametrize("labels", [[0] * 9, [5, 0, 2, 2, 0, 5, 5, 5, 2], [2]])
-def test_each_image_is_its_own_generators(made, serve, labels):
+def test_each_image_comes_from_its_labels_generator(made, serve, labels):
     z = latents(len(labels))
     images = serve(labels, z)
     assert images.dtype == tf.uint8
@@ -73,7 +73,7 @@ def test_each_image_is_its_own_generators(made, serve, labels):
         assert np.abs(images[row].numpy().astype(int) - expected.numpy().astype(int)).max() <= 1
 
 
-def test_a_batch_of_one_label_is_exactly_its_generators(made, serve):
+def test_a_batch_of_one_label_equals_its_generators_images(made, serve):
     for label in PRESENT:
         alone = tf.saved_model.load(str(made[0] / str(label))).signatures["serving_default"]
         np.testing.assert_array_equal(serve([label] * 9, latents(9)), alone(latents=latents(9))["images"])
@@ -100,7 +100,7 @@ def test_the_model_has_its_manifest(loaded):
     assert records.decode(loaded.signatures["manifest"]()["json"].numpy(), Manifest) == MANIFEST
 
 
-def test_an_exported_generator_is_the_generator(made):
+def test_an_exported_generator_draws_the_same_images(made):
     for label, generator in made[1].items():
         loaded = tf.saved_model.load(str(made[0] / str(label)))
         images = loaded.signatures["serving_default"](latents=latents(4))["images"]
@@ -128,7 +128,7 @@ def test_latents_are_normally_distributed():
     assert np.abs(np.corrcoef(latents.T) - np.eye(16)).max() < 0.1
 
 
-def test_no_labels_make_no_images(serve):
+def test_zero_labels_give_zero_images(serve):
     assert serve([], tf.zeros([0, 64])).shape == (0, 8, 8, 1)
 
 
@@ -146,7 +146,7 @@ def test_labels_without_a_generator_and_wrong_latents_are_errors(serve, labels, 
         serve(labels, latents(2))
 
 
-def test_it_is_called_in_a_process_that_has_no_wcgan_tf(made, serve, tmp_path):
+def test_the_model_runs_in_a_process_without_wcgan_tf(made, serve, tmp_path):
     z = latents(3).numpy()
     np.save(tmp_path / "z.npy", z)
     code = f"""

@@ -1,4 +1,4 @@
-"""A combined model, asked: the same images however they are drawn, and a clear error where there is no model."""
+"""Drawing from a combined model: the same images in every way, and a clear error if there is no model."""
 
 import shutil
 
@@ -20,7 +20,7 @@ MANIFEST = examples.manifest([examples.label_entry(label, name=NAMES[label]) for
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A combined model of two labels of three."""
+    """A combined model of two of three labels."""
     settings = default_config().model
     settings.width = 4
     model = ConditionalModel(settings, [0, 2], num_labels=3, resolution=8, channels=1)
@@ -40,17 +40,17 @@ def draw(model, *arguments) -> np.ndarray:
     return np.concatenate(list(model.draw(*arguments)))
 
 
-def test_it_knows_its_labels(model):
+def test_a_model_knows_its_labels(model):
     assert model.labels == {0: "zero", 2: "two"}
     assert model.manifest.names == NAMES
     assert model.latent_size == 64
 
 
-def test_a_version_folder_will_do(folder, model):
+def test_a_version_folder_is_loaded_too(folder, model):
     np.testing.assert_array_equal(draw(sampler.load(folder / "1"), 2, 3, 0), draw(model, 2, 3, 0))
 
 
-def test_drawing_depends_on_seed_label_and_place(model):
+def test_drawing_depends_on_seed_label_and_index(model):
     first = draw(model, 2, 5, 0)
     assert first.dtype == np.uint8
     assert first.shape == (5, 8, 8, 1)
@@ -61,7 +61,7 @@ def test_drawing_depends_on_seed_label_and_place(model):
     assert len({image.tobytes() for image in first}) == 5
 
 
-def test_drawing_in_batches_is_drawing_at_once(model, monkeypatch):
+def test_drawing_in_batches_equals_drawing_at_once(model, monkeypatch):
     whole = draw(model, 2, 10, 0)
     monkeypatch.setattr(sampler, "BATCH_SIZE", 4)
     batches = list(model.draw(2, 10, 0))
@@ -75,19 +75,19 @@ def test_drawing_equals_the_signature_generate(folder, model):
     np.testing.assert_array_equal(images, draw(model, 2, 6, 3))
 
 
-def test_truncation_keeps_latents_inside_and_in_order(model):
+def test_truncation_bounds_latents_and_keeps_their_order(model):
     latents = model.latents(0, 0, 500, None).numpy()
     assert np.abs(latents).max() > 3
     inside = model.latents(0, 0, 500, 0.5).numpy()
     assert np.abs(inside).max() <= 0.5
     assert np.abs(inside).max() > 0.49
     assert np.diff(inside.ravel()[np.argsort(latents, axis=None)]).min() > -1e-6
-    # the deviation of a normal distribution between -0.5 and 0.5
+    # the deviation of a normal distribution truncated to +-0.5
     assert inside.std() == pytest.approx(0.2840, abs=0.003)
     np.testing.assert_allclose(model.latents(0, 0, 50, 100.0), latents[:50], atol=1e-4)
 
 
-def test_the_way_between_two_seeds_has_both_ends_and_keeps_its_length(model):
+def test_an_interpolation_has_both_ends_and_keeps_its_length(model):
     first, last = (model.latents(seed, 0, 1, None)[0] for seed in (3, 4))
     way = sampler.interpolate_latents(first, last, 7).numpy()
     np.testing.assert_allclose(way[0], first, atol=1e-5)
@@ -117,7 +117,7 @@ def test_a_missing_or_damaged_model_is_an_error(folder, tmp_path):
         sampler.load(tmp_path / "other")
 
 
-def test_a_model_whose_weights_were_cut_off_is_one_line(folder, tmp_path):
+def test_a_model_with_truncated_weights_is_an_error(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (data,) = (copy / "1/variables").glob("variables.data*")
     data.write_bytes(data.read_bytes()[:100])

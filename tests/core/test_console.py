@@ -1,4 +1,4 @@
-"""Lines that stop no training, whoever reads them, and progress without a terminal."""
+"""Output that cannot be written stops no training; progress without a terminal."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_a_training_finishes_with_closed_streams(tmp_path):
 
 
 def test_a_training_finishes_with_stdout_closed(tmp_path):
-    """Python gives a program that starts so no `sys.stdout`, and the number 1 to a file that it opens."""
+    """Python then gives the program no `sys.stdout`, and descriptor 1 to a file that it opens."""
     code = "import os, sys; from wcgan_tf import cli, train; os.close(1); sys.stdout = None; sys.argv[0] = 'train'; "
     code += "cli.run(train.main, train.define_flags)"
     done = run_python("-c", code, *ARGUMENTS, *SHORT, folder=tmp_path)
@@ -74,8 +74,8 @@ def test_a_signal_is_answered_while_the_pipe_is_full(tmp_path, phase, begin):
     assert paths.checkpoints.exists() == (phase == "stepping")
 
 
-def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path, begin):
-    """The bar hides the cursor; a signal in the middle of tracing must not leave it hidden."""
+def test_a_stop_before_the_first_step_restores_the_cursor(tmp_path, begin):
+    """The bar hides the cursor; a signal during tracing must not leave it hidden."""
     terminal, end = pty.openpty()
     arguments = [*ARGUMENTS, "--config.model.architecture=resnet"]
     process = begin("train", *arguments, folder=tmp_path, stdout=end, env={**os.environ, "TERM": "xterm"})
@@ -89,7 +89,7 @@ def test_a_stop_before_the_first_step_gives_the_terminal_back(tmp_path, begin):
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
 
 
-def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
+def test_without_a_terminal_progress_is_lines(capsys, monkeypatch):
     monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
     monkeypatch.setenv("FORCE_COLOR", "1")  # as CI services set it; it makes no terminal of a file
     with console.ProgressBar("photos [train]", 7) as count:
@@ -102,7 +102,7 @@ def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
     assert said.out == ""
 
 
-def test_a_short_count_says_nothing(capsys):
+def test_a_short_count_prints_nothing(capsys):
     with console.ProgressBar("photos", 7) as count:
         count.to(7)
     assert capsys.readouterr().err == ""

@@ -11,7 +11,7 @@ from wcgan_tf.core import files
 from wcgan_tf.core.errors import UserError
 
 
-def test_a_file_is_there_only_after_the_block(tmp_path):
+def test_a_file_appears_only_after_the_block(tmp_path):
     target = tmp_path / "deep" / "a.txt"
     with files.publish(target) as path:
         path.write_text("new")
@@ -49,7 +49,7 @@ def test_a_file_does_not_replace_a_folder(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["a.png", "precious"]
 
 
-def test_a_stop_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
+def test_a_stop_between_the_two_renames_restores_the_old_folder(tmp_path, monkeypatch):
     target, rename = tmp_path / "model", Path.rename
     target.mkdir()
     (target / "old.txt").touch()
@@ -66,7 +66,7 @@ def test_a_stop_between_the_two_renames_brings_the_old_folder_back(tmp_path, mon
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_link_stays_one_and_its_target_is_replaced(tmp_path):
+def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "link").symlink_to("model")
     with files.publish(tmp_path / "link") as path:
@@ -76,7 +76,7 @@ def test_a_link_stays_one_and_its_target_is_replaced(tmp_path):
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["new.txt"]
 
 
-def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
+def test_a_text_that_cannot_be_written_leaves_the_old_file(tmp_path):
     target = tmp_path / "status.json"
     files.write_text(target, "old")
     with pytest.raises(UnicodeEncodeError):
@@ -85,7 +85,7 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_held_folder_is_refused_until_its_holder_dies(tmp_path):
+def test_a_locked_folder_is_refused_until_its_holder_dies(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
@@ -106,7 +106,7 @@ with files.lock_folder(Path({str(tmp_path)!r})):
         pass
 
 
-def test_a_digest_knows_values_shape_and_type():
+def test_a_digest_depends_on_values_shape_and_type():
     array = np.arange(6, dtype=np.uint8)
     others = [array.reshape(2, 3), array.astype(np.int8), array[::-1]]
     assert len({files.digest(other) for other in [array, *others]}) == 4

@@ -1,11 +1,11 @@
-"""Labels as people write them."""
+"""Labels as users type them."""
 
 import pytest
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import label_title, number_of_labels, parse_labels, parse_model_labels
 
-NAMES = ["3", "tench, Tinca tinca", "cat", "ant", "t-shirt", "9-12"]  # a label called 3 is not label 3
+NAMES = ["3", "tench, Tinca tinca", "cat", "ant", "t-shirt", "9-12"]  # the label named 3 is label 0
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ NAMES = ["3", "tench, Tinca tinca", "cat", "ant", "t-shirt", "9-12"]  # a label 
         (" ant , 2", [2, 3]),
     ],
 )
-def test_labels_in_a_list(text, labels):
+def test_a_list_of_labels_is_parsed(text, labels):
     assert parse_labels(text, NAMES) == labels
 
 
@@ -45,14 +45,14 @@ def test_a_wrong_label_in_a_list_is_named(text, words):
         parse_labels(text, NAMES)
 
 
-def test_labels_that_a_model_has_not_are_named():
+def test_labels_missing_from_a_model_are_named():
     assert parse_model_labels("", NAMES, [1, 2]) == [1, 2]
     assert parse_model_labels("cat", NAMES, [1, 2]) == [2]
     with pytest.raises(UserError, match=r"no generator of label 3 \(ant\); it has 1-2"):
         parse_model_labels("cat,ant", NAMES, [1, 2])
 
 
-def test_labels_in_a_line():
+def test_labels_and_counts_have_titles():
     assert label_title(3, "3") == "label 3"
     assert label_title(2, "cat") == "label 2 (cat)"
     assert (number_of_labels(1), number_of_labels(3)) == ("1 label", "3 labels")

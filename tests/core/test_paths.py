@@ -1,4 +1,4 @@
-"""The names of files, where they come from what a user calls a label."""
+"""The names of files and folders that come from a label or its name."""
 
 import pytest
 
@@ -19,13 +19,13 @@ from wcgan_tf.core.paths import LabelPaths, RunPaths
         ("x" * 300, "x" * 40),
     ],
 )
-def test_tensorboard_calls_a_label_by_its_name_and_never_leaves_its_folder(tmp_path, name, folder):
+def test_the_tensorboard_folder_is_named_after_the_label_and_stays_inside(tmp_path, name, folder):
     paths = LabelPaths(tmp_path)
     assert paths.tensorboard(name) == tmp_path / folder
     paths.tensorboard(name).mkdir()
 
 
-def test_labels_sort_as_text(tmp_path):
+def test_label_folders_sort_by_number(tmp_path):
     run = RunPaths(tmp_path)
     for label in (2, 10, 999):
         run.label(label).folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Records: whole in the file or not at all, and never of other types than they say."""
+"""Records: whole in the file or not at all, and only of their declared types."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""A signal in every phase of a label process, another in each: its own exit code, and nothing lost."""
+"""A signal in every phase of a label process: the right exit code, and no step is lost."""
 
 import functools
 import json
@@ -42,7 +42,7 @@ cli.run(train.main, train.define_flags)
 
 
 class Label:
-    """`python -m wcgan_tf.train` under way."""
+    """A running `python -m wcgan_tf.train`."""
 
     def __init__(self, begin, folder: Path, *arguments: str, **kwargs):
         self.paths = LabelPaths(folder / "run/labels/00003")
@@ -69,7 +69,7 @@ def start(tmp_path, begin):
     return functools.partial(Label, begin, tmp_path)
 
 
-def test_while_importing(start):
+def test_a_signal_while_importing_stops_the_label(start):
     label = start("--config.train.max_seconds=300", fresh=True)
     wait_until(lambda: "tensorflow" in proc(label.process, "maps"), "the import", label.process)
     assert label.end_by(signal.SIGTERM) == STOPPED
@@ -78,7 +78,7 @@ def test_while_importing(start):
     assert not label.paths.temporary.exists()
 
 
-def test_while_compiling_for_long(start):
+def test_a_signal_during_a_long_compilation_stops_the_label(start):
     label = start(
         "--config.train.max_seconds=300",
         "--config.train.jit_compile=on",
@@ -96,7 +96,7 @@ def test_while_compiling_for_long(start):
     assert (status["state"], status["step"]) == ("stopped", 0)
 
 
-def test_while_stepping_and_going_on_afterwards(start, tmp_path):
+def test_a_signal_while_stepping_saves_and_the_label_goes_on(start, tmp_path):
     arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
     label = start(*arguments)
     wait_until(lambda: label_status.read(label.paths.status).step > 10, "some steps", label.process)
@@ -111,7 +111,7 @@ def test_while_stepping_and_going_on_afterwards(start, tmp_path):
     assert json.loads(label.paths.status.read_text())["step"] == step + 10
 
 
-def test_while_exporting_it_still_gets_done(begin_python, tmp_path):
+def test_a_signal_while_exporting_lets_the_label_finish(begin_python, tmp_path):
     label = Label(functools.partial(begin_python, "-c", EXPORT_WAITS), tmp_path, *STEPS)
     wait_until((tmp_path / "exporting").exists, "exporting", label.process)
     assert label.paths.checkpoints.joinpath("ckpt-20.index").exists()

@@ -16,8 +16,8 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [[4], [2, 8, 3], [1001]])
-def test_xla_draws_the_same(kind, shape):
-    # A variable: of a constant, the compiler would only copy TensorFlow's result.
+def test_xla_draws_the_same_numbers(kind, shape):
+    # No constant: the compiler would fold it and copy TensorFlow's result.
     seed = tf.Variable([2**40 + 3, -4], dtype=tf.int64)
 
     def draw():
@@ -28,7 +28,7 @@ def test_xla_draws_the_same(kind, shape):
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
 
 
-def test_distributions():
+def test_numbers_have_their_distributions():
     uniform, normal = (
         stateless_random.uniform([100_000], [1, 2]).numpy(),
         stateless_random.normal([100_000], [1, 2]).numpy(),
@@ -40,7 +40,7 @@ def test_distributions():
     assert set(stateless_random.below(5, [1000], [1, 2]).numpy()) == set(range(5))
 
 
-def test_seeds_are_made_of_seeds_as_by_tensorflow():
+def test_fold_in_and_split_equal_tensorflows():
     seed, number = tf.constant([-7, 2**40], tf.int64), tf.constant(17, tf.int64)
     np.testing.assert_array_equal(stateless_random.fold_in(seed, number), tf.random.fold_in(seed, number, alg="philox"))
     np.testing.assert_array_equal(stateless_random.split(seed, 3), tf.random.split(seed, 3, alg="philox"))
@@ -70,7 +70,7 @@ def test_a_row_depends_on_its_number_alone(size):
     assert np.isfinite(rows(tf.constant(2**40, tf.int64), 2)).all()
 
 
-def test_rows_are_normally_distributed_and_have_nothing_to_do_with_each_other():
+def test_rows_are_normally_distributed_and_uncorrelated():
     rows = stateless_random.normal_rows(0, 5000, 20, [1, 2]).numpy()
     assert stats.kstest(rows.ravel(), "norm").pvalue > 0.01
     assert np.abs(np.corrcoef(rows.T) - np.eye(20)).max() < 0.08

@@ -1,4 +1,4 @@
-"""Pictures of all kinds that a folder may hold, each against the pixels that it must become."""
+"""Images of all kinds that a folder may hold, each against the expected pixels."""
 
 import io
 
@@ -25,7 +25,7 @@ def palette() -> Image.Image:
     return image
 
 
-KINDS = {  # how an image is stored, and the colour that must come out
+KINDS = {  # the stored image, and the expected colour
     "rgb": (stored(one_colour("RGB", (10, 200, 30))), (10, 200, 30)),
     "grey": (stored(one_colour("L", 77)), (77, 77, 77)),
     "one bit": (stored(one_colour("1", 1)), (255, 255, 255)),
@@ -57,20 +57,20 @@ def test_colours_become_grey_for_one_channel():
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 20), (20, 40)])
-def test_the_middle_is_kept(height, width):
+def test_the_middle_of_an_image_is_kept(height, width):
     image = np.zeros([height, width, 3], np.uint8)
     top, left = (height - 20) // 2, (width - 20) // 2
     image[top : top + 20, left : left + 20] = 255
     pixels, resized = square(image, 10, 3)
     assert resized
-    assert pixels.min() > 200  # at two of its edges the filter sees a little of what lies outside
+    assert pixels.min() > 200  # at two edges the filter reads some pixels from outside
     assert pixels[1:-1, 1:-1].min() > 250
 
 
 def test_shrinking_is_antialiased():
     stripes = np.zeros([64, 64, 1], np.uint8)
     stripes[:, ::2] = 254
-    pixels, _ = square(stripes, 8, 1)  # taking every eighth column would give all or nothing
+    pixels, _ = square(stripes, 8, 1)  # every eighth column would be all 0 or all 254
     assert np.abs(pixels[:, 1:-1].astype(int) - 127).max() <= 1
 
 
@@ -83,7 +83,7 @@ def test_a_photograph_is_turned_upright():
     assert pixels[9:].max() < 5
 
 
-def test_half_a_file_is_not_taken_for_a_picture(tmp_path):
+def test_a_truncated_file_is_an_error(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, [64, 64, 3], np.uint8)
     for content in (stored(Image.fromarray(noise), "JPEG"), stored(Image.fromarray(noise))):
         file = tmp_path / "half"

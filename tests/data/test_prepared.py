@@ -1,4 +1,4 @@
-"""One label's prepared images."""
+"""The prepared images of a label."""
 
 import numpy as np
 import pytest
@@ -55,12 +55,12 @@ def test_a_damaged_record_is_named(config, tmp_path, content):
         prepared.label_images(config.dataset, "train", 1)
 
 
-def test_trainers_say_how_to_prepare(config):
+def test_missing_images_are_an_error_with_a_command(config):
     config.dataset.name = "cifar10"
     with pytest.raises(UserError, match=r"no images of label 3 in .*cifar10-8; run: python -m wcgan_tf.prepare"):
         prepared.label_images(config.dataset, "train", 3)
 
 
-def test_digits_that_are_not_prepared_come_in_the_size_that_is_asked_for(config):
+def test_unprepared_digits_have_the_requested_resolution(config):
     config.dataset.resolution = 32
     assert prepared.label_images(config.dataset, "test", 3).images.shape[1:] == (32, 32, 1)

@@ -1,4 +1,4 @@
-"""Sorting by label: whole, stopped anywhere, twice at once; and what `prepare` says about it."""
+"""Sorting by label: undisturbed, stopped anywhere, twice at once; and the output of `prepare`."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ LABELS = 3
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder of 3 labels, 20 training and 5 test images of noise each, and one that is none; its settings."""
+    """Settings of a folder of 3 labels, 20 training and 5 test images of noise each, and one broken file."""
     random = np.random.default_rng(0)
     for split, number in (("train", 20), ("val", 5)):
         for label in range(LABELS):
@@ -40,7 +40,7 @@ def arguments(dataset) -> list[str]:
 
 
 def sort(dataset, split="train", labels=frozenset(range(LABELS)), interrupt_after=None, skipped=lambda *_: None):
-    """Sort a split in this process; `interrupt_after` so many chunks raise KeyboardInterrupt, as Ctrl-C would."""
+    """Sort a split in this process; after `interrupt_after` chunks raise KeyboardInterrupt, as Ctrl-C does."""
     sorter = sorting.SplitSorter(
         sources.source(dataset), split, set(labels), dataset.resolution, DatasetPaths.of(dataset), skipped
     )
@@ -73,12 +73,12 @@ def expected(photos, tmp_path):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Chunks of 7 images, each written at once, so that a few images are many writes."""
+    """Chunks of 7 images, each written at once, so that few images take many writes."""
     monkeypatch.setattr(sorting, "MOST_IN_CHUNK", 7)
     monkeypatch.setattr(sorting, "BUFFER_BYTES", 1)
 
 
-def test_every_image_is_there_once(photos):
+def test_every_image_is_sorted_once(photos):
     names = []
     sort(photos, skipped=lambda name, reason: names.append((name, reason)))
     assert len(names) == 1
@@ -95,7 +95,7 @@ def test_every_image_is_there_once(photos):
 
 
 @pytest.mark.parametrize("stop", [1, 3, 8])
-def test_stopped_and_continued_is_the_same(photos, expected, small, stop):
+def test_stopping_and_going_on_gives_the_same_files(photos, expected, small, stop):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=stop)
     assert not (DatasetPaths.of(photos).folder / "train").exists()
@@ -104,18 +104,18 @@ def test_stopped_and_continued_is_the_same(photos, expected, small, stop):
     assert content_of(photos) == expected
 
 
-def test_a_kill_between_writing_and_saying_so_is_the_same(photos, expected, small):
+def test_a_kill_between_writing_and_recording_gives_the_same_files(photos, expected, small):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=4)
     begun = list(DatasetPaths.of(photos).unfinished("train").glob("*.raw"))
-    assert len(begun) > 1  # the last one goes on
+    assert len(begun) > 1  # the last is in progress
     for raw in begun:
         raw.write_bytes(raw.read_bytes() + b"half an image")
     sort(photos)
     assert content_of(photos) == expected
 
 
-def test_lost_bytes_start_the_split_anew(photos, expected, small):
+def test_lost_bytes_restart_the_split(photos, expected, small):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=4)
     raw = DatasetPaths.of(photos).unfinished("train") / "0.raw"
@@ -124,7 +124,7 @@ def test_lost_bytes_start_the_split_anew(photos, expected, small):
     assert content_of(photos) == expected
 
 
-def test_a_stop_among_the_last_lines_is_the_same(photos, expected, small, monkeypatch):
+def test_a_stop_while_finishing_gives_the_same_files(photos, expected, small, monkeypatch):
     write = sorting.records.write
 
     def stop_at_label_1(path, value):
@@ -171,7 +171,7 @@ def test_images_of_another_size_are_counted(photos, tmp_path):
     assert "75 had another size and were cropped and resized to 16x16" in done.stdout
 
 
-def test_a_wrong_label_is_said_before_anything_is_written(photos, tmp_path):
+def test_a_wrong_label_is_named_before_anything_is_written(photos, tmp_path):
     done = run("prepare", *arguments(photos), "--labels=kind 0,knd 1", folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert done.stderr == "error: there is no label 'knd 1'; did you mean kind 1?\n"
@@ -188,7 +188,7 @@ def test_other_labels_under_the_same_name_are_refused(photos, tmp_path):
 
 
 def test_other_labels_are_refused_after_a_stop_too(photos, tmp_path):
-    """A label whose test images are all unreadable stops it; without that label, others have its number."""
+    """A label with no readable test image stops `prepare`; once it is removed, another has its number."""
     for path in (tmp_path / "photos/val/kind 1").iterdir():
         path.write_bytes(b"no picture")
     done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
@@ -200,7 +200,7 @@ def test_other_labels_are_refused_after_a_stop_too(photos, tmp_path):
     assert "holds a data set of other labels ('kind 1' there, 'kind 2' here)" in done.stderr
 
 
-def test_another_folder_is_not_gone_on_with(photos, small, tmp_path):
+def test_sorting_another_folder_starts_anew(photos, small, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=4)
     shutil.copytree(tmp_path / "photos", tmp_path / "other")
@@ -208,19 +208,19 @@ def test_another_folder_is_not_gone_on_with(photos, small, tmp_path):
     assert sort(photos)[0] == 7
 
 
-def test_the_images_of_another_folder_are_not_taken_for_these(photos, tmp_path):
+def test_prepared_images_of_another_folder_are_refused(photos, tmp_path):
     run("prepare", *arguments(photos), folder=tmp_path)
     photos.root = str(shutil.copytree(tmp_path / "photos", tmp_path / "other"))
     for program in ("prepare", "pipeline"):
         done = run(program, *arguments(photos), folder=tmp_path, check=False)
         assert done.returncode == errors.WRONG_INPUT
         assert f"holds the images of {tmp_path}/photos, not of {photos.root}" in done.stderr
-    (tmp_path / "photos").rename(tmp_path / "before")  # it was moved
+    (tmp_path / "photos").rename(tmp_path / "before")  # the folder was moved
     assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "half"])
-def test_a_damaged_state_starts_the_split_anew(photos, expected, small, content):
+def test_a_damaged_state_restarts_the_split(photos, expected, small, content):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=4)
     DatasetPaths.of(photos).sorting_state("train").write_text(content)
@@ -236,12 +236,12 @@ def test_leftovers_of_a_kill_are_deleted(photos, tmp_path):
     assert set(content_of(photos)) == {f"0000{label}.{kind}" for label in range(LABELS) for kind in ("npy", "json")}
 
 
-def test_large_images_are_few_at_a_time(photos):
+def test_large_images_are_sorted_in_small_chunks(photos):
     photos.resolution = 1024
     assert sort(photos)[:2] == [2, 4]
 
 
-def test_two_at_once_do_it_once(photos, expected, tmp_path):
+def test_two_processes_at_once_prepare_once(photos, expected, tmp_path):
     command = [sys.executable, "-m", "wcgan_tf.prepare", *arguments(photos)]
     both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in both]

@@ -1,4 +1,4 @@
-"""The table of data sets: real digits, folders of pictures, and TensorFlow Datasets as it hands them out."""
+"""The table of data sets: real digits, folders of images, and TensorFlow Datasets."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ EVERYTHING = set(range(10))
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Settings of a folder data set whose root is the test's own folder."""
+    """Settings of a folder data set with the test's own folder as root."""
     settings = default_config().dataset
     settings.name, settings.root = "photos", str(tmp_path)
     return settings
@@ -33,7 +33,7 @@ def levels(source: sources.Source, split: str, labels=None) -> list[tuple[int, i
     return [(e.label, int(decoding.square(e.content, 6, source.channels).pixels[0, 0, 0])) for e in found]
 
 
-def test_digits_are_scikit_learns():
+def test_digits_are_those_of_scikit_learn():
     bunch = load_digits()
     source = sources.source(default_config().dataset)
     assert source.label_names == [str(label) for label in range(10)]
@@ -47,7 +47,7 @@ def test_digits_are_scikit_learns():
     assert {example.label for example in source.examples("train", {3, 5})} == {3, 5}
 
 
-def test_a_folder_at_any_depth_with_endings_in_any_case(dataset, tmp_path):
+def test_images_are_found_at_any_depth_with_endings_in_any_case(dataset, tmp_path):
     picture(tmp_path / "train/cat/1.png", 1)
     picture(tmp_path / "train/cat/images/deep/2.JPEG", 2)
     picture(tmp_path / "train/ant/3.Jpg", 3)
@@ -66,13 +66,13 @@ def test_a_folder_at_any_depth_with_endings_in_any_case(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["val", "validation", "test"])
-def test_the_names_of_the_other_split(dataset, tmp_path, name):
+def test_any_name_of_the_test_split_is_found(dataset, tmp_path, name):
     picture(tmp_path / "train/cat/1.png", 1)
     picture(tmp_path / name / "cat/2.png", 2)
     assert levels(sources.source(dataset), "test") == [(0, 2)]
 
 
-def test_without_another_split_every_fifth_is_for_the_test(dataset, tmp_path):
+def test_without_a_test_split_every_fifth_image_is_a_test_image(dataset, tmp_path):
     for label in "ab":
         for index in range(10):
             picture(tmp_path / f"train/{label}/{index}.png", index)
@@ -82,7 +82,7 @@ def test_without_another_split_every_fifth_is_for_the_test(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["synset_words.txt", "words.txt", "LOC_synset_mapping.txt"])
-def test_synsets_are_called_by_their_words(dataset, tmp_path, file):
+def test_synsets_are_named_by_their_words(dataset, tmp_path, file):
     for synset in ("n01440764", "n02012849", "n03126707", "other"):
         picture(tmp_path / f"train/{synset}/1.png", 1)
     gap = "\t" if file == "words.txt" else " "
@@ -96,7 +96,7 @@ def test_synsets_are_called_by_their_words(dataset, tmp_path, file):
     ]
 
 
-def test_a_name_with_a_line_break_stays_on_its_line(dataset, tmp_path):
+def test_control_characters_in_a_name_are_replaced(dataset, tmp_path):
     picture(tmp_path / "train/a\n\x1b[31mb/1.png", 1)
     assert sources.source(dataset).label_names == ["a??[31mb"]
 
@@ -115,7 +115,7 @@ def test_a_folder_that_is_no_data_set_is_named(dataset, tmp_path):
 
 @pytest.fixture
 def stored(tmp_path):
-    """Store a data set in TensorFlow Datasets' files: image i is all of grey level i, and has label i % 3."""
+    """Store a data set as TensorFlow Datasets does: image i has grey level i everywhere, and label i % 3."""
 
     def store(splits: dict[str, range], channels: int = 3, encoding: str = "png"):
         features = tfds.features.FeaturesDict(
@@ -145,7 +145,7 @@ def stored(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["test", "validation"])
-def test_tensorflow_datasets_with_either_other_split(stored, other):
+def test_tensorflow_datasets_with_a_test_or_validation_split_are_read(stored, other):
     source = sources.source(stored({"train": range(9), other: range(9, 12)}))
     assert source.label_names == ["disc", "a/b <i>", "square"]
     assert source.counts == {"train": 9, "test": 3}
@@ -156,7 +156,7 @@ def test_tensorflow_datasets_with_either_other_split(stored, other):
     assert sorted(levels(source, "test")) == [(0, 9), (1, 10), (2, 11)]
 
 
-def test_tensorflow_datasets_without_another_split(stored):
+def test_tensorflow_datasets_without_a_test_split_are_divided(stored):
     source = sources.source(stored({"train": range(12)}, channels=1))
     assert source.channels == 1
     assert source.counts == {"train": 10, "test": 2}
@@ -165,7 +165,7 @@ def test_tensorflow_datasets_without_another_split(stored):
     assert sorted(train + test) == sorted((i % 3, i) for i in range(12))
 
 
-def test_jpegs_of_tensorflow_datasets_are_decoded_as_files_are(stored):
+def test_jpegs_of_tensorflow_datasets_are_decoded_like_files(stored):
     source = sources.source(stored({"train": range(3), "test": range(3)}, encoding="jpeg"))
     assert isinstance(next(source.examples("train", EVERYTHING)).content, bytes)
     assert sorted(levels(source, "train")) == [(0, 0), (1, 1), (2, 2)]
@@ -177,7 +177,7 @@ def test_a_misspelt_data_set_suggests_the_nearest(dataset):
         sources.source(dataset)
 
 
-def test_a_set_that_is_not_there_says_which_folder_to_give(dataset, tmp_path, monkeypatch):
+def test_a_data_set_that_cannot_be_downloaded_names_the_setting(dataset, tmp_path, monkeypatch):
     dataset.name, dataset.root, dataset.tfds_dir = "cifar10", "", str(tmp_path)
 
     def no_network(*_, **__):
@@ -188,13 +188,13 @@ def test_a_set_that_is_not_there_says_which_folder_to_give(dataset, tmp_path, mo
         sources.source(dataset)
 
 
-def test_other_kinds_of_tensorflow_datasets_are_refused(dataset, tmp_path):
+def test_a_data_set_without_labelled_images_is_refused(dataset, tmp_path):
     dataset.name, dataset.root, dataset.tfds_dir = "imdb_reviews", "", str(tmp_path)
     with pytest.raises(UserError, match=r"'imdb_reviews' has no images with one label each"):
         sources.source(dataset)
 
 
-PUBLISHED = [  # name, labels, channels, and which split is the test
+PUBLISHED = [  # name, labels, channels, test split
     ("mnist", 10, 1, "test"),
     ("cifar10", 10, 3, "test"),
     ("cifar100", 100, 3, "test"),
@@ -204,7 +204,7 @@ PUBLISHED = [  # name, labels, channels, and which split is the test
 
 
 def store_as_published(name: str, splits: dict[str, int], folder) -> None:
-    """Files such as TensorFlow Datasets prepares for one of its own data sets, with the features it says, of noise."""
+    """Store noise as TensorFlow Datasets stores one of its own data sets, with its published features."""
     published = tfds.builder(name, data_dir=str(folder))
     features = published.info.features
     random = np.random.default_rng(0)
@@ -230,8 +230,8 @@ def store_as_published(name: str, splits: dict[str, int], folder) -> None:
 
 
 @pytest.mark.parametrize(("name", "labels", "channels", "test"), PUBLISHED, ids=[row[0] for row in PUBLISHED])
-def test_data_sets_of_tensorflow_datasets_by_their_own_names(dataset, tmp_path, name, labels, channels, test):
-    hidden = {"test": 3} if name == "imagenet2012" else {}  # whose labels nobody tells
+def test_data_sets_of_tensorflow_datasets_are_read_by_name(dataset, tmp_path, name, labels, channels, test):
+    hidden = {"test": 3} if name == "imagenet2012" else {}  # its labels are unpublished
     store_as_published(name, {"train": 7, test: 4, **hidden}, tmp_path)
     dataset.name, dataset.root, dataset.tfds_dir = name, "", str(tmp_path)
     source = sources.source(dataset)

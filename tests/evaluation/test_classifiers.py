@@ -1,4 +1,4 @@
-"""What looks at images: the domain classifier, and SavedModels such as Inception."""
+"""Classifiers of images: the domain classifier, and SavedModels such as Inception."""
 
 import shutil
 
@@ -19,7 +19,7 @@ def look_through(config, name, said=None):
 
 
 def save(folder, side=299, outputs=("logits", "pool_3"), factor=1.0, mixed=False) -> str:
-    """A SavedModel in Inception's place: its features are the mean colours, its logits those and their squares."""
+    """A SavedModel in place of Inception: its features are the mean colours, its logits these and their squares."""
     module = tf.Module()
     module.factor = tf.Variable(factor)
 
@@ -39,7 +39,7 @@ def test_every_fifth_image_of_a_label_is_held_out():
     np.testing.assert_array_equal(np.flatnonzero(domain_classifier.held_out(np.arange(12))), [4, 9])
 
 
-def test_the_domain_classifier_learns_digits_once_and_again_when_they_change(config, digits, monkeypatch):
+def test_the_domain_classifier_learns_digits_once_and_again_if_damaged_or_outdated(config, digits, monkeypatch):
     shutil.copytree(digits / "data", config.dataset.data_dir)
     said = []
     first = look_through(config, "domain", said)
@@ -57,11 +57,11 @@ def test_the_domain_classifier_learns_digits_once_and_again_when_they_change(con
     files.write_text(old, "")
     weights = DatasetPaths.of(config.dataset).classifier(first.digest)
     weights.write_bytes(weights.read_bytes()[:1000])
-    # For the rest it need not learn.
+    # From here on accuracy is not needed.
     monkeypatch.setattr(domain_classifier, "training_images_seen", lambda number: domain_classifier.BATCH_SIZE)
-    mended = classifiers.load("domain", config.dataset, said.append)  # what is damaged is made anew
+    mended = classifiers.load("domain", config.dataset, said.append)  # the damaged one is made anew
     assert (len(said), mended.digest) == (1, first.digest)
-    assert not old.exists()  # it may see otherwise in the last bits
+    assert not old.exists()  # new ones may differ in the last bits
     monkeypatch.setattr(domain_classifier, "RECIPE", domain_classifier.RECIPE + 1)
     assert look_through(config, "domain", said).digest != first.digest
     assert len(said) == 2
@@ -115,10 +115,10 @@ def test_a_missing_inception_is_an_error_and_a_present_one_is_used(config):
     save(folder)
     refuse_unusable("inception", config.dataset, "test")
     assert look_through(config, "inception").resize == "bilinear to 299x299"
-    assert classifiers.fetch_inception(config.dataset) == folder  # which is there, and not fetched again
+    assert classifiers.fetch_inception(config.dataset) == folder  # it is there and not fetched again
 
 
-def test_inception_that_cannot_be_fetched_is_one_line_and_leaves_nothing(config, monkeypatch):
+def test_inception_that_cannot_be_fetched_is_an_error_and_leaves_nothing(config, monkeypatch):
     import tensorflow_hub
 
     def no_network(handle):

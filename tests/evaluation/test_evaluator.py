@@ -1,4 +1,4 @@
-"""The classification accuracy score, of a model whose labels nobody can mistake."""
+"""The classification accuracy score of a model with clearly distinct labels."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ SHADES = {3: 40, 7: 210}
 
 
 class Model:
-    """Makes noise around the shade of a label."""
+    """Draws noise around the shade of a label."""
 
     def latents(self, seed, first, end, truncation):
         return np.random.default_rng(first).integers(-30, 30, [end - first, 8, 8, 1])

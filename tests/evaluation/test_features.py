@@ -1,4 +1,4 @@
-"""What a classifier saw: kept for real images, never of others, in an order that is always the same."""
+"""Features: cached for real images, not used for other images, always in the same order."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from wcgan_tf.evaluation.classifiers import Classifier
 
 
 class Eyes:
-    """A classifier that counts what it looks at."""
+    """A classifier that counts the images it sees."""
 
     def __init__(self, digest="d1", batch_size=7):
         self.looked = 0

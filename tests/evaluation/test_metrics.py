@@ -9,7 +9,7 @@ from wcgan_tf.evaluation import metrics, tfgan
 
 @pytest.fixture
 def random():
-    """Of each test its own: what one draws is not to hang on which others have run."""
+    """One for each test: its draws must not depend on the tests before it."""
     return np.random.default_rng(0)
 
 
@@ -22,13 +22,13 @@ def gaussian(mean, deviation, number=4000) -> np.ndarray:
 
 
 def correlated(random, number: int, size: int, shift: float) -> np.ndarray:
-    """Activations as a ReLU leaves them, float32."""
+    """Correlated activations after a ReLU, float32."""
     mixed = random.normal(size=(number, size)) @ random.normal(size=(size, size)) / np.sqrt(size) + shift
     return np.maximum(mixed, 0.0).astype(np.float32)
 
 
 def kernel_by_hand(a, b) -> float:
-    """The unbiased estimate, with whole matrices, as its definition says."""
+    """The unbiased estimate by its definition, with whole matrices."""
     kernel = lambda x, y: (x.astype(np.float64) @ y.T.astype(np.float64) / x.shape[1] + 1) ** 3  # noqa: E731
     aa, bb, n, m = kernel(a, a), kernel(b, b), len(a), len(b)
     pairs = (aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1))
@@ -51,8 +51,8 @@ def test_frechet_distance_of_two_gaussians(distance):
 
 
 @pytest.mark.parametrize(("number", "size"), [(3000, 64), (300, 64), (50, 200)])
-def test_frechet_distance_is_that_of_the_eigenvalues(number, size, random):
-    """With more and with fewer samples than features: then the covariances have no inverse."""
+def test_frechet_distance_equals_the_one_by_eigenvalues(number, size, random):
+    """With more and with fewer samples than features; with fewer, the covariances are singular."""
     a, b = correlated(random, number, size, 0.1), correlated(random, number + 7, size, 0.4)
     ca, cb = (np.cov(x.astype(np.float64), rowvar=False) for x in (a, b))
     root = np.sqrt(np.maximum(scipy.linalg.eigvals(ca @ cb).real, 0.0)).sum()
@@ -68,11 +68,11 @@ def test_kernel_distance_of_two_known_distributions():
     y = np.full([3000, 1], c)
     expected = 8 / 2 + (c * c + 1) ** 3 - 2 * (1 + 3 * c * c)
     assert metrics.kernel_distance(x, y) == pytest.approx(expected, abs=5e-3)  # x' is another sample than x
-    # exactly: of 4,000 samples a pair of others is alike with 1,999 / 3,999
+    # exactly: two of the 4,000 samples are equal with probability 1,999 / 3,999
     assert metrics.kernel_distance(x, y) == pytest.approx(expected - 4 + 8 * 1999 / 3999, rel=1e-9)
 
 
-def test_kernel_distance_is_its_definition_and_tf_gans_that_of_blocks(random):
+def test_kernel_distance_equals_its_definition_and_tf_gans_the_mean_of_blocks(random):
     a, b = correlated(random, 2500, 32, 0.1), correlated(random, 2300, 32, 0.2)
     assert metrics.kernel_distance(a, b) == pytest.approx(kernel_by_hand(a, b), rel=1e-9)
     value, error = tfgan.kernel_distance(a, b)
@@ -83,14 +83,14 @@ def test_kernel_distance_is_its_definition_and_tf_gans_that_of_blocks(random):
 
 
 def _blocks(samples, number):
-    """As TF-GAN cuts them: the longer blocks last."""
+    """As TF-GAN splits them: longer blocks last."""
     sizes = [len(samples) // number] * number
     for place in range(len(samples) % number):
         sizes[-1 - place] += 1
     return np.split(samples, np.cumsum(sizes)[:-1])
 
 
-def test_one_block_has_no_error(random):
+def test_the_error_of_one_block_is_nan(random):
     value, error = tfgan.kernel_distance(correlated(random, 100, 8, 0.0), correlated(random, 90, 8, 0.0))
     assert np.isfinite(value)
     assert np.isnan(error)
@@ -111,14 +111,14 @@ def test_the_order_of_the_samples_does_not_matter(random):
     assert metrics.manifold(*others) == pytest.approx(metrics.manifold(a, b))
 
 
-def test_inception_score_of_sure_of_blind_and_of_collapsed_predictions():
+def test_inception_score_of_certain_uniform_and_collapsed_predictions():
     sure = 100 * np.eye(5, dtype=np.float32)[np.arange(500) % 5]
     assert tfgan.inception_score(sure) == pytest.approx((5.0, 0.0), rel=1e-6)
     assert tfgan.inception_score(np.zeros([500, 5], np.float32)) == pytest.approx((1.0, 0.0))
     assert tfgan.inception_score(sure[::5]) == pytest.approx((1.0, 0.0))
 
 
-def test_inception_score_is_its_definition_over_the_splits(random):
+def test_inception_score_equals_its_definition_over_the_splits(random):
     logits = random.normal(size=(1003, 7)).astype(np.float32) * 2
     values = []
     for part in np.array_split(logits.astype(np.float64), 10):
@@ -127,7 +127,7 @@ def test_inception_score_is_its_definition_over_the_splits(random):
     assert tfgan.inception_score(logits) == pytest.approx((np.mean(values), np.std(values)), rel=1e-6)
 
 
-def test_manifold_is_its_definition(random):
+def test_manifold_equals_its_definition(random):
     real, generated = correlated(random, 400, 8, 0.1), correlated(random, 300, 8, 0.3)
     distances = lambda x, y: np.linalg.norm(x[:, None].astype(np.float64) - y[None], axis=2)  # noqa: E731
     radii_real = np.sort(distances(real, real), axis=1)[:, 5]  # the 0th is itself
@@ -144,7 +144,7 @@ def test_manifold_is_its_definition(random):
     assert 0.1 < expected.precision < 0.99
 
 
-def test_manifold_in_chunks_is_manifold_at_once(monkeypatch, random):
+def test_manifold_in_chunks_equals_manifold_at_once(monkeypatch, random):
     import sklearn
 
     real, generated = correlated(random, 1000, 8, 0.1), correlated(random, 900, 8, 0.3)
@@ -173,7 +173,7 @@ def test_copies_are_nearer_to_the_training_images_than_others(random):
     assert metrics.nearest_distance(train[:100] + 0.01, train) < 0.1 * metrics.nearest_distance(others, train)
 
 
-def test_variety_is_how_far_samples_lie_from_each_other(random):
+def test_variety_measures_how_far_samples_lie_apart(random):
     real, others = random.normal(size=(2, 400, 8))
     assert metrics.variety(others, real) == pytest.approx(1.0, abs=0.05)
     assert metrics.variety(3.0 * others, real) == pytest.approx(3.0, abs=0.15)
@@ -181,12 +181,12 @@ def test_variety_is_how_far_samples_lie_from_each_other(random):
     assert metrics.variety(others, np.zeros([20, 8])) == 1.0
 
 
-def test_variety_compares_as_many_with_as_many(random):
+def test_variety_does_not_depend_on_the_number_of_samples(random):
     few, many = random.normal(size=(500, 8)), random.normal(size=(4000, 8))
     assert metrics.variety(few, many) == pytest.approx(1.0, abs=0.1)
     assert metrics.variety(many, few) == pytest.approx(1.0, abs=0.1)
 
 
-def test_recognised_counts_the_images_that_keep_their_label():
+def test_recognised_is_the_share_of_images_that_keep_their_label():
     logits = np.eye(3, dtype=np.float32)[[0, 1, 2, 2]]
     assert metrics.recognised(logits, np.array([0, 1, 2, 0])) == 0.75

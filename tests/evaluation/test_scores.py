@@ -1,4 +1,4 @@
-"""The table of scores on real digits: what spoils images moves the right scores the right way."""
+"""The table of scores on real digits: spoiled images move the right scores in the right direction."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def eyes(digits):
 
 @pytest.fixture(scope="module")
 def images():
-    """label -> its images that the classifier was not trained on, the test's, and those that it was trained on."""
+    """label -> training images held out from the classifier, test images, and all training images."""
     dataset = default_config().dataset
     parts = {}
     for label in LABELS:
@@ -35,7 +35,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def scores(eyes, images):
-    """A function: how the held-out images score after `change(label, images)`."""
+    """A function that scores the held-out images after `change(label, images)`."""
     looked = features.join([features.extract(eyes, [images[k][1]], k) for k in LABELS])
 
     def of(change=lambda label, pixels: pixels):
@@ -46,7 +46,7 @@ def scores(eyes, images):
 
 
 def better(one: dict, other: dict, *names: str) -> None:
-    """That `one` is clearly better in all these scores."""
+    """Assert that `one` is clearly better in all these scores."""
     low = {"kernel_distance", "frechet_distance"}
     for name in names:
         difference = (one[name] - other[name]) * (-1 if name in low else 1)
@@ -78,14 +78,14 @@ def test_noise_and_blur_worsen_the_scores(scores):
     blurred = scores(
         lambda _, x: ((x.astype(int) + np.roll(x, 1, 1) + np.roll(x, 1, 2) + np.roll(x, -1, 1)) // 4).astype(np.uint8)
     )
-    # All alike, but none is unlike a digit.
+    # All alike, but all still look like digits.
     better(scores(), blurred, "kernel_distance", "frechet_distance", "recall", "density", "coverage")
 
 
 def test_copies_of_training_images_lower_nearest_train(eyes, images):
     looked = [features.extract(eyes, [images[3][place]], 3) for place in (0, 1, 2)]
     held, test, train = looked
-    copied = nearest_train(Sets(held, test, train))["nearest_train"]  # they are in train
+    copied = nearest_train(Sets(held, test, train))["nearest_train"]  # `held` is in `train`
     unseen = nearest_train(Sets(test, test, train))["nearest_train"]
     assert copied == pytest.approx(0.0, abs=1e-3)
     assert unseen > 0.5
@@ -106,7 +106,7 @@ def noise(number: int, shift: float = 0.0) -> features.ImageFeatures:
 
 @pytest.mark.parametrize("number", [20, 1024, 1100, 2500])
 def test_tf_gans_distances_and_ours_agree_and_the_keys_are_always_the_same(number):
-    """The kernel distance of TF-GAN works in blocks of 1,024: a mean of their unbiased estimates, not that of all."""
+    """TF-GAN's kernel distance is the mean of unbiased estimates over blocks of 1,024, not the estimate over all."""
     reference, samples = noise(number + 1), noise(number, shift=0.5)
     together = compute(Sets(samples, reference), own_labels=True)
     alone = compute_alone(Sets(samples, reference, reference), own_labels=True)

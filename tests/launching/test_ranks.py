@@ -1,4 +1,4 @@
-"""Which labels a rank takes: tables of the variables that schedulers set, and what becomes of the labels."""
+"""Which labels a rank takes: tables of the variables that schedulers set, and the shares of labels."""
 
 import pytest
 
@@ -18,7 +18,7 @@ STEP = {"SLURM_STEP_ID": "0"}
             {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_COUNT": "10", "SLURM_ARRAY_TASK_MAX": "9", **ARRAY},
             Share(7, 10, "SLURM_ARRAY_TASK_ID"),
         ),
-        (  # --array=3,7: no ranks, but labels
+        (  # --array=3,7: the numbers are labels
             {
                 "SLURM_ARRAY_TASK_ID": "7",
                 "SLURM_ARRAY_TASK_COUNT": "2",
@@ -27,11 +27,11 @@ STEP = {"SLURM_STEP_ID": "0"}
             },
             Share(7, None, "SLURM_ARRAY_TASK_ID"),
         ),
-        (  # --array=0,2: holes
+        (  # --array=0,2: a gap
             {"SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MAX": "2", **ARRAY},
             Share(2, None, "SLURM_ARRAY_TASK_ID"),
         ),
-        (  # an array goes before a task of its element, which is always there
+        (  # an array goes before its element's task, which always exists
             {
                 "SLURM_ARRAY_TASK_ID": "1",
                 "SLURM_ARRAY_TASK_COUNT": "2",
@@ -71,7 +71,7 @@ STEP = {"SLURM_STEP_ID": "0"}
             {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"},
             Share(3, 4, "OMPI_COMM_WORLD_RANK"),
         ),
-        (  # and in an element of an array
+        (  # mpirun in an element of an array
             {
                 "SLURM_ARRAY_TASK_ID": "1",
                 "SLURM_ARRAY_TASK_COUNT": "2",
@@ -111,12 +111,12 @@ def test_all_ranks_together_take_each_label_once(labels, ranks):
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_a_rank_takes_every_nth_of_the_labels_that_are_shared():
+def test_a_rank_takes_every_nth_label():
     assert Share(1, 3, "").of([2, 5, 7, 8, 11]) == [5, 11]
     assert Share(1, None, "").of([2, 5, 7]) == [5]
 
 
-def test_a_rank_that_cannot_be_is_named():
+def test_an_impossible_rank_is_named():
     with pytest.raises(UserError, match="X is 10, and the labels are 0 to 9"):
         Share(10, None, "X").of(list(range(10)))
     with pytest.raises(UserError, match="X is 4 of 4; the first rank is 0"):

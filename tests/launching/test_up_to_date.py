@@ -1,4 +1,4 @@
-"""What is there already is found by what it was made of."""
+"""A result is up to date if its inputs are unchanged."""
 
 import json
 import os
@@ -20,7 +20,7 @@ LABELS = [0, 1]
 
 @pytest.fixture
 def world(config, tmp_path):
-    """A run of two labels as all stages leave it, without what is not looked at."""
+    """A finished run of two labels, with only the files that are checked."""
     run, model, data = RunPaths(tmp_path / "run"), ModelPaths(tmp_path / "model"), DatasetPaths.of(config.dataset)
     records.write(data.info, DatasetInfo("digits", 8, 1, ["cat", "dog"]))
     entries = []
@@ -51,7 +51,7 @@ def change(path, **values) -> None:
     records.write(path, {**json.loads(path.read_text()), **values})
 
 
-def test_all_is_there(world):
+def test_a_finished_run_is_up_to_date(world):
     config, run, model = world
     assert up_to_date.is_prepared(config)
     assert all(up_to_date.is_trained(config, run, label) for label in LABELS)
@@ -60,13 +60,13 @@ def test_all_is_there(world):
     assert up_to_date.finished_labels(run, [0, 1, 2]) == LABELS
 
 
-def test_images_of_a_label_are_missing(world):
+def test_a_data_set_with_missing_images_is_not_prepared(world):
     config, _, _ = world
     DatasetPaths.of(config.dataset).record("test", 1).unlink()
     assert not up_to_date.is_prepared(config)
 
 
-def test_a_training_that_scores_itself_wants_the_domain_classifier(world):
+def test_scoring_while_training_needs_the_domain_classifier(world):
     config, _, _ = world
     config.train.eval_seconds = 30.0
     paths = DatasetPaths.of(config.dataset)
@@ -80,7 +80,7 @@ def test_a_training_that_scores_itself_wants_the_domain_classifier(world):
     assert up_to_date.is_prepared(config)
 
 
-def test_a_larger_budget_leaves_something_to_train(world):
+def test_a_label_with_a_larger_budget_is_not_trained(world):
     config, run, _ = world
     config.train.max_steps += 1
     assert not up_to_date.is_trained(config, run, 1)
@@ -105,13 +105,13 @@ def test_a_label_with_other_images_is_not_trained(world):
 
 
 @pytest.mark.parametrize("changed", [{"step": 99}, {"seconds": 2.0}, {"best_step": 3}, {"state": "running"}])
-def test_a_label_that_was_trained_on_is_combined_again(world, changed):
+def test_a_label_trained_further_is_combined_again(world, changed):
     _, run, model = world
     change(run.label(1).status, **changed)
     assert not up_to_date.is_combined(run, model, LABELS)
 
 
-def test_a_model_of_other_labels_is_made_again(world):
+def test_a_model_of_other_labels_or_a_damaged_one_is_combined_again(world):
     _, run, model = world
     assert not up_to_date.is_combined(run, model, [0])
     (model.saved_model / "saved_model.pb").write_text("gra")
@@ -141,7 +141,7 @@ def test_a_label_with_a_damaged_generator_is_not_trained(world):
         {"format": 1},
     ],
 )
-def test_scores_of_something_else_are_made_again(world, changed):
+def test_scores_of_something_else_are_computed_again(world, changed):
     config, run, model = world
     change(run.scores, **changed)
     assert not up_to_date.is_evaluated(config, run, model)
@@ -156,7 +156,7 @@ def test_damaged_files_are_not_up_to_date(world, text):
     assert not up_to_date.is_combined(run, model, LABELS)
 
 
-def test_newer_is_not_older_than_anything_it_is_made_of(tmp_path):
+def test_is_newer_compares_a_result_with_all_its_sources(tmp_path):
     old, new, missing = tmp_path / "old", tmp_path / "new", tmp_path / "missing"
     for path, seconds in ((old, 100), (new, 200)):
         path.write_text("something")

@@ -1,4 +1,4 @@
-"""Processes side by side: each in its place, tried again when they die, asked to stop."""
+"""Parallel processes: each on its cores, restarted if they die, stopped on request."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ class Notes:
 
 
 def run(tmp_path, code: str, labels, places, until=None) -> tuple[workers.Workers, Notes]:
-    """Run Python code for each label, which finds its label in sys.argv[1]; `until` is called now and then."""
+    """Run Python code for each label, with the label in sys.argv[1]; call `until` at every poll."""
     notes = Notes()
     crew = workers.Workers(
         labels,
@@ -69,7 +69,7 @@ def test_each_process_is_pinned_to_its_cpus_and_sees_its_gpu(tmp_path):
     assert sorted(os.sched_getaffinity(0)) == HERE
 
 
-def test_every_label_gets_its_turn(tmp_path):
+def test_all_labels_run_in_order(tmp_path):
     crew, notes = run(tmp_path, "print('here')", list(range(7)), [place(), place()])
     assert crew.ended == dict.fromkeys(range(7), 0)
     assert [line for line in notes.lines if line[1] == "started"] == [(label, "started") for label in range(7)]
@@ -102,7 +102,7 @@ def test_the_second_attempt_may_succeed(tmp_path):
     assert crew.ended == {4: 0}
 
 
-def test_a_label_that_cannot_be_started_leaves_the_others(tmp_path):
+def test_a_label_that_cannot_be_started_does_not_stop_the_others(tmp_path):
     paths = RunPaths(tmp_path)
     paths.label(3).folder.parent.mkdir()
     paths.label(3).folder.write_text("a file")
@@ -122,7 +122,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("kill", [False, True])
-def test_a_stop_ends_those_that_run_and_starts_no_more(tmp_path, kill):
+def test_a_stop_ends_running_processes_and_starts_no_more(tmp_path, kill):
     ready = [RunPaths(tmp_path).label(label).log for label in (0, 1)]
 
     def stop(crew):
@@ -144,7 +144,7 @@ def test_a_stop_ends_those_that_run_and_starts_no_more(tmp_path, kill):
         (5, [], [({0, 4}, None), ({1, 5}, None), ({2, 6}, None), ({3, 7}, None), ({0, 4}, None)]),
     ],
 )
-def test_places_share_out_cores_and_gpus(monkeypatch, tmp_path, jobs, gpus, expected):
+def test_places_divide_cores_and_gpus(monkeypatch, tmp_path, jobs, gpus, expected):
     """Four cores of two threads each: threads n and n + 4 are one core."""
     for cpu in range(8):
         (tmp_path / str(cpu)).write_text(f"{cpu % 4},{cpu % 4 + 4}\n")
@@ -154,12 +154,12 @@ def test_places_share_out_cores_and_gpus(monkeypatch, tmp_path, jobs, gpus, expe
 
 
 @pytest.mark.parametrize(("chosen", "gpus"), [("", []), ("-1", []), ("0,3", ["0", "3"]), ("GPU-ab", ["GPU-ab"])])
-def test_the_gpus_are_those_that_the_environment_leaves_us(monkeypatch, chosen, gpus):
+def test_visible_gpus_come_from_the_environment(monkeypatch, chosen, gpus):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert workers.visible_gpus() == gpus
 
 
-def test_without_that_nvidia_smi_is_asked(monkeypatch, tmp_path):
+def test_without_the_variable_nvidia_smi_lists_the_gpus(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
     (tmp_path / "nvidia-smi").chmod(0o755)

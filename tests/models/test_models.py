@@ -1,4 +1,4 @@
-"""The networks: what goes in and comes out, how wide they are, and which have BatchNorm."""
+"""The networks: inputs and outputs, widths, and which have BatchNorm."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def kernels(network) -> list[tuple[int, ...]]:
         (256, 3, "float32"),
     ],
 )
-def test_shapes_types_and_ranges(architecture, resolution, channels, precision):
+def test_networks_have_their_shapes_types_and_ranges(architecture, resolution, channels, precision):
     model = settings(architecture, batch_deviation=resolution == 32)
     generator = models.generator(model, resolution, channels, precision)
     critic = models.critic(model, resolution, channels, precision)
@@ -64,7 +64,7 @@ def test_a_critic_has_no_batch_norm_and_a_discriminator_has(architecture):
 
 @BOTH
 @pytest.mark.parametrize("batch_deviation", [False, True])
-def test_the_critic_scores_each_image_alone_but_for_the_deviation(architecture, batch_deviation):
+def test_only_the_batch_deviation_makes_scores_depend_on_the_batch(architecture, batch_deviation):
     critic = models.critic(settings(architecture, batch_deviation=batch_deviation), 8, 1)
     images = tf.random.stateless_normal([6, 8, 8, 1], [0, 1])
     together = critic(images, training=True).numpy()
@@ -72,12 +72,12 @@ def test_the_critic_scores_each_image_alone_but_for_the_deviation(architecture, 
     if batch_deviation:
         difference = together - alone
         assert np.abs(difference).min() > 1e-4
-        np.testing.assert_allclose(difference, difference[0], rtol=1e-2)  # the same one channel for each
+        np.testing.assert_allclose(difference, difference[0], rtol=1e-2)  # one channel, equal for each
     else:
         np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
-def test_the_deviation_is_the_one_known_on_paper():
+def test_the_batch_deviation_equals_an_answer_known_on_paper():
     features = np.zeros([2, 1, 1, 2], np.float32)
     features[0, 0, 0], features[1, 0, 0] = (1, 10), (3, 10)  # deviations 1 and 0
     out = BatchDeviation()(tf.constant(features)).numpy()
@@ -85,7 +85,7 @@ def test_the_deviation_is_the_one_known_on_paper():
     np.testing.assert_allclose(out[..., 2], 0.5, atol=1e-4)
 
 
-def test_the_gradient_of_the_deviation_is_finite_for_equal_images():
+def test_the_gradient_of_the_batch_deviation_is_finite_for_equal_images():
     features = tf.ones([4, 2, 2, 3])
     with tf.GradientTape() as tape:
         tape.watch(features)
@@ -93,8 +93,8 @@ def test_the_gradient_of_the_deviation_is_finite_for_equal_images():
     assert np.isfinite(tape.gradient(total, features)).all()
 
 
-def test_norms_and_means_are_taken_in_float32():
-    """In bfloat16, with 8 bits, 256 + 1 is 256: an average over values around 256 shows in what it was taken."""
+def test_batch_norm_and_batch_deviation_are_computed_in_float32():
+    """In bfloat16, with 8 bits, 256 + 1 is 256: an average of values around 256 shows its precision."""
     features = tf.cast(tf.fill([4, 2, 2, 1], 256.0), tf.bfloat16)
     spread = features + tf.cast(tf.reshape([0.0, 2.0, 4.0, 6.0], [4, 1, 1, 1]), tf.bfloat16)
     norm = keras.layers.BatchNormalization(dtype="mixed_bfloat16", epsilon=0.0)
@@ -126,7 +126,7 @@ def test_resnet_at_32_is_the_papers_table():
     assert sides == [16, 8, 8, 8]
 
 
-def test_resnet_at_64_widens_towards_the_coarse_end():
+def test_resnet_at_64_is_wider_at_lower_resolutions():
     generator = models.generator(settings("resnet", width=2), 64, 3)
     x = generator.reshape(generator.start(tf.zeros([1, 64])))
     assert [x.shape[-1], *((x := block(x)).shape[-1] for block in generator.blocks)] == [16, 16, 8, 4, 2]

@@ -50,7 +50,7 @@ def test_contact_sheets_are_small_and_keep_their_pixels(side, channels, shown):
 
 
 class Model:
-    """One that draws the seed."""
+    """Each pixel is the seed."""
 
     def __init__(self):
         self.labels = {3: "<b>cat</b>", 5: "dog"}

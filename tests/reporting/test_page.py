@@ -1,4 +1,4 @@
-"""The page: names are text whatever is in them, and a thousand labels make a page that can be mailed."""
+"""The page: names are always escaped, and a thousand labels make a page that can be mailed."""
 
 import re
 from pathlib import Path
@@ -65,13 +65,13 @@ def test_names_are_escaped_on_the_page():
     assert len(re.findall("<script>", text)) == 1
 
 
-def test_half_a_letter_does_not_stop_the_page():
+def test_a_lone_surrogate_does_not_stop_the_page():
     run = run_of(["cat"])
     run.settings["dataset"]["name"] = "a\ud800b"
     assert "a?b" in rendered(run, 1)
 
 
-def test_every_picture_has_words_and_is_inside_the_page():
+def test_every_picture_has_alt_text_and_is_embedded():
     text = rendered(run_of(NAMES), len(NAMES))
     pictures = re.findall(r"<img [^>]*>", text)
     assert len(pictures) > 4 * len(NAMES)
@@ -89,7 +89,7 @@ def test_a_thousand_labels_make_a_page_under_ten_megabytes():
     assert "Of 1000 labels 24: the worst and the best" in text
 
 
-def test_pictures_come_without_scores():
+def test_pictures_are_shown_without_scores():
     run = run_of(["cat"])
     run.labels[0] = run.labels[0]._replace(scores={}, real={})
     assert "nearest to them" in rendered(run, 1)
@@ -109,7 +109,7 @@ def test_a_run_that_has_only_begun_makes_a_page():
     assert COMMANDS.combine in text
 
 
-def test_the_spread_of_three_lines_is_the_middle_one():
+def test_the_spread_of_three_lines_is_their_quantiles():
     lines = [np.array([[0.0, value], [10.0, value]]) for value in (1.0, 2.0, 6.0)]
     across, (low, middle, high) = charts.spread(lines, 5)
     np.testing.assert_allclose(across, [0.0, 2.5, 5.0, 7.5, 10.0])
@@ -133,7 +133,7 @@ def test_lines_that_never_overlap_have_no_spread():
 
 
 @pytest.mark.parametrize("number", [1, 6, 50])
-def test_charts_are_drawn_of_few_and_of_many_labels(number):
+def test_charts_are_drawn_for_few_and_many_labels(number):
     run = run_of([f"${index}_x$" for index in range(number)])
     for figure in (charts.curves(run.labels, "kernel_distance", "kernel_distance"), charts.speeds(run.labels)):
         figure.savefig("/dev/null", format="png")
@@ -143,7 +143,7 @@ def test_charts_are_drawn_of_few_and_of_many_labels(number):
 
 def test_tensorboard_gets_one_run_of_all_labels(tmp_path):
     run = run_of(["cat", "dog | *x*\n"])
-    for _ in range(2):  # the second takes the place of the first
+    for _ in range(2):  # the second replaces the first
         tensorboard_overview.write(run, np.zeros([4, 8, 3], np.uint8), tmp_path / "overview")
     values = [value for event in events(tmp_path / "overview") for value in event.summary.value]
     tags = [value.tag for value in values]
@@ -154,7 +154,7 @@ def test_tensorboard_gets_one_run_of_all_labels(tmp_path):
     assert "generated, a row per label" in tags
 
 
-def test_the_median_and_the_spread_of_all_labels_have_the_labels_own_tags(tmp_path):
+def test_the_median_and_spread_of_all_labels_have_the_tags_of_a_label(tmp_path):
     run = run_of(["a", "b", "c"])
     for own, value in zip(run.labels, (1.0, 2.0, 6.0), strict=True):
         own.rows[:] = [{"step": step, "seconds": step, "kernel_distance": value} for step in (0.0, 1000.0)]
@@ -189,5 +189,5 @@ def test_the_settings_that_differ_are_named():
         (-0.00004, 3, "0"),
     ],
 )
-def test_figures_have_no_powers_of_ten(value, digits, shown):
+def test_figures_have_no_exponents(value, digits, shown):
     assert page._figures(value, digits) == shown

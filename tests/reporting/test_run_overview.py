@@ -1,4 +1,4 @@
-"""What is known of a run is what its files say, and what is damaged or of another model is left out."""
+"""The overview of a run: read from its files, without what is damaged or of another model."""
 
 import json
 
@@ -16,7 +16,7 @@ REAL = {"kernel_distance": 0.0, "coverage": 0.96, "nearest_train": 2.0, "variety
 
 @pytest.fixture
 def run(tmp_path):
-    """Two labels that are trained and scored, the second one worse; a third that was not begun."""
+    """Two labels that are trained and scored, the second one worse; a third not begun."""
     run, model = RunPaths(tmp_path / "run"), ModelPaths(tmp_path / "model")
     entries, by_label = [], {}
     for label, distance in ((0, 0.1), (1, 0.9)):
@@ -65,12 +65,12 @@ def test_an_incomplete_row_is_left_out(run):
         {"step": 20000000000000000000, "seconds": 1.0},
     ],
 )
-def test_rows_that_cannot_be_are_left_out(run, row):
+def test_impossible_rows_are_left_out(run, row):
     run[0].label(1).metrics.write_text(f"{json.dumps(row)}\n")
     assert run_overview.gather(run[0], NAMES, run[1]).labels[1].rows == []
 
 
-def test_values_beyond_all_measure_are_left_out(run):
+def test_extreme_values_are_left_out(run):
     run[0].label(1).metrics.write_text('{"step": 30, "seconds": 2, "critic_loss": 1.7e308, "kernel_distance": 1.0}\n')
     assert run_overview.gather(run[0], NAMES, run[1]).labels[1].rows == [
         {"step": 30, "seconds": 2, "kernel_distance": 1.0}
@@ -78,7 +78,7 @@ def test_values_beyond_all_measure_are_left_out(run):
 
 
 def test_the_speed_of_a_label_is_the_median_of_its_training(run):
-    """A label that went on for a few steps has a last value that says nothing, or none."""
+    """If a label went on for a few steps, its last value means nothing or is missing."""
     rows = [{"step": step, "seconds": step, "images_per_second": speed} for step, speed in ((1, 500), (2, 510), (3, 9))]
     run[0].label(1).metrics.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {"step": 4, "seconds": 4}]))
     assert run_overview.gather(run[0], NAMES, run[1]).labels[1].images_per_second == 500
@@ -106,7 +106,7 @@ def test_scores_of_other_weights_are_left_out(run):
         ({"step": 80, "state": "diverged"}, "diverged"),
     ],
 )
-def test_scores_of_a_label_that_was_trained_on_are_left_out(run, since, word):
+def test_scores_of_a_label_trained_further_are_left_out(run, since, word):
     change(run[0].label(1).status, **since)
     known = run_overview.gather(run[0], NAMES, run[1])
     assert {own.name: (own.verdict.word, own.in_model) for own in known.labels} == {
@@ -117,7 +117,7 @@ def test_scores_of_a_label_that_was_trained_on_are_left_out(run, since, word):
     assert known.scores is None
 
 
-def test_scores_of_some_labels_are_said_to_be_of_some(run):
+def test_scores_of_some_labels_are_shown_for_those_only(run):
     change(run[0].scores, by_label={"0": json.loads(run[0].scores.read_text())["by_label"]["0"]})
     change(run[0].scores, model=files.digest_json(["w0"]))
     known = run_overview.gather(run[0], NAMES, run[1])
@@ -143,7 +143,7 @@ def test_damaged_scores_are_no_scores(run, damage):
     assert "diverged" not in known.verdicts()
 
 
-def test_without_a_model_or_scores_there_is_still_something_to_see(run, tmp_path):
+def test_without_a_model_or_scores_the_labels_are_still_shown(run, tmp_path):
     run[0].scores.unlink()
     assert run_overview.gather(run[0], NAMES, ModelPaths(tmp_path / "none")).verdicts() == {
         "not scored": 2,

@@ -1,4 +1,4 @@
-"""Verdicts follow from the figures, the gravest first."""
+"""Verdicts by status and scores; the worst one wins."""
 
 import pytest
 

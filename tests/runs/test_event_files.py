@@ -1,4 +1,4 @@
-"""TensorBoard's files of a label, after restarts too."""
+"""TensorBoard's files of a label, also after restarts."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ def write(folder, steps) -> None:
             tf.summary.image("generated", np.full([1, 2, 2, 1], step, np.uint8), step)
 
 
-def test_a_step_that_comes_again_takes_the_place_of_the_earlier_and_all_later_ones(tmp_path, tensorboard):
+def test_a_repeated_step_replaces_the_earlier_one_and_all_later_ones(tmp_path, tensorboard):
     write(tmp_path / "label", [10, 20, 30, 40])
     write(tmp_path / "label", [30, 50])
     assert [step for step, _ in event_files.read_images(tmp_path / "label", "generated")] == [10, 20, 30, 50]
@@ -64,7 +64,7 @@ def test_pictures_come_in_the_order_of_their_steps(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_first_row_of_a_grid_is_cut_out_of_it(tmp_path, channels):
+def test_the_first_row_of_a_grid_is_cut_into_images(tmp_path, channels):
     images = np.random.default_rng(0).integers(0, 256, [6, 8, 8, channels], np.uint8)
     path = tmp_path / "grid.png"
     PIL.Image.fromarray(tile(images, 3).squeeze()).save(path)

@@ -1,4 +1,4 @@
-"""status.json: written while a label is at work, and what it says about one that has gone silent."""
+"""status.json: written while a label trains, and how a label that no longer writes is read."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def test_a_new_start_keeps_the_steps_that_were_taken(tmp_path):
 @pytest.mark.parametrize(("state", "shown"), [("running", "stale"), ("done", "done"), ("failed", "failed")])
 def test_only_running_labels_go_stale(tmp_path, state, shown):
     file = tmp_path / "status.json"
-    for age, expected in ((55, state), (65, shown), (-55, state), (-65, shown)):  # by a clock that is wrong
+    for age, expected in ((55, state), (65, shown), (-55, state), (-65, shown)):  # negative: a wrong clock
         file.write_text(json.dumps({"state": state, "updated": time.time() - age}))
         assert label_status.read(file).state == expected
 
@@ -75,7 +75,7 @@ def test_a_process_that_is_gone_from_this_machine_is_stale_at_once(tmp_path):
         (label_status.host(), ended.pid, "stale"),
         ("another", ended.pid, "running"),
         (label_status.host(), os.getpid(), "running"),
-        (label_status.host(), 1, "running"),  # another user's, it may be
+        (label_status.host(), 1, "running"),  # may be another user's
         (label_status.host(), 2**50, "stale"),
     ):
         file.write_text(json.dumps({"state": "running", "updated": time.time(), "host": host, "pid": pid}))

@@ -1,4 +1,4 @@
-"""Augmentation with draws that the test chooses, against pictures known on paper."""
+"""Augmentation with draws that the test chooses, against images known on paper."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_middle_draws_leave_the_colours_alone():
     np.testing.assert_allclose(augment.color(IMAGES, *[all_of(0.5)] * 3), IMAGES, atol=1e-6)
 
 
-def test_colours():
+def test_draws_set_brightness_saturation_and_contrast():
     brighter = augment.color(IMAGES, all_of(0.75), all_of(0.5), all_of(0.5))
     np.testing.assert_allclose(brighter, IMAGES + 0.25, atol=1e-6)
     grey = augment.color(IMAGES, all_of(0.5), all_of(0.0), all_of(0.5)).numpy()
@@ -49,16 +49,16 @@ def test_a_shift_moves_by_an_eighth_at_most_and_fills_with_zero(down, right):
     np.testing.assert_allclose(shifted, padded[:, top : top + SIDE, left : left + SIDE])
 
 
-def test_a_cut_is_half_the_side_and_lies_anywhere():
+def test_a_cutout_lies_anywhere_and_is_clipped_at_the_edge():
     cut = augment.cutout(IMAGES, all_of(0.51), all_of(0.0)).numpy()
     gone = (cut == 0).all(-1)[0]
     rows, columns = np.flatnonzero(gone.any(1)), np.flatnonzero(gone.any(0))
-    assert list(rows) == [3, 4, 5]  # around pixel 4: those nearer than 2 pixels
+    assert list(rows) == [3, 4, 5]  # nearer than 2 pixels to pixel 4
     assert list(columns) == [0, 1]
     np.testing.assert_array_equal(cut[:, ~gone], IMAGES.numpy()[:, ~gone])
 
 
-def test_only_what_is_asked_for_is_done():
+def test_only_the_requested_kinds_are_applied():
     draws = tf.random.stateless_uniform([5, augment.DRAWS], [3, 4])
     np.testing.assert_array_equal(augment.augment(IMAGES, draws, ("none",), mirror=False), IMAGES)
     seen = {np.asarray(augment.augment(IMAGES, draws, (kind,), mirror=False)).tobytes() for kind in AUGMENTS}
@@ -66,7 +66,7 @@ def test_only_what_is_asked_for_is_done():
     assert IMAGES.numpy().tobytes() not in seen
 
 
-def test_the_generator_gets_gradients_through_all_of_it():
+def test_gradients_pass_through_all_augmentations():
     draws = tf.random.stateless_uniform([5, augment.DRAWS], [3, 4])
     with tf.GradientTape() as tape:
         tape.watch(IMAGES)

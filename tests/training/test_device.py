@@ -1,4 +1,4 @@
-"""Which device a process takes: the choice by tables of environments, the pinning with logical CPU devices."""
+"""Which device a process takes: the choice, by tables of environments; the placement, on logical CPUs."""
 
 import os
 
@@ -14,7 +14,7 @@ from wcgan_tf.training.device import device_name, jit_compile, own_device
 @pytest.mark.parametrize(
     ("slurm", "pinned", "threads"), [(None, 4, 4), ("2", 4, 2), ("8", 4, 4), ("", 3, 3), ("1", 1, 1)]
 )
-def test_threads_are_those_we_may_use(monkeypatch, slurm, pinned, threads):
+def test_threads_are_limited_by_slurm_and_pinning(monkeypatch, slurm, pinned, threads):
     monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
     if slurm is not None:
         monkeypatch.setenv("SLURM_CPUS_PER_TASK", slurm)
@@ -23,7 +23,7 @@ def test_threads_are_those_we_may_use(monkeypatch, slurm, pinned, threads):
 
 
 class Recorded:
-    """Stands in for `tf.config` on a machine with GPUs, and remembers what it was told."""
+    """Replaces `tf.config` as on a machine with GPUs, and records the calls."""
 
     def __init__(self, gpus: int):
         self.gpus = [f"GPU {index}" for index in range(gpus)]
@@ -53,7 +53,7 @@ class Recorded:
         ("auto", 4, "3", 3),
         ("auto", 4, "4", 0),
         ("auto", 4, "7", 3),
-        ("auto", 1, "5", 0),  # Slurm showed this task its own GPU only
+        ("auto", 1, "5", 0),  # Slurm shows this task its own GPU only
         ("gpu", 2, "1", 1),
         ("auto", 0, "1", None),
         ("cpu", 4, "1", None),
@@ -80,7 +80,7 @@ def test_a_variable_that_is_no_number_is_named(monkeypatch):
         ranks.cpu_threads()
 
 
-def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(monkeypatch):
+def test_a_requested_gpu_that_is_missing_is_an_error(monkeypatch):
     Recorded(0).patch(monkeypatch)
     with pytest.raises(UserError, match=r"train.device is gpu, but TensorFlow sees none; type --config.train.device"):
         own_device("gpu")
@@ -109,7 +109,7 @@ print({variable.value.device[-5:] for variable in networks + optimizers}, gan.st
 """
 
 
-def test_everything_of_a_label_lies_on_its_device(tmp_path):
+def test_all_variables_of_a_label_are_on_its_device(tmp_path):
     assert run_python("-c", PINNED, folder=tmp_path).stdout == "{'CPU:2'} CPU:2 2\n"
 
 

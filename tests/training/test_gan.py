@@ -1,4 +1,4 @@
-"""The train step: who moves when, what is random, and what the average is."""
+"""The train step: which network it updates, what is random, and the average."""
 
 import copy
 
@@ -35,7 +35,7 @@ def real_images(config):
 
 
 def moved(before, after) -> int:
-    """How many of the variables changed."""
+    """The number of variables that changed."""
     return sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
@@ -62,7 +62,7 @@ def ways(config, objective, architecture, precision):
 
 
 @EVERY_WAY
-def test_a_critic_step_moves_only_the_critic_and_a_generator_step_only_the_generator(
+def test_a_critic_step_updates_only_the_critic_and_a_generator_step_only_the_generator(
     config, objective, architecture, precision
 ):
     gan = make(ways(config, objective, architecture, precision))
@@ -70,7 +70,7 @@ def test_a_critic_step_moves_only_the_critic_and_a_generator_step_only_the_gener
     generator, critic = values(gan.generator), values(gan.critic)
     gan._critic_step(0, real_images(config), draws.latents[0], draws.mixes[0], draws.augments[0])
     assert same(generator, values(gan.generator))
-    constant = objective == "wasserstein"  # the last bias: adding it to all scores leaves E[D(real)] - E[D(fake)]
+    constant = objective == "wasserstein"  # the last bias: E[D(real)] - E[D(fake)] does not depend on it
     assert moved(critic, values(gan.critic)) == len(critic) - constant
     critic = values(gan.critic)
     gan._generator_step(draws.latents[1], draws.augments[1, 0])
@@ -79,7 +79,7 @@ def test_a_critic_step_moves_only_the_critic_and_a_generator_step_only_the_gener
 
 
 @pytest.mark.parametrize("way", [("wasserstein", "resnet", "mixed_bfloat16"), ("dcgan", "dcgan", "float32")])
-def test_a_few_steps_move_the_loss_and_log_their_means(config, way):
+def test_a_few_steps_log_finite_means(config, way):
     gan = make(ways(config, *way))
     objective = config.train.objective
     logs = gan.fit(tf.data.Dataset.range(3), verbose=0, shuffle=False).history
@@ -88,7 +88,7 @@ def test_a_few_steps_move_the_loss_and_log_their_means(config, way):
     assert gan.finite()
 
 
-def test_compiled_by_xla_it_is_the_same_but_for_rounding(config):
+def test_a_step_compiled_by_xla_is_the_same_up_to_rounding(config):
     config.train.gp_every, config.train.augment, config.model.batch_deviation = 2, "color,translation,cutout", True
     config.train.critic_learning_rate = config.train.generator_learning_rate = 1e-4
     logs, weights = [], []
@@ -101,11 +101,11 @@ def test_compiled_by_xla_it_is_the_same_but_for_rounding(config):
         np.testing.assert_allclose(logs[1][name], logs[0][name], rtol=1e-3, atol=1e-4, err_msg=name)
     for plain, xla in zip(
         *weights, strict=True
-    ):  # Adam's first steps make the smallest gradients as large as the others
+    ):  # Adam's first steps scale the smallest gradients to the size of the others
         np.testing.assert_allclose(xla, plain, atol=3 * 2e-4)
 
 
-def test_in_bfloat16_the_gradients_are_those_of_float32_but_for_rounding(config):
+def test_gradients_in_bfloat16_equal_those_in_float32_up_to_rounding(config):
     config.model.width, config.train.batch_size = 16, 64
     norms = []
     for precision in ("float32", "mixed_bfloat16"):
@@ -119,7 +119,7 @@ def test_in_bfloat16_the_gradients_are_those_of_float32_but_for_rounding(config)
     assert not np.array_equal(norms[0], norms[1])
 
 
-def test_real_and_fake_images_are_augmented_alike_and_apart(config, monkeypatch):
+def test_real_and_fake_images_are_augmented_alike_with_separate_draws(config, monkeypatch):
     seen = []
 
     def spy(images, draws, kinds, mirror):
@@ -134,7 +134,7 @@ def test_real_and_fake_images_are_augmented_alike_and_apart(config, monkeypatch)
     assert len({draws for draws, _, _ in seen}) == 5
 
 
-def test_dcgan_begins_with_its_published_weights(config):
+def test_dcgan_starts_from_its_published_initialization(config):
     config.train.objective, config.model.width = "dcgan", 32
     gan = make(config)
     kernels = [v for n in (gan.generator, gan.critic) for v in n.trainable_variables if v.name == "kernel"]
@@ -179,7 +179,7 @@ def test_draws_have_their_distributions(config):
     assert 0 <= np.min(augments) < 0.01 < 0.99 < np.max(augments) < 1
 
 
-def test_the_average_follows_with_its_ramp_batch_statistics_included(config):
+def test_the_average_ramps_up_and_includes_batch_statistics(config):
     gan = make(config)
     start = values(gan.average, trainable=False)
     for variable in gan.generator.variables:
@@ -207,7 +207,7 @@ def test_the_learning_rate_falls_in_the_second_half(config):
     assert float(gan.generator_optimizer.learning_rate) == 0.5
 
 
-def test_progress_is_the_larger_share(config):
+def test_progress_is_the_larger_share_of_steps_and_seconds(config):
     config.train.max_steps, config.train.max_seconds = 100, 50.0
     gan = make(config)
     gan.step.assign(30)
@@ -217,7 +217,7 @@ def test_progress_is_the_larger_share(config):
     assert float(gan.progress()) == np.float32(0.8)
 
 
-def test_a_penalty_that_comes_seldom_weighs_the_more(config):
+def test_a_penalty_every_nth_step_is_weighted_n_times(config):
     config.train.gp_every, config.train.gp_weight, config.train.critic_steps = 3, 7.0, 1
     history = make(config).fit(tf.data.Dataset.range(1), verbose=0, shuffle=False).history
     loss, estimate, penalty = (history[name][0] for name in ("critic_loss", "wasserstein_estimate", "gradient_penalty"))
@@ -238,7 +238,7 @@ def test_the_penalty_is_due_every_nth_critic_step(config):
     assert float(gan.means["gradient_penalty"].count) == 2
 
 
-def test_the_same_steps_with_any_number_per_execution(config):
+def test_steps_per_execution_does_not_change_the_result(config):
     config.train.critic_steps = 2
     ends = []
     for steps_per_execution in (1, 4):

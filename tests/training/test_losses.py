@@ -1,4 +1,4 @@
-"""The formulas against answers known on paper."""
+"""The losses against answers known on paper."""
 
 import pytest
 import tensorflow as tf
@@ -21,11 +21,11 @@ def test_the_estimate_is_the_difference_of_means():
     assert float(losses.generator_loss(fake)) == 0.5
 
 
-def test_a_critic_of_slope_three_pays_four():
+def test_a_critic_of_slope_three_has_penalty_four():
     assert penalty(lambda x, training: 3.0 * x[:, 0, 0, 0]) == pytest.approx(4.0)
 
 
-def test_a_critic_of_slope_one_pays_nothing():
+def test_a_critic_of_slope_one_has_no_penalty():
     assert penalty(lambda x, training: x[:, 1, 2, 0]) == pytest.approx(0.0)
 
 
@@ -35,7 +35,7 @@ def test_the_gradient_is_taken_between_real_and_fake():
     assert norm.numpy() == pytest.approx([4.5] * 4)
 
 
-def test_a_flat_critic_pays_one_and_its_gradient_is_finite():
+def test_a_flat_critic_has_penalty_one_and_a_finite_gradient():
     slope = tf.Variable(0.0)
     with tf.GradientTape() as tape:
         norm = losses.gradient_norm(lambda x, training: slope * x[:, 0, 0, 0], REAL, FAKE, MIX)

@@ -1,4 +1,4 @@
-"""Adam by one operation against Keras's own."""
+"""Adam as one operation against Keras's own."""
 
 import keras
 import numpy as np
@@ -10,14 +10,14 @@ from wcgan_tf.training import optimizers
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "XLA"])
 @pytest.mark.parametrize("betas", [(0.0, 0.9), (0.5, 0.999)])
-def test_it_is_keras_adam_but_for_rounding(betas, compiled):
+def test_adam_equals_keras_adam_up_to_rounding(betas, compiled):
     ends = [after_five_steps(kind(0.1, *betas), compiled) for kind in (keras.optimizers.Adam, optimizers.Adam)]
     for keras_own, ours in zip(*ends, strict=True):
         np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=1e-7)
 
 
 def after_five_steps(optimizer, compiled: bool) -> list[np.ndarray]:
-    """Two weights and all that the optimizer keeps, the rate of learning another in each step."""
+    """Two variables and the optimizer's own; each step has another learning rate."""
     variables = [keras.Variable([3.0, -2.0, 1e-3]), keras.Variable([[5.0]])]
     optimizer.build(variables)
 

@@ -1,4 +1,4 @@
-"""One label in a process of its own: what it leaves behind, how it goes on, how it stops."""
+"""The training of one label: what it writes, how it goes on, how it stops."""
 
 import gc
 import json
@@ -25,7 +25,7 @@ from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES
 from wcgan_tf.training.trainer import Trainer, build
 
-pytestmark = pytest.mark.xdist_group("training")  # where settings are the same, the step is traced once
+pytestmark = pytest.mark.xdist_group("training")  # the step of equal settings is traced once
 
 TRAIN = Command("train")
 SPEED = event_files.TAGS["images_per_second"]  # not in the first row: it needs two
@@ -50,7 +50,7 @@ def trained_once(tmp_path_factory):
 
 @pytest.fixture
 def trained(trained_once, tmp_path):
-    """The label that `train(config, tmp_path / "run")` makes: it has taken its 6 steps."""
+    """The label of `train(config, tmp_path / "run")`: it has taken its 6 steps."""
     return LabelPaths(shutil.copytree(trained_once / "run", tmp_path / "run"))
 
 
@@ -67,7 +67,7 @@ def stopped_once(tmp_path_factory):
 
 @pytest.fixture
 def two_checkpoints(config, stopped_once, tmp_path):
-    """A label with checkpoints of step 4, from a stop, and of step 6."""
+    """A label with checkpoints of steps 4, where it stopped, and 6."""
     config.train.learning_rate_decay = "none"
     return LabelPaths(shutil.copytree(stopped_once / "run", tmp_path / "run"))
 
@@ -91,7 +91,7 @@ def assert_same_state(one: LabelPaths, other: LabelPaths) -> None:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
-def test_the_files_of_a_trained_label(config, tmp_path):
+def test_a_trained_label_leaves_its_files(config, tmp_path):
     paths = train(config, tmp_path / "run")
     status = json.loads(paths.status.read_text())
     assert (status["state"], status["step"], status["label"], status["name"]) == ("done", 6, 3, "3")
@@ -108,7 +108,7 @@ def test_the_files_of_a_trained_label(config, tmp_path):
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda path: path.stem)
-def test_each_config_file_takes_a_few_steps(file, tmp_path):
+def test_each_config_file_trains_a_few_steps(file, tmp_path):
     config = settings_of(file)
     config.train.max_steps, config.train.max_seconds = 2, 0.0
     config.train.batch_size, config.model.width, config.train.device = 4, 4, "cpu"
@@ -122,7 +122,7 @@ def test_each_config_file_takes_a_few_steps(file, tmp_path):
     assert images.shape == (2, side, side, channels)
 
 
-def test_going_on_is_the_same_as_never_having_stopped(config, two_checkpoints, tmp_path):
+def test_going_on_equals_an_uninterrupted_training(config, two_checkpoints, tmp_path):
     halves, whole = two_checkpoints, train(config, tmp_path / "whole")
     assert_same_state(halves, whole)
     steps = [json.loads(row)["step"] for row in halves.metrics.read_text().splitlines()]
@@ -130,7 +130,7 @@ def test_going_on_is_the_same_as_never_having_stopped(config, two_checkpoints, t
 
 
 class StopAfter(StopRequests):
-    """A signal that comes while so many executions have ended."""
+    """A signal that comes after `executions` executions."""
 
     def __init__(self, executions: int):
         super().__init__()
@@ -143,7 +143,7 @@ class StopAfter(StopRequests):
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-def test_20_and_20_steps_are_40_steps_bit_for_bit(config, tmp_path, objective):
+def test_20_and_20_steps_equal_40_steps_bit_for_bit(config, tmp_path, objective):
     config.train.objective, config.train.gp_every = objective, 3
     config.train.augment, config.dataset.flip, config.model.batch_deviation = "color,translation,cutout", True, True
     config.train.max_steps = 40
@@ -156,8 +156,8 @@ def test_20_and_20_steps_are_40_steps_bit_for_bit(config, tmp_path, objective):
 
 
 def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_path):
-    """Before it come a label with more images, and one that goes on from a checkpoint; the step is traced once."""
-    config.train.objective = "dcgan"  # which has the more kinds of variables
+    """It follows a label with more images and one that goes on from a checkpoint; the step is traced once."""
+    config.train.objective = "dcgan"  # it has more kinds of variables
     data = {label: prepared.label_images(config.dataset, "train", label) for label in (5, 1, 3)}
     assert len(data[1].images) > len(data[5].images) > len(data[3].images)
     in_turn = {label: LabelPaths(tmp_path / f"in_turn/{label}") for label in data}
@@ -174,7 +174,7 @@ def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_pa
         assert_same_state(train(config, tmp_path / f"alone/{label}", label, alone), in_turn[label])
 
 
-def test_a_finished_label_is_recognised_without_tensorflow(config, trained, tmp_path):
+def test_a_finished_label_is_recognised_by_its_files(config, trained, tmp_path):
     assert recorded_settings.finished(trained, config)
     config.train.max_steps = 7
     assert not recorded_settings.finished(trained, config)
@@ -248,7 +248,7 @@ def test_only_two_checkpoints_are_kept(config, two_checkpoints, tmp_path):
     assert [path.name for path in two_checkpoints.saved_checkpoints()] == ["ckpt-8", "ckpt-6"]
 
 
-def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp_path):
+def test_a_file_where_a_folder_should_be_is_an_error_before_any_training(config, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/checkpoints").write_text("a file")
     with pytest.raises(FileExistsError, match="checkpoints"):
@@ -256,7 +256,7 @@ def test_a_file_where_a_folder_should_be_is_said_before_any_training(config, tmp
     assert not (tmp_path / "run/metrics.jsonl").exists()
 
 
-def test_if_all_checkpoints_are_damaged_it_is_an_error_and_they_stay(config, two_checkpoints, tmp_path, capsys):
+def test_if_all_checkpoints_are_damaged_it_is_an_error_and_they_are_kept(config, two_checkpoints, tmp_path, capsys):
     for file in two_checkpoints.checkpoints.glob("*.data*"):
         cut(file)
     shutil.rmtree(two_checkpoints.generator)
@@ -270,7 +270,7 @@ def test_if_all_checkpoints_are_damaged_it_is_an_error_and_they_stay(config, two
 
 
 def variables_made_by(build) -> tuple[object, list[tf.Variable]]:
-    """What `build` returns, and every TensorFlow variable that is there after it and was not before."""
+    """The result of `build`, and every TensorFlow variable that it has created."""
     gc.collect()
     before = {id(thing) for thing in gc.get_objects() if isinstance(thing, tf.Variable)}
     made = build()
@@ -278,8 +278,8 @@ def variables_made_by(build) -> tuple[object, list[tf.Variable]]:
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-def test_every_variable_that_is_scrambled_comes_back(config, tmp_path, device, objective):
-    """Each is given a number of its own, saved, scrambled and restored."""
+def test_a_checkpoint_restores_every_variable(config, tmp_path, device, objective):
+    """Each gets a number of its own, is saved, overwritten and restored."""
     config.train.objective, config.model.architecture = objective, "resnet"
     data = prepared.label_images(config.dataset, "train", 3)
     gan, variables = variables_made_by(lambda: build(config, data, device))
@@ -356,7 +356,7 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
         np.testing.assert_array_equal(value, good[key])
 
 
-def test_weights_that_are_not_finite_end_the_label_before_its_losses_tell(config, trained, monkeypatch):
+def test_weights_that_are_not_finite_end_the_label_before_its_losses_show_it(config, trained, monkeypatch):
     config.train.max_steps = 50
     data = prepared.label_images(config.dataset, "train", 3)
     monkeypatch.setattr(LabelGAN, "finite", lambda self: False)
@@ -366,7 +366,7 @@ def test_weights_that_are_not_finite_end_the_label_before_its_losses_tell(config
 
 @pytest.fixture
 def judge(config, digits):
-    """The digest of the domain classifier of the digits, which has seen them."""
+    """The digest of the digits' domain classifier; its features are cached."""
     shutil.copytree(digits / "data", config.dataset.data_dir)
     return json.loads(DatasetPaths.of(config.dataset).domain.read_text())["digest"]
 
@@ -375,7 +375,7 @@ def test_the_generator_that_scored_best_is_exported(config, judge, tmp_path, mon
     scores = iter([0.3, 0.1, 0.2, 0.4, 0.5])
     monkeypatch.setattr(metrics, "kernel_distance", lambda *_: next(scores))
     config.train.steps_per_execution, config.train.eval_seconds = 2, 1e-6
-    paths = train(config, tmp_path / "run")  # scored after steps 2, 4, and, at its end, 6
+    paths = train(config, tmp_path / "run")  # scored after steps 2, 4 and, at the end, 6
     assert json.loads((paths.best / "score.json").read_text()) == {
         "kernel_distance": 0.1,
         "step": 4,
