@@ -27,7 +27,7 @@ ELSEWHERE = {  # commands run elsewhere, and where
     r"(sudo |eval .*)?slurm/": "tests/test_slurm.py",
     r"python benchmarks/": "tests/test_benchmarks.py",
     r"(docker|curl|saved_model_cli) ": "tests/test_serving.py",
-    r".*--classifier[ =]inception": "tests/test_classifiers.py",
+    r".*--classifier[ =]inception": "tests/evaluation/test_classifiers.py",
     r"python -m wcgan_tf\.serve_demo": "tests/test_browser.py",
     r"python -m wcgan_tf\.train --label auto": "tests/test_launch.py",
     r"tensorboard ": "below",
@@ -114,9 +114,12 @@ def test_most_commands_are_run_here():
     """ELSEWHERE does not match commands that should run here."""
     here = [command for page in PAGES for command in commands(page) if not elsewhere(command)]
     programs = {command.split()[2] for command in here if command.startswith("python")}
-    wanted = {"prepare", "launch", "status", "combine", "evaluate", "report", "sample", "pipeline"}
-    assert programs >= {f"wcgan_tf.{program}" for program in wanted - {"evaluate"}}
+    wanted = {"prepare", "launch", "status", "combine", "report", "sample", "pipeline"}
+    assert programs >= {f"wcgan_tf.{program}" for program in wanted}
     assert len(here) > 20
+    files = {file for places in ELSEWHERE.values() for file in re.findall(r"tests/[\w/]+\.py", places)}
+    assert len(files) >= 5
+    assert all((PROJECT / file).is_file() for file in files)
 
 
 def test_every_benchmark_that_is_named_is_run():

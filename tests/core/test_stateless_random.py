@@ -74,4 +74,4 @@ def test_rows_are_normally_distributed_and_uncorrelated():
     rows = stateless_random.normal_rows(0, 5000, 20, [1, 2]).numpy()
     assert stats.kstest(rows.ravel(), "norm").pvalue > 0.01
     assert np.abs(np.corrcoef(rows.T) - np.eye(20)).max() < 0.08
-    assert np.abs(np.corrcoef(rows[:100]) - np.eye(100)).max() < 0.95
+    assert np.abs(np.corrcoef(rows[:100]) - np.eye(100)).max() < 0.8

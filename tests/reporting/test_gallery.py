@@ -11,6 +11,7 @@ import pytest
 from wcgan_tf import serve_demo
 from wcgan_tf.combined import pictures
 from wcgan_tf.config import default_config
+from wcgan_tf.core.images import tile
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import classifiers
 from wcgan_tf.reporting import gallery
@@ -65,3 +66,11 @@ def test_names_on_the_demo_page_are_text():
     assert text.count("<img ") == 2
     assert "&lt;b&gt;cat&lt;/b&gt;" in text
     assert "<b>" not in text
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_first_row_of_a_grid_is_cut_into_images(tmp_path, channels):
+    images = np.random.default_rng(0).integers(0, 256, [6, 8, 8, channels], np.uint8)
+    path = tmp_path / "grid.png"
+    PIL.Image.fromarray(tile(images, 3).squeeze()).save(path)
+    np.testing.assert_array_equal(gallery._cells(path.read_bytes(), 8), images[:3])

@@ -173,7 +173,10 @@ def test_the_median_and_spread_of_all_labels_have_the_tags_of_a_label(tmp_path):
 
 def test_the_settings_that_differ_are_named():
     run = run_of(["cat"])
-    assert "photos" in rendered(run, 1)
+    run.settings["model"] = {"width": 7, "latent_size": 64}
+    text = rendered(run, 1)
+    listed = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text[text.index('id="settings"') :])
+    assert listed == [("dataset.name", "photos"), ("model.width", "7")]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,9 @@ import json
 import urllib.request
 
 import numpy as np
-import PIL.Image
-import pytest
 import tensorflow as tf
 from conftest import wait_until
 
-from wcgan_tf.core.images import tile
-from wcgan_tf.reporting import gallery
 from wcgan_tf.runs import event_files
 
 
@@ -61,11 +57,3 @@ def test_pictures_come_in_the_order_of_their_steps(tmp_path):
     assert [step for step, _ in found] == [10, 20]
     assert found[1][1].startswith(b"\x89PNG")
     assert event_files.read_images(tmp_path, "real") == []
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_first_row_of_a_grid_is_cut_into_images(tmp_path, channels):
-    images = np.random.default_rng(0).integers(0, 256, [6, 8, 8, channels], np.uint8)
-    path = tmp_path / "grid.png"
-    PIL.Image.fromarray(tile(images, 3).squeeze()).save(path)
-    np.testing.assert_array_equal(gallery._cells(path.read_bytes(), 8), images[:3])

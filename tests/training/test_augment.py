@@ -49,13 +49,24 @@ def test_a_shift_moves_by_an_eighth_at_most_and_fills_with_zero(down, right):
     np.testing.assert_allclose(shifted, padded[:, top : top + SIDE, left : left + SIDE])
 
 
-def test_a_cutout_lies_anywhere_and_is_clipped_at_the_edge():
-    cut = augment.cutout(IMAGES, all_of(0.51), all_of(0.0)).numpy()
+@pytest.mark.parametrize(
+    ("side", "draw", "zeros"),
+    [
+        (8, 0.5, [2, 3, 4, 5]),  # the middle is the edge between pixels 3 and 4
+        (8, 0.0001, [0, 1]),  # the middle is the first edge
+        (8, 0.9999, [6, 7]),  # the middle is the last edge
+        (14, 0.5, [4, 5, 6, 7, 8, 9, 10]),  # a square of 7 pixels, its middle is pixel 7
+        (14, 0.0001, [0, 1, 2, 3]),
+        (14, 0.9999, [10, 11, 12, 13]),
+    ],
+)
+def test_a_cutout_has_half_the_side_and_is_clipped_at_the_edges(side, draw, zeros):
+    images = tf.random.stateless_uniform([5, side, side, 3], [1, 2], 0.5, 1.0)
+    cut = augment.cutout(images, all_of(draw), all_of(0.5)).numpy()
     gone = (cut == 0).all(-1)[0]
-    rows, columns = np.flatnonzero(gone.any(1)), np.flatnonzero(gone.any(0))
-    assert list(rows) == [3, 4, 5]  # nearer than 2 pixels to pixel 4
-    assert list(columns) == [0, 1]
-    np.testing.assert_array_equal(cut[:, ~gone], IMAGES.numpy()[:, ~gone])
+    assert list(np.flatnonzero(gone.any(1))) == zeros
+    assert gone.any(0).sum() == side // 2
+    np.testing.assert_array_equal(cut[:, ~gone], images.numpy()[:, ~gone])
 
 
 def test_only_the_requested_kinds_are_applied():

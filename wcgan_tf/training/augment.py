@@ -44,13 +44,14 @@ def translation(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tens
 
 
 def cutout(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
-    """Set to 0 a square of half the side whose middle is anywhere."""
+    """Set to 0 a square of half the side whose middle is anywhere; it is clipped at the edges."""
     side = images.shape[1]
-    half = round(side * CUT) / 2
-    places = tf.range(side, dtype=tf.float32)[None] + 0.5
+    cut = round(side * CUT)
+    places = tf.range(side, dtype=tf.float32)[None]
 
     def outside(draw: tf.Tensor) -> tf.Tensor:
-        return tf.abs(places - tf.floor(draw * side)[:, None] - 0.5) >= half
+        first = tf.floor(draw * (side + 1 - cut % 2))[:, None] - cut // 2
+        return (places < first) | (places >= first + cut)
 
     keep = outside(top)[:, :, None] | outside(left)[:, None, :]
     return images * tf.cast(keep, images.dtype)[..., None]
