@@ -1,9 +1,9 @@
-"""Make one conditional model of all labels' generators.
+"""Combine the generators of all labels into one conditional model.
 
     python -m wcgan_tf.combine
     python -m wcgan_tf.combine --workdir runs/cifar10 --output saved_models/cifar10
-    python -m wcgan_tf.combine --config configs/cifar10.py --partial        # of those labels that are trained
-    python -m wcgan_tf.combine --config configs/cifar10.py --replace 7      # that label anew, the others as they are
+    python -m wcgan_tf.combine --config configs/cifar10.py --partial        # only the trained labels
+    python -m wcgan_tf.combine --config configs/cifar10.py --replace 7      # update label 7, keep the others
 
 Writes <output>/1/, a SavedModel that TensorFlow loads without this package, and manifest.json beside it.
 """
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _refuse_to_replace(output: ModelPaths, replace: str) -> None:
-    """Refuse flags that contradict each other, and a model that may not be replaced."""
+    """Refuse contradictory flags, and an existing model that must not be replaced."""
     if replace and (cli.FLAGS.labels or cli.FLAGS.partial):
         raise UserError("--replace keeps all other labels of the model; leave out --labels and --partial")
     files.refuse_to_replace(output.folder, [output.manifest.name, output.saved_model.name])
@@ -99,10 +99,10 @@ def _refuse_to_replace(output: ModelPaths, replace: str) -> None:
 
 
 def _trained(run: RunPaths, wanted: list[int], names: list[str], *, partial: bool) -> list[int]:
-    """Those of the labels that have a generator.
+    """The wanted labels that have a generator.
 
     Raises:
-        UserError: if some have none, unless the model may be `partial`.
+        UserError: if some have none and `partial` is not set, or if none has one.
     """
     trained = [label for label in wanted if run.label(label).generator.is_dir()]
     if missing := [label for label in wanted if label not in trained]:
@@ -123,7 +123,7 @@ def _trained(run: RunPaths, wanted: list[int], names: list[str], *, partial: boo
 
 
 def _same_settings(run: RunPaths, labels: list[int]) -> RecordedSettings:
-    """The settings that the labels were trained with.
+    """The settings that all of the labels were trained with.
 
     Raises:
         UserError: if they differ, naming the settings.
@@ -140,10 +140,10 @@ def _same_settings(run: RunPaths, labels: list[int]) -> RecordedSettings:
 
 
 def _before(output: ModelPaths, names: list[str], settings: RecordedSettings) -> list[LabelEntry]:
-    """The labels of the model that is there, if it can keep them.
+    """The entries of the existing model, whose other labels are kept.
 
     Raises:
-        UserError: if there is none, or it was made of other labels or with other settings.
+        UserError: if there is none, or if its label names or its settings differ.
     """
     before = records.read(output.manifest, Manifest, Command("combine", "--overwrite"))
     differing = recorded_settings.differences(before.settings, settings.sections())
@@ -155,7 +155,7 @@ def _before(output: ModelPaths, names: list[str], settings: RecordedSettings) ->
 
 
 def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores: dict[int, LabelScores]) -> LabelEntry:
-    """Put a label's generator into the model; returns its entry in the manifest."""
+    """Copy a label's weights into the model; returns its entry in the manifest."""
     from wcgan_tf.models.generator_export import read_weights
 
     train, paths = Command("train", f"--label={label}"), run.label(label)

@@ -1,11 +1,11 @@
-"""Score a combined model: its images, and beside them real ones in their place, against real ones of a split.
+"""Score a combined model against real images of a split; other real images, scored alike, give the floor.
 
     python -m wcgan_tf.evaluate
     python -m wcgan_tf.evaluate --config configs/cifar10.py --model saved_models/cifar10 --num_per_label 1000
     python -m wcgan_tf.evaluate --config configs/cifar10.py --classifier inception
     python -m wcgan_tf.evaluate --config configs/cifar10.py --labels cat,dog --output cats_and_dogs.json
 
-Prints tables, and writes scores.json and TensorBoard's scalars into the folder of the run.
+Prints tables, and writes scores.json and TensorBoard scalars to the folder of the run.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values
 
 LABELS_SHOWN = 10
-SHOWN = (RANKED_BY, "precision", "recall", "coverage", "nearest_train")  # of each label
+SHOWN = (RANKED_BY, "precision", "recall", "coverage", "nearest_train")  # scores of each label in the table
 NAME_LETTERS = 16
 
 
@@ -49,11 +49,11 @@ def main() -> None:
     config = cli.config()
     classifier = cli.FLAGS.classifier or config.evaluate.classifier
     refuse_unusable(classifier, config.dataset, config.evaluate.split)
-    find_saved_model(cli.model_paths().folder)  # a mistyped one is said at once
+    find_saved_model(cli.model_paths().folder)  # report a wrong path before the slow imports
     output = Path(cli.FLAGS.output) if cli.FLAGS.output else cli.run_paths().scores
     if output.is_dir():
         raise UserError(f"{output} is a folder; name a file with --output")
-    output.parent.mkdir(parents=True, exist_ok=True)  # an error before the work
+    output.parent.mkdir(parents=True, exist_ok=True)  # an error here comes before the work
     with quiet_imports():
         from wcgan_tf.combined import sampler
         from wcgan_tf.evaluation import classifiers
@@ -72,7 +72,7 @@ def main() -> None:
         print,
         config.evaluate.accuracy if cli.FLAGS.accuracy is None else cli.FLAGS.accuracy,
     ).run()
-    _show(report)  # first, so that it is seen whatever becomes of the files
+    _show(report)  # first, so that it is shown even if the files cannot be written
     write_tensorboard(report, cli.run_paths().tensorboard)
     records.write(output, report)
     print(f"written to {output}")
@@ -98,7 +98,7 @@ def _show(report: ScoreReport) -> None:
 
 
 def _rows(scores: Beside, classifier: str) -> list[list[str]]:
-    """Each score with its deviation, generated and real."""
+    """Rows of a table: name, generated value and real value of each score."""
     from wcgan_tf.evaluation.scores import MEANINGS, display_name
 
     keys = [key for key in MEANINGS if key in scores.generated]
@@ -106,7 +106,7 @@ def _rows(scores: Beside, classifier: str) -> list[list[str]]:
 
 
 def _value(scores: Values, key: str) -> str:
-    """A score with its deviation; empty if it is not known."""
+    """A score with its deviation as text; empty if it is unknown."""
     value, deviation = scores.get(key), scores.get(f"{key}_deviation")
     if value is None:
         return ""
@@ -114,7 +114,7 @@ def _value(scores: Values, key: str) -> str:
 
 
 def _show_worst(report: ScoreReport) -> None:
-    """The labels alone, the worst first."""
+    """Print the scores of the LABELS_SHOWN worst labels, each alone, the worst first."""
     from wcgan_tf.evaluation.scores import display_name
 
     ranked = sorted(report.by_label.items(), key=lambda item: -(item[1].scores[RANKED_BY] or 0.0))

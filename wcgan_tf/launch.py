@@ -1,13 +1,13 @@
-"""Train all labels on this machine: a process per label, as many at a time as there are GPUs, or else cores.
+"""Train all labels on this machine: one process per label, as many at a time as there are GPUs, or else cores.
 
     python -m wcgan_tf.launch
     python -m wcgan_tf.launch --config configs/cifar10.py --labels cat,dog --jobs 2
     python -m wcgan_tf.launch --config configs/cifar10.py --failed
     python -m wcgan_tf.launch --config configs/cifar10.py --worst 3 --config.train.max_seconds=1800
 
-The processes exchange nothing.  One that dies is tried again twice from its checkpoint and leaves the others running.
-Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP stops all with their checkpoints written.  Started again, all go on, and what is done
-stays.  Exit code 0: all are done; 75: stopped; 1: some are not done, and the last lines of their logs are shown.
+The processes do not communicate.  A process that dies is restarted from its checkpoint, at most twice; the others keep
+running.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP all processes write a checkpoint and stop.  Started again, they resume,
+and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
 """
 
 import sys
@@ -67,10 +67,10 @@ def main() -> int:
 
 
 def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:
-    """Those of the scored labels with the largest kernel distance.
+    """The `number` scored labels with the largest kernel distance, in ascending order.
 
     Raises:
-        UserError: if there are no scores, or these labels have spent their budget.
+        UserError: if there are no scores, or if all of these labels have spent their budget.
     """
     by_label = records.read(run.scores, ScoreReport, EVALUATE).by_label
     ranked = sorted(by_label.keys() & set(labels), key=lambda label: -(by_label[label].scores.get(RANKED_BY) or 0.0))

@@ -1,13 +1,13 @@
-"""The whole chain on this machine: prepare, launch, combine, evaluate, sample, report.
+"""Run all stages on this machine: prepare, launch, combine, evaluate, sample, report.
 
     python -m wcgan_tf.pipeline
     python -m wcgan_tf.pipeline --config configs/cifar10.py
-    python -m wcgan_tf.pipeline --config configs/cifar10.py --from evaluate    # what was done before it stays
+    python -m wcgan_tf.pipeline --config configs/cifar10.py --from evaluate    # keep the results before it
     python -m wcgan_tf.pipeline --config configs/cifar10.py --skip evaluate    # without scores
-    python -m wcgan_tf.pipeline --config configs/cifar10.py --partial          # go on with what is trained
+    python -m wcgan_tf.pipeline --config configs/cifar10.py --partial          # go on with the trained labels
 
-Each stage is a program of its own, and any of them may be run by hand in between.  A second run does only what is
-missing or was made of something else.  Ctrl-C stops the stage at work, which saves; the same command goes on.
+Each stage is a program of its own, which can also be run by hand.  A second run repeats only stages whose result is
+missing or out of date.  Ctrl-C stops the current stage, which saves its state; the same command resumes.
 """
 
 import signal
@@ -33,17 +33,17 @@ from wcgan_tf.data import prepared
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.launching import up_to_date
 
-SAMPLED = 100  # labels in the picture of samples
+SAMPLED = 100  # most labels in the picture of samples
 STOPPED = {errors.STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM}  # exit codes
 
 
 class Stage(NamedTuple):
-    """One program of the chain."""
+    """One stage: a program with its arguments and its result."""
 
-    does: str  # what, in words
+    does: str  # what it does, in words
     result: Path  # the path of its result
-    done: bool  # whether that exists, and was made of what exists now
-    arguments: Sequence[str] = ()  # of its command line, beside the settings and the folders
+    done: bool  # whether the result exists and is up to date
+    arguments: Sequence[str] = ()  # of its command line, besides settings and folders
 
 
 def define_flags() -> None:
@@ -80,7 +80,7 @@ def main() -> int:
     print(f"all of it took {duration(time.monotonic() - began)}")
     results = {"report": cli.run_paths().report, "picture": cli.run_paths().grid, "model": cli.model_paths().folder}
     for name, path in results.items():
-        if path.exists():  # a stage that was left out may never have been done
+        if path.exists():  # a skipped stage may never have run
             print(f"the {name + ':':<8} {path}")
     return errors.DONE
 
@@ -111,7 +111,7 @@ def _evaluate() -> Stage:
 
 
 def _sample() -> Stage:
-    """Of very many labels the first ones: more rows are no picture."""
+    """Sample at most the first SAMPLED labels: a picture with more rows is illegible."""
     output, known = cli.run_paths().samples, records.read_if_whole(cli.model_paths().manifest, Manifest)
     some = [f"--labels={format_labels(list(known.entries)[:SAMPLED])}"] if known else []
     done = up_to_date.is_newer(output, cli.model_paths().manifest)
@@ -136,13 +136,13 @@ STAGES: dict[str, Callable[[], Stage]] = {
 
 
 def _budget(train: Train) -> str:
-    """What a label may take, in words."""
+    """The budget of a label, in words."""
     parts = [f"{train.max_steps} steps"] if train.max_steps else []
     return " or ".join(parts + ([duration(train.max_seconds)] if train.max_seconds else []))
 
 
 def _labels() -> list[int]:
-    """All labels of the data set, which is prepared by now."""
+    """All labels of the data set; an earlier stage has prepared it."""
     return list(range(len(prepared.label_names(cli.config().dataset))))
 
 
@@ -151,14 +151,14 @@ def _trained() -> list[int]:
 
 
 def _again(program: str) -> str:
-    """The command that goes on with a stage."""
+    """The command that resumes the pipeline at a stage."""
     start = [f"--from={program}"] if cli.FLAGS["from"].value else []
     skip, partial = [f"--skip={stage}" for stage in cli.FLAGS.skip], ["--partial"] if cli.FLAGS.partial else []
     return cli.command("pipeline", *start, *skip, *partial)
 
 
 def _failed(program: str, code: int) -> int:
-    """Say which stage ended the chain, and how to go on; returns the exit code."""
+    """Print which stage failed and how to go on; returns the exit code."""
     again, partial = _again(program), ""
     if code < 0:
         killed = f"{program} was killed by signal {-code} ({signal.strsignal(-code)})"
@@ -169,10 +169,10 @@ def _failed(program: str, code: int) -> int:
 
 
 class _Runner:
-    """Runs one stage after another, and hands on signals to the one at work.
+    """Runs stages one at a time, and stops the running one if a signal comes.
 
     Attributes:
-        stopped: whether there was one.
+        stopped: whether a signal has come.
     """
 
     def __init__(self) -> None:
@@ -181,13 +181,13 @@ class _Runner:
         signals.handle(self._hand_on)
 
     def run(self, program: str, arguments: Sequence[str]) -> tuple[float, int]:
-        """Run a stage to its end; returns the seconds that it took and its exit code."""
+        """Run a stage to its end; returns its duration in seconds and its exit code."""
         if self.stopped:
             return 0.0, errors.STOPPED
         began = time.monotonic()
         settings = [*cli.config_arguments(), *cli.folder_arguments(program)]
         command = [sys.executable, "-m", f"wcgan_tf.{program}", *settings, *arguments]
-        # A session of its own: Ctrl-C then comes once, from here.
+        # Its own session: Ctrl-C then reaches it only once, through this process.
         self._process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
         if self.stopped:
             self._process.terminate()

@@ -1,12 +1,12 @@
-"""Sort a data set by label, once: one `.npy` per label and split, so that a label process reads only its own.
+"""Sort a data set by label, once: one `.npy` per label and split, so that each training reads only its own label.
 
     python -m wcgan_tf.prepare --config configs/cifar10.py
     python -m wcgan_tf.prepare --config configs/cifar10.py --config.dataset.tfds_dir=/where/tfds/has/it
     python -m wcgan_tf.prepare --config configs/tiny_imagenet10.py --labels 0-2,koala
-    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier domain    # and what scores it while it trains
-    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier inception # and TF-GAN's Inception, once
+    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier domain    # and train the domain classifier
+    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier inception # and download TF-GAN's Inception
 
-Writes <data_dir>/<name>-<resolution>/.  Stopped and started again, it goes on; what is there is not done again.
+Writes <data_dir>/<name>-<resolution>/.  Started again after a stop, it resumes; finished files are not written again.
 """
 
 from absl import flags
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _train_domain() -> None:
-    """The domain classifier, and what it makes of all real images: a training that is to score itself reads it."""
+    """Train the domain classifier and cache its features of all real images, for trainings with `eval_seconds`."""
     with quiet_imports():
         from wcgan_tf.evaluation import classifiers, features
 
@@ -58,12 +58,12 @@ def _prepare() -> None:
     dataset = cli.config().dataset
     paths = DatasetPaths.of(dataset)
     prepared.refuse_other_root(dataset)
-    if paths.info.exists():  # then nothing may be left to do, and the source need not be opened
+    if paths.info.exists():  # if nothing is left to do, the source is not opened
         labels = parse_labels(cli.FLAGS.labels, prepared.names_in(paths))
         if not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
             print(f"{paths.folder} is prepared already; delete it to do it again")
             return
-    with quiet_imports(without=()):  # the digits are scikit-learn's
+    with quiet_imports(without=()):  # the digits are part of scikit-learn
         source = sources.source(dataset)
     labels = parse_labels(cli.FLAGS.labels, source.label_names)
     waiting = f"another process prepares {paths.folder}; waiting for it"
@@ -97,7 +97,7 @@ def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels:
 
 
 def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None:
-    """What is there now, of this and of earlier starts."""
+    """Print how many labels and images are prepared, by this and by earlier starts."""
     there = {
         split: [
             prepared.read_record(dataset, split, label)

@@ -1,10 +1,10 @@
-"""Write the report of a run: its settings and cost, and every label's images, scores, curves and verdict.
+"""Write the report of a run: its settings and cost, and the images, scores, curves and verdicts of its labels.
 
     python -m wcgan_tf.report
     python -m wcgan_tf.report --config configs/cifar10.py --workdir runs/cifar10 --model saved_models/cifar10
 
-Writes report.html, one file with everything inside, and grid.png, real beside generated images, into the folder of the
-run, and the run `overview` for TensorBoard.  Works while labels train, and before there is a model or a score.
+Writes report.html, one self-contained file, and grid.png, real beside generated images, to the folder of the run, and
+the run `overview` for TensorBoard.  Works during training, and before there is a model or a score.
 """
 
 import time
@@ -27,7 +27,7 @@ from wcgan_tf.reporting import run_overview
 if TYPE_CHECKING:
     from wcgan_tf.combined.sampler import Sampler
 
-MOST_SHOWN = 24  # labels with pictures: of more only the worst and the best
+MOST_SHOWN = 24  # most labels with pictures; if there are more, the worst and the best
 
 
 def define_flags() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     if not run.labels():
         raise UserError(f"there is no run in {run.folder}; run: ", Command("launch"))
     with quiet_imports():
-        import tensorflow  # before what draws with matplotlib
+        import tensorflow  # before the modules that import matplotlib
     from wcgan_tf.combined import sampler
     from wcgan_tf.reporting import gallery, page, tensorboard_overview
 
@@ -64,13 +64,13 @@ def main() -> None:
         combine=cli.command("combine", "--overwrite"),
         evaluate=cli.command("evaluate"),
     )
-    # Last: if the report is there, everything that was made with it is.
+    # Last, so that an existing report means that all other files are written.
     files.write_text(run.report, page.render(known, exhibits, commands, made))
     print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
 
 
 def _saved_model() -> Path:
-    """The combined model, or where it would be; one that was asked for has to be there."""
+    """The path of the combined model, which has to exist only if --model is given."""
     try:
         return find_saved_model(cli.model_paths().folder)
     except UserError:
@@ -80,13 +80,13 @@ def _saved_model() -> Path:
 
 
 def _shown(labels: list) -> list:
-    """Of labels in their order all, or those at both ends."""
+    """All labels or, if they are too many, the first and the last MOST_SHOWN / 2 of them."""
     half = MOST_SHOWN // 2
     return labels if len(labels) <= MOST_SHOWN else labels[:half] + labels[-half:]
 
 
 def _draw_grid(model: "Sampler", labels: list[int], run: RunPaths) -> np.ndarray:
-    """Write grid.png, a row per label, real images on the left, generated ones on the right; returns the latter."""
+    """Write grid.png, a row per label, real images left, generated images right; returns the generated block."""
     from wcgan_tf.combined import pictures
 
     columns, dataset = cli.FLAGS.columns, cli.config().dataset

@@ -5,7 +5,7 @@
     python -m wcgan_tf.sample --model saved_models/cifar10 --num 100000 --output samples --format folder
     python -m wcgan_tf.sample --labels 3,8 --num 24 --interpolate 1 --output three.gif
 
-Image i of a label depends on (label, seed, i) alone: the first ten are the same whatever --num is.
+Image i of a label depends on (label, seed, i) alone: the first ten are the same for any --num.
 """
 
 import math
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wcgan_tf.combined.pictures import Batches
     from wcgan_tf.combined.sampler import Sampler
 
-HIGHEST_SEED = 2**63 - 1  # of an int64
+HIGHEST_SEED = 2**63 - 1  # the largest int64
 ENDINGS = {"png": ".png", "npz": ".npz", "gif": ".gif", "folder": ""}
 
 
@@ -68,7 +68,7 @@ def main() -> None:
         raise UserError(f"{output} is a folder; name another --output")
     saved_model = find_saved_model(cli.model_paths().folder)
     if known := records.read_if_whole(ModelPaths(saved_model.parent).manifest, Manifest):
-        parse_model_labels(cli.FLAGS.labels, known.names, list(known.entries))  # a mistyped one is said at once
+        parse_model_labels(cli.FLAGS.labels, known.names, list(known.entries))  # report a wrong label early
     with quiet_imports():
         from wcgan_tf.combined import pictures, sampler
 
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def _output() -> tuple[str, Path]:
-    """The format and the path: --format and --output, each from the other if it is not given."""
+    """The format and the path, from --format and --output; a missing one is derived from the other."""
     kind, output = cli.FLAGS.format, cli.FLAGS.output
     ending = Path(output or "").suffix.lower()
     if output and kind is None:
@@ -106,7 +106,7 @@ def _output() -> tuple[str, Path]:
 
 
 def _batches(model: "Sampler", bar: ProgressBar) -> "Batches":
-    """label -> its images in batches; the bar counts them."""
+    """A function: label -> its images in batches, counted by the bar."""
     seed, end, number, bound = cli.FLAGS.seed, cli.FLAGS.interpolate, cli.FLAGS.num, cli.FLAGS.truncation
 
     def batches(label: int) -> Iterator[np.ndarray]:

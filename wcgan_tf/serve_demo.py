@@ -1,9 +1,9 @@
-"""A web page to try a combined model: choose labels, seed and truncation, see the images; interpolate two seeds.
+"""A web page to try a combined model: images by labels, seed and truncation; interpolation between two seeds.
 
     python -m wcgan_tf.serve_demo
     python -m wcgan_tf.serve_demo --model saved_models/cifar10 --port 7861
 
-It listens on 127.0.0.1 alone, answers no other site's pages, and asks nothing of any other machine.  Needs gradio:
+It listens on 127.0.0.1 only, refuses requests from other sites' pages, and contacts no other machine.  Needs gradio:
 pip install 'wcgan_tf[demo]'.
 """
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 HERE = (b"127.0.0.1", b"localhost")
-FIRST_LABELS = 10  # that are chosen at first
+FIRST_LABELS = 10  # chosen when the page opens
 HIGHEST_SEED = 2**31 - 1
-COLUMNS = 8  # of images in a row
-NARROWEST, WIDEST = 0.1, 3.0  # truncation: beyond it next to no latent lies
-LEGIBLE = {  # white on blue, for which gradio has too little contrast
+COLUMNS = 8  # images in a row
+NARROWEST, WIDEST = 0.1, 3.0  # truncation; almost no latent lies beyond the widest
+LEGIBLE = {  # darker blue below white text: gradio's own contrast is too low
     "button_primary_background_fill": "*primary_700",
     "button_primary_background_fill_hover": "*primary_800",
     "button_primary_background_fill_dark": "*primary_700",
@@ -67,7 +67,7 @@ def main() -> None:
     page = _page(model, f"{cli.model_paths().folder.name}: {len(model.labels)} labels")
     import gradio
 
-    fonts = ["system-ui", "sans-serif"]  # those that are here
+    fonts = ["system-ui", "sans-serif"]  # installed ones: nothing is downloaded
     theme = gradio.themes.Default(primary_hue="blue", font=fonts, font_mono=["monospace"]).set(**LEGIBLE)
     look = {"css": STYLE, "theme": theme, "footer_links": []}
     page.launch(
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 class _OnlyHere:
-    """Answers only pages of this machine; other sites may send requests here, even by a host name of their own."""
+    """Answers 403 unless Host and Origin are this machine; other sites may send requests, also by DNS rebinding."""
 
     def __init__(self, app: Callable) -> None:
         self._app = app
@@ -109,14 +109,14 @@ def _refuse_taken(port: int) -> None:
 
 
 def _stay_here() -> None:
-    """Before gradio is imported: no telemetry, and no proxy between it and this machine."""
+    """Disable telemetry, and proxies for requests to this machine; call it before gradio is imported."""
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
 
 
 def _page(model: "Sampler", title: str) -> Any:
-    """The page, with a tab for images and one for the way between two seeds."""
+    """The page, with a tab for images and one for the interpolation between two seeds."""
     import gradio
 
     names = [(f"{label} {name}" if name != str(label) else name, label) for label, name in model.labels.items()]
@@ -156,7 +156,7 @@ def _page(model: "Sampler", title: str) -> Any:
 
 
 def _seeds(labels: list[int], *seeds: float) -> tuple[int, ...]:
-    """The seeds as integers; an error on the page if one is none, or no label is chosen."""
+    """The seeds as integers; raises gradio.Error if one is invalid or no label is chosen."""
     import gradio
 
     if not labels:
@@ -167,7 +167,7 @@ def _seeds(labels: list[int], *seeds: float) -> tuple[int, ...]:
 
 
 def _figures(model: "Sampler", labels: list[int], draw: Callable) -> str:
-    """The images of each label above its name, as HTML with everything inside it."""
+    """Self-contained HTML with the images of each label above its name."""
     from wcgan_tf.combined import pictures
 
     figures = []
@@ -181,7 +181,7 @@ def _figures(model: "Sampler", labels: list[int], draw: Callable) -> str:
 
 
 def _bound(truncation: float) -> float | None:
-    """The bound of the latents; the narrowest if it is not a number."""
+    """The bound of the latents, NARROWEST if it is less or NaN; None for the widest."""
     if truncation >= WIDEST:
         return None
     return float(truncation) if truncation >= NARROWEST else NARROWEST

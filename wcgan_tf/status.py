@@ -1,13 +1,13 @@
-"""Show the status of all labels of a run, from their own files; works while they train, on any machine.
+"""Show the status of all labels of a run, from their files; works during training, on any machine with the files.
 
     python -m wcgan_tf.status
     python -m wcgan_tf.status --workdir runs/cifar10
     python -m wcgan_tf.status --workdir runs/cifar10 --json
     python -m wcgan_tf.launch --labels "$(python -m wcgan_tf.status --list=failed)"
 
-pending: not begun.  running: it gave a sign of life within the last minute.  stale: it did not, and did not say goodbye
-either; its machine may be down.  stopped: asked to stop, goes on when started again.  diverged: a number was no longer
-finite.  failed: an error; its last line is shown.  done.
+pending: not begun.  running: its process updated the status within the last minute.  stale: no update for a minute, or
+the process is gone; its machine may be down.  stopped: by a signal, resumes when started again.  diverged: a loss or a
+weight is not finite.  failed: by an error, whose last line is shown.  done: its budget is spent.
 """
 
 import json
@@ -58,7 +58,7 @@ def main() -> None:
         json.dump({"workdir": str(run.folder), "counts": counts, "labels": known}, sys.stdout, indent=1)
         print()
     else:
-        width = None if sys.stdout.isatty() else WIDE  # a file has no width
+        width = None if sys.stdout.isatty() else WIDE  # a file or a pipe has no width
         console = rich.console.Console(highlight=False, soft_wrap=True, width=width)
         console.print(status_table.table((label, names[label], status) for label, status in states.items()))
         for label, status in states.items():
@@ -69,19 +69,19 @@ def main() -> None:
 
 
 def _names(run: RunPaths) -> list[str]:
-    """The names of all labels: of the data set that --config names, else of the one that the run was trained on."""
+    """The names of all labels of the data set that --config names or, without it, that the run is trained on."""
     dataset = cli.config().dataset
     begun = (paths for label in run.labels() if (paths := run.label(label)).config.exists())
     if not cli.config_file().path and (first := next(begun, None)):
         dataset = _trained_on(first)
     if DatasetPaths.of(dataset).info.exists():
         return prepared.label_names(dataset)
-    with quiet_imports(without=()):  # the digits are scikit-learn's
+    with quiet_imports(without=()):  # the digits are part of scikit-learn
         return sources.label_names(dataset)
 
 
 def _trained_on(paths: LabelPaths) -> Dataset:
-    """The settings `config.dataset` of the label in this folder.
+    """The settings `config.dataset` that are recorded in a label's folder.
 
     Raises:
         UserError: if they are damaged.

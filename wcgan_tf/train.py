@@ -1,14 +1,14 @@
-"""Train the generator and the critic of one label, alone, on this process's own device.
+"""Train the generator and the critic of one label, independently of all others, on this process's own device.
 
     python -m wcgan_tf.train --label 3
     python -m wcgan_tf.train --config configs/cifar10.py --label cat
-    python -m wcgan_tf.train --config configs/cifar10.py --label 0-4,cat       # one after another, compiled once
+    python -m wcgan_tf.train --config configs/cifar10.py --label 0-4,cat       # in turn, compiled once
     srun bash -c 'python -m wcgan_tf.train --config configs/cifar10.py --label $SLURM_PROCID'
-    srun python -m wcgan_tf.train --config configs/cifar10.py --label auto     # the labels of this process's rank
+    srun python -m wcgan_tf.train --config configs/cifar10.py --label auto     # the labels of this rank
 
-Started again, it goes on from its last checkpoint.  Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP: within 10 s it writes one and
-ends with exit code 75.  Other exit codes: 0 done; 1 failed, and another try may help; 2 wrong input; 3 a number was no
-longer finite.  See log.txt and status.json in the label's folder.
+Started again, it resumes from its last checkpoint.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP it writes a checkpoint
+within 10 s and ends with exit code 75.  Other exit codes: 0 done; 1 failed, another try may help; 2 wrong input;
+3 diverged: a loss or a weight is not finite.  See log.txt and status.json in the label's folder.
 """
 
 import functools
@@ -69,12 +69,12 @@ def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -
         except Exception as error:
             if len(labels) == 1:
                 raise
-            codes.append(cli.show(error))  # the other labels go on
+            codes.append(cli.show(error))  # continue with the other labels
     return min(codes, key=WORST_FIRST.index)
 
 
 def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out: LineWriter) -> int:
-    """Train a label, if there is anything left to do; returns its exit code."""
+    """Train a label, unless it is done; returns its exit code."""
     config, paths = cli.config(), cli.run_paths().label(label)
     try:
         data = prepared.label_images(config.dataset, "train", label)
@@ -88,14 +88,14 @@ def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out:
 
 @functools.cache
 def _trainer(labels: tuple[int, ...]) -> "Trainer":
-    """The trainer of these labels, made for the first that has something to do: TensorFlow takes seconds to import."""
+    """The trainer of these labels, created for the first that is not done: TensorFlow takes seconds to import."""
     with quiet_imports():
         from wcgan_tf.training.trainer import Trainer
     return Trainer(cli.config(), max(prepared.count(cli.config().dataset, "train", label) for label in labels))
 
 
 def _labels(out: LineWriter) -> list[int]:
-    """The labels that the flags and the rank give to this process."""
+    """The labels that the flags or the rank assign to this process."""
     text, dataset = cli.FLAGS.label.strip(), cli.config().dataset
     given = re.fullmatch(SHARE, text)
     if text != "auto" and not given:
@@ -103,7 +103,7 @@ def _labels(out: LineWriter) -> list[int]:
             raise UserError("--labels goes with --label=auto; without, type --label=0-9,cat")
         if not text:
             raise UserError("the label is empty; type --label=3 (or, under Slurm, look where SLURM_PROCID is expanded)")
-        # Of an index no file is read: it need not be prepared to be named.
+        # An index needs no list of names, so nothing has to be prepared to read it.
         return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, prepared.label_names(dataset))
     all_labels = parse_labels(cli.FLAGS.labels, prepared.label_names(dataset))
     share = ranks.Share(int(given[1]), int(given[2]), "--label") if given else ranks.from_environment()

@@ -1,1 +1,1 @@
-"""Classifiers, their features, and the scores made of them."""
+"""Classifiers, their features, and the scores computed from them."""

@@ -1,4 +1,4 @@
-"""Whether the files of a classifier are there.  No TensorFlow: a missing one is an error before any work."""
+"""Checks that a classifier's files exist.  No TensorFlow, so that a missing file is an error before any work."""
 
 from pathlib import Path
 
@@ -10,14 +10,13 @@ TRAINED_HERE = "domain"
 
 
 def refuse_unusable(name: str, dataset: Dataset, split: str) -> None:
-    """Check that a classifier can score images against real ones of a split.
+    """Check that a classifier can score images against real images of a split.
 
     Args:
         name: `domain`, `inception`, or the path of a SavedModel.
-        dataset: the settings `config.dataset`.
 
     Raises:
-        UserError: if it was trained on that split, or its files are missing, with how to get them.
+        UserError: if it was trained on that split, or if its files are missing; the error says how to get them.
     """
     if name == TRAINED_HERE and split == "train":
         raise UserError("the domain classifier was trained on the split `train`; type --config.evaluate.split=test")

@@ -1,9 +1,9 @@
-"""The table of classifiers: images -> features and logits.  Adding one: a function here, a row in CLASSIFIERS.
+"""The table of classifiers: images -> features and logits.  To add one: a function here, a row in CLASSIFIERS.
 
-- `domain` is trained once on the prepared images, and kept beside them (domain_classifier.py).
-- `inception` is the TF-Hub module that TF-GAN scores with; `wcgan_tf.prepare --classifier inception` fetches it, once.
-- A path is any SavedModel that makes `logits` [n, k] and `pool_3` [n, d] of float32 images in -1..1, of 299x299 pixels
-  if its signature does not say otherwise.
+- `domain` is trained once on the prepared images, and stored beside them (domain_classifier.py).
+- `inception` is the TF-Hub module that TF-GAN uses; `wcgan_tf.prepare --classifier inception` downloads it once.
+- A path is that of a SavedModel with the outputs `logits` [n, k] and `pool_3` [n, d]; its input is float32 images in
+  -1..1, of 299x299 pixels unless its signature gives another size.
 """
 
 import contextlib
@@ -30,20 +30,19 @@ INCEPTION_SIDE = 299
 
 
 def load(name: str, dataset: Dataset, say: Callable[[str], None]) -> Classifier:
-    """A classifier by its name in CLASSIFIERS, or by its path.
+    """Load a classifier by its name in CLASSIFIERS, or by the path of a SavedModel.
 
     Args:
-        dataset: the settings `config.dataset`.
-        say: called with a line before anything long.
+        say: called with a line before a long operation.
 
     Raises:
-        UserError: if it is damaged, or no such classifier; see `classifier_files.refuse_unusable`.
+        UserError: if it is damaged or is not a classifier; see `classifier_files.refuse_unusable`.
     """
     return CLASSIFIERS[name](dataset, say) if name in CLASSIFIERS else _saved_model(name, Path(name))
 
 
 def load_existing_domain(dataset: Dataset) -> Classifier | None:
-    """The domain classifier of the present training images; None if it is not trained, damaged, or they are missing."""
+    """The domain classifier of the present training images; None if it or they are missing or damaged."""
     with contextlib.suppress(UserError):
         labels, digest = _domain_of(dataset)
         network = _load_domain(dataset, labels, digest)
@@ -52,7 +51,7 @@ def load_existing_domain(dataset: Dataset) -> Classifier | None:
 
 
 def _domain(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
-    """The kept network of these training images, or a new one."""
+    """The stored network of the present training images, or a newly trained one."""
     labels, digest = _domain_of(dataset)
     paths = DatasetPaths.of(dataset)
     network = _load_domain(dataset, labels, digest)
@@ -61,13 +60,13 @@ def _domain(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
         with files.lock_folder(paths.classifier(digest).parent, waiting=lambda: say(waiting)):
             network = _load_domain(dataset, labels, digest) or _train_domain(dataset, labels, say, digest)
     pointer = CurrentDomain(digest, len(labels))
-    if records.read_if_whole(paths.domain, CurrentDomain) != pointer:  # else perhaps in a folder that is read-only
+    if records.read_if_whole(paths.domain, CurrentDomain) != pointer:  # else no write: it may be read-only
         records.write(paths.domain, pointer)
     return _as_classifier(network, digest)
 
 
 def _domain_of(dataset: Dataset) -> tuple[range, str]:
-    """The labels of a data set, and the digest of a network that was trained on them."""
+    """The labels of a data set, and the digest of the network for them: of its recipe, `flip` and training images."""
     labels = range(len(prepared.label_names(dataset)))
     digests = [prepared.digest(dataset, "train", label) for label in labels]
     return labels, files.digest_json([domain_classifier.RECIPE, dataset.flip, *digests])
@@ -84,7 +83,7 @@ def _as_classifier(network: keras.Model, digest: str) -> Classifier:
 
 
 def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], digest: str) -> keras.Model:
-    """Train the network of these labels, and keep its weights under a digest."""
+    """Train the network of these labels, and save its weights under the digest."""
     paths = DatasetPaths.of(dataset)
     weights = paths.classifier(digest)
     images, numbers = _training_images(dataset, labels)
@@ -95,16 +94,16 @@ def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], d
     domain_classifier.train(
         network, domain_classifier.shuffled(images, numbers, seed=0), seen // domain_classifier.BATCH_SIZE, dataset.flip
     )
-    shutil.rmtree(paths.seen_by(digest), ignore_errors=True)  # another one saw that, whose weights were damaged
+    shutil.rmtree(paths.seen_by(digest), ignore_errors=True)  # features by an earlier network with damaged weights
     with files.publish(weights) as path:
         network.save_weights(path)
     return network
 
 
 def _training_images(dataset: Dataset, labels: range) -> tuple[np.ndarray, np.ndarray]:
-    """What the domain classifier is trained on, uint8 [n, H, W, C], with their labels int64 [n].
+    """The training images of the domain classifier, uint8 [n, H, W, C], and their labels, int64 [n].
 
-    Of each label the images that are not held out, of large sets fewer.
+    From each label, the images that are not held out, at most MOST_IMAGES / len(labels) of them.
     """
     share = max(domain_classifier.MOST_IMAGES // len(labels), 1)
     parts = []
@@ -115,10 +114,10 @@ def _training_images(dataset: Dataset, labels: range) -> tuple[np.ndarray, np.nd
 
 
 def fetch_inception(dataset: Dataset) -> Path:
-    """Fetch TF-GAN's Inception from TF-Hub into `data_dir`, once; returns its folder.
+    """Download TF-GAN's Inception from TF-Hub into `data_dir`, unless it is there; returns its folder.
 
     Raises:
-        UserError: if it cannot be reached.
+        UserError: if the download fails.
     """
     target = inception_folder(dataset.data_dir)
     if target.is_dir():
@@ -163,7 +162,7 @@ def _saved_model(name: str, folder: Path) -> Classifier:
         return call(tf.image.resize(to_unit(images), [side, side], "bilinear"))
 
     def predict(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        seen = look(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey ones three times
+        seen = look(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey: one channel three times
         return tuple(seen[output].numpy().reshape(len(images), -1) for output in ("pool_3", "logits"))
 
     digest = files.digest_json([files.digest_file(path) for path in sorted(folder.rglob("*")) if path.is_file()])
@@ -172,7 +171,7 @@ def _saved_model(name: str, folder: Path) -> Classifier:
 
 
 def _entry(loaded: Any) -> tuple[Callable, int]:
-    """How to call a SavedModel, and the side of the images that it takes."""
+    """The function that calls a SavedModel, and the side in pixels of its input images."""
     if "serving_default" in loaded.signatures:
         signature = loaded.signatures["serving_default"]
         ((key, spec),) = signature.structured_input_signature[1].items()

@@ -1,7 +1,7 @@
 """The domain classifier: a small convolutional network trained on a data set's own images and labels.
 
-It sees what a data set is about where Inception sees what ImageNet is about, and takes minutes instead of a download.
-Its scores compare models of this data set with each other; they are no IS and no FID.
+Its features fit this data set, where Inception's fit ImageNet; it takes minutes to train and needs no download.
+Its scores compare models of this data set with each other; they are neither IS nor FID.
 """
 
 from collections.abc import Iterator
@@ -18,29 +18,29 @@ from wcgan_tf.core.console import ProgressBar
 FEATURES = 64
 BATCH_SIZE = 128
 EPOCHS = 8
-FEWEST_LOOKS = 50_000  # of small sets it sees each image more often: digits 43 times
-MOST_IMAGES = 200_000  # that it is trained on
+FEWEST_LOOKS = 50_000  # small sets are repeated until about this many images are seen: digits 43 times
+MOST_IMAGES = 200_000  # in its training set
 LEARNING_RATE = 4e-3
-SMALL = 16  # pixels; of smaller sides every pixel counts: nothing is averaged over places, or shifted
-HELD_OUT = 5  # every fifth training image of a label is kept from it
-RECIPE = 3  # raise it when the network or its training changes: kept weights are then not used again
+SMALL = 16  # pixels; below this side every pixel counts: no average pooling, no shifts
+HELD_OUT = 5  # every fifth training image of a label is held out
+RECIPE = 3  # increase it when the network or its training changes: stored weights are then not used again
 
 
 def training_images_seen(number: int) -> int:
-    """How many images a training on `number` different ones sees."""
+    """Number of images, repetitions included, that a training on `number` different images sees."""
     return min(number, MOST_IMAGES) * max(EPOCHS, FEWEST_LOOKS // number)
 
 
 def held_out(places: np.ndarray) -> np.ndarray:
-    """Which of a label's training images, by their places in its file, the domain classifier never sees: bool [n].
+    """Which of a label's training images, by index in its file, the domain classifier is not trained on: bool [n].
 
-    A classifier is surer of the images it was trained on, so that only others can stand for real images in a score.
+    A classifier is more certain of its own training images, so only other images can stand for real ones in a score.
     """
     return places % HELD_OUT == HELD_OUT - 1
 
 
 def build_network(image_shape: tuple[int, int, int], num_labels: int) -> keras.Model:
-    """uint8 [n, H, W, C] -> (features [n, FEATURES], logits [n, num_labels])."""
+    """The untrained network: uint8 [n, H, W, C] -> (features float32 [n, FEATURES], logits float32 [n, num_labels])."""
     images = keras.Input(image_shape, dtype="uint8")
     width, stages = 32, halvings(image_shape[0])
     x = _convolved(layers.Rescaling(1 / 127.5, offset=-1.0)(images), width)
@@ -51,14 +51,14 @@ def build_network(image_shape: tuple[int, int, int], num_labels: int) -> keras.M
             x = layers.Add()([x, _convolved(_convolved(x, width), width)])
     x = layers.Flatten()(x) if image_shape[0] < SMALL else layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(FEATURES, activation="relu")(x)
-    # Around 0 with a variance of 1, as seen in training: the scores' kernels and distances depend on the scale.
+    # Mean 0 and variance 1 over the training images, because kernels and distances in the scores depend on the scale.
     features = layers.BatchNormalization(momentum=0.9, center=False, scale=False, name="features")(x)
     logits = layers.Dense(num_labels, name="logits")(layers.Dropout(0.1)(features))
     return keras.Model(images, [features, logits])
 
 
 def load_network(weights: Path, image_shape: tuple[int, int, int], num_labels: int) -> keras.Model | None:
-    """The network with weights that are kept in a file; None if the file is damaged."""
+    """The network with the weights in a file; None if the file is missing or damaged."""
     made = build_network(image_shape, num_labels)
     try:
         made.load_weights(weights)
@@ -73,10 +73,10 @@ def _convolved(x: keras.KerasTensor, width: int, strides: int = 1) -> keras.Kera
 
 
 def train(made: keras.Model, batches: Iterator[tuple[np.ndarray, np.ndarray]], steps: int, flip: bool) -> None:
-    """Train a network on batches of images uint8 [BATCH_SIZE, H, W, C] and labels [BATCH_SIZE].
+    """Train a network for `steps` batches of images uint8 [BATCH_SIZE, H, W, C] and labels int64 [BATCH_SIZE].
 
     Args:
-        flip: whether a mirror image shows the same.
+        flip: whether to mirror half of the images left to right.
     """
     side, channels = made.input.shape[2:]
     spec = (tf.TensorSpec([BATCH_SIZE, side, side, channels], tf.uint8), tf.TensorSpec([BATCH_SIZE], tf.int64))
@@ -98,7 +98,7 @@ def train(made: keras.Model, batches: Iterator[tuple[np.ndarray, np.ndarray]], s
 
 
 def _augmented(images: tf.Tensor, flip: bool) -> tf.Tensor:
-    """A batch shifted by up to an eighth of its side, each image mirrored or not."""
+    """The batch, shifted as a whole by up to an eighth of the side; with `flip`, each image is mirrored at random."""
     shift = images.shape[1] // 8 if images.shape[1] >= SMALL else 0
     padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
     moved = tf.image.random_crop(padded, images.shape)
@@ -106,7 +106,7 @@ def _augmented(images: tf.Tensor, flip: bool) -> tf.Tensor:
 
 
 def shuffled(images: np.ndarray, labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches without an end: all images in random order, and again in another."""
+    """Endless batches: all images in random order, then again in another random order, and so on."""
     random = np.random.default_rng(seed)
     waiting = np.empty(0, np.int64)
     while True:

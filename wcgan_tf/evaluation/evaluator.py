@@ -1,4 +1,4 @@
-"""All scores of a combined model, with the facts that are needed to compare them."""
+"""All scores of a combined model, with the facts needed to compare them."""
 
 import collections
 import contextlib
@@ -24,29 +24,29 @@ from wcgan_tf.evaluation.scores import ENOUGH_FOR_FRECHET, Sets, compute, comput
 from wcgan_tf.runs.label_status import cost
 from wcgan_tf.runs.score_report import FORMAT, Beside, ClassifierFacts, Images, LabelScores, ScoreReport, Values
 
-TAKEN_FOR = 20  # at most this many entries per label in `taken_for`
-MOST_SEEN = 100_000  # generated images in the training for the classification accuracy score: minutes on two cores
+TAKEN_FOR = 20  # most entries per label in `taken_for`
+MOST_SEEN = 100_000  # generated images to train on for the classification accuracy score: minutes on two cores
 
 
 class Timings:
-    """Seconds per part of the work."""
+    """Seconds per part of the evaluation."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = collections.defaultdict(float)
 
     @contextlib.contextmanager
     def on(self, part: str) -> Iterator[None]:
-        """Add the time of this block to a part."""
+        """Add the duration of this block to a part."""
         began = time.perf_counter()
         yield
         self.seconds[part] += time.perf_counter() - began
 
 
 class LabelResult(NamedTuple):
-    """Features of one label's images, and the scores of the label alone, by kind.
+    """Features of one label's images, and the scores of the label alone, by kind of image.
 
-    Kinds are "generated", "real" (real images in the generated ones' place) and, of the features, "reference" (the real
-    images that both are compared with).
+    The kinds are "generated" and "real": real images that are scored in the same way.  `images` also has "reference":
+    the real images that both are compared with.
     """
 
     images: dict[str, ImageFeatures]
@@ -55,21 +55,21 @@ class LabelResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Scores a model's images, and real images in their place."""
+    """Scores a model's images and, in the same way, real images: their scores are the floor."""
 
     model: Sampler
     classifier: Classifier
     dataset: Dataset  # the settings `config.dataset`
-    labels: list[int]  # those to be scored
-    split: str  # of the reference, "train" or "test"
+    labels: list[int]  # to score
+    split: str  # of the reference images, "train" or "test"
     number: int  # generated images per label
     seed: int
-    say: Callable[[str], None]  # called with a line before anything long
+    say: Callable[[str], None]  # called with a line before a long operation
     accuracy: bool = True  # whether to compute the classification accuracy score, if there are several labels
     timings: Timings = field(default_factory=Timings)
 
     def run(self) -> ScoreReport:
-        """Compute everything in scores.json; takes long, and shows its progress."""
+        """Compute the content of scores.json; takes long, and shows its progress."""
         real = sum(prepared.count(self.dataset, split, label) for split in sources.SPLITS for label in self.labels)
         with ProgressBar("scoring labels, images", real + self.number * len(self.labels)) as bar:
             by_label = {label: self._label(label, bar.add) for label in self.labels}
@@ -128,7 +128,7 @@ class Evaluator:
         return LabelResult(images, scores)
 
     def _floor(self, real: dict[str, ImageFeatures]) -> ImageFeatures:
-        """Real images of the other split: as many as are generated, or all if there are fewer."""
+        """Up to `number` real images of the other split, for the domain classifier from those held out."""
         others = real["train" if self.split == "test" else "test"]
         if self.classifier.own_labels and self.split == "test":
             others = others.select(domain_classifier.held_out(others.places))
@@ -149,7 +149,7 @@ class Evaluator:
         )
 
     def _accuracy(self, reference: ImageFeatures) -> tuple[float, float]:
-        """The classification accuracy score, and the accuracy of the domain classifier, which saw real images."""
+        """The classification accuracy score, and the same of the domain classifier, which is trained on real images."""
         self.say("training a classifier on generated images, for the classification accuracy score")
         images = [prepared.label_images(self.dataset, "test", label).images for label in self.labels]
         train = sum(prepared.count(self.dataset, "train", label) for label in self.labels)
@@ -166,14 +166,14 @@ class Evaluator:
 def classification_accuracy(
     model: Sampler, labels: list[int], real: list[np.ndarray], images_seen: int, flip: bool, seed: int
 ) -> float:
-    """Accuracy on real images of a domain classifier that was trained on generated images alone; 0 to 1, high is good.
+    """Accuracy on real images of a domain classifier trained on generated images only; 0 to 1, higher is better.
 
-    After Ravuri and Vinyals 2019 (arXiv 1905.10887), but with ever new images instead of a set of them.
+    After Ravuri and Vinyals 2019 (arXiv 1905.10887), but every batch is newly generated, instead of from a fixed set.
 
     Args:
-        real: of each label its images, uint8 [n, H, W, C].
-        images_seen: generated images in its training, MOST_SEEN at most.
-        flip: whether a mirror image shows the same.
+        real: the images of each label, uint8 [n, H, W, C].
+        images_seen: number of generated images to train on; at most MOST_SEEN are used.
+        flip: whether to mirror half of the generated images in training.
     """
     keras.utils.set_random_seed(seed)
     network = domain_classifier.build_network(real[0].shape[1:], len(labels))
@@ -185,7 +185,7 @@ def classification_accuracy(
 
 
 def _generated(model: Sampler, labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Endless batches of new images, with the place of each one's label."""
+    """Endless batches of newly generated images, with the index in `labels` of each image's label."""
     random, first = np.random.default_rng(seed), 0
     while True:
         places = random.integers(len(labels), size=domain_classifier.BATCH_SIZE)
@@ -195,7 +195,7 @@ def _generated(model: Sampler, labels: np.ndarray, seed: int) -> Iterator[tuple[
 
 
 def write_tensorboard(report: ScoreReport, folder: Path) -> None:
-    """Write the scores as scalars, at the mean step of the labels; replaces those of this model and classifier."""
+    """Write the scores as scalars at the mean step of the labels; replaces files of the same model and classifier."""
     suffix = f".{report.model}-{report.classifier.digest}"
     before = list(folder.glob(f"events.*{suffix}"))
     step = int(np.mean([own.step for own in report.by_label.values()]))
@@ -209,6 +209,6 @@ def write_tensorboard(report: ScoreReport, folder: Path) -> None:
 
 
 def _means(scores: list[Values]) -> Values:
-    """The mean over the labels of each score; None if one label has none."""
+    """The mean of each score over the labels; None if a label has no value."""
     known = {key: [value for own in scores if (value := own[key]) is not None] for key in scores[0]}
     return {key: float(np.mean(own)) if len(own) == len(scores) else None for key, own in known.items()}

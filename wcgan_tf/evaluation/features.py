@@ -18,19 +18,19 @@ from wcgan_tf.data import prepared
 
 @dataclass(frozen=True)
 class Classifier:
-    """Images -> features and logits; see `classifiers.py`."""
+    """Computes features and logits of images; see `classifiers.py`."""
 
-    name: str  # `domain`, `inception`, or the path
-    digest: str  # of the images and the settings it was trained with, or of its files
-    resize: str  # how an image is resized before `predict`
-    own_labels: bool  # whether its logits are those of the data set's labels
+    name: str  # `domain`, `inception`, or the path of a SavedModel
+    digest: str  # of its training images and settings, or of its files
+    resize: str  # how `predict` resizes images
+    own_labels: bool  # whether its logits are for the data set's labels
     batch_size: int  # images per call of `predict`
     # uint8 [n, H, W, C] -> (features float32 [n, d], logits float32 [n, k])
     predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class ImageFeatures(NamedTuple):
-    """Features and logits of images, sorted by `keys`: an order that is random but always the same."""
+    """Features and logits of images, sorted by `keys`: a random but reproducible order."""
 
     features: np.ndarray  # float32 [n, d]
     logits: np.ndarray  # float32 [n, k]
@@ -39,12 +39,12 @@ class ImageFeatures(NamedTuple):
     keys: np.ndarray  # uint64 [n], digests of the pixels
 
     def select(self, chosen: np.ndarray) -> "ImageFeatures":
-        """The chosen rows: a mask bool [n], or indices."""
+        """The rows chosen by a mask, bool [n], or by indices."""
         return ImageFeatures(*(part[chosen] for part in self))
 
 
 def join(parts: list[ImageFeatures]) -> ImageFeatures:
-    """Several sets as one."""
+    """Concatenate several sets, and sort them by `keys`."""
     together = ImageFeatures(*(np.concatenate(kind) for kind in zip(*parts, strict=True)))
     return together.select(np.argsort(together.keys, kind="stable"))
 
@@ -52,10 +52,10 @@ def join(parts: list[ImageFeatures]) -> ImageFeatures:
 def extract(
     classifier: Classifier, batches: Iterable[np.ndarray], label: int, done: Callable[[int], None] = lambda _: None
 ) -> ImageFeatures:
-    """Run the classifier on images of one label, which come in batches uint8 [n, H, W, C].
+    """Run the classifier on images of one label, given in batches uint8 [n, H, W, C].
 
     Args:
-        done: called with the number of images after each batch of the classifier.
+        done: called after each call of `predict` with its number of images.
 
     Raises:
         UserError: if a feature or a logit is not finite.
@@ -77,7 +77,7 @@ def extract(
 def extract_real(
     dataset: Dataset, split: str, label: int, classifier: Classifier, done: Callable[[int], None] = lambda _: None
 ) -> ImageFeatures:
-    """Features of one label's real images of a split: from the cache, else extracted and cached."""
+    """Features of one label's real images of a split: read from the cache, or extracted and cached."""
     path = DatasetPaths.of(dataset).features(classifier.digest, split, label)
     cached = load(path, prepared.digest(dataset, split, label))
     if cached is not None:
@@ -90,13 +90,13 @@ def extract_real(
 
 
 def save(path: Path, features: ImageFeatures, digest: str) -> None:
-    """Write the features of images with this digest."""
+    """Write features, with the digest of their images."""
     with files.publish(path) as aside:
         np.savez(aside, digest=np.array(digest), **features._asdict())
 
 
 def load(path: Path, digest: str) -> ImageFeatures | None:
-    """Read the features of images with this digest; None if there are none, they are of other images, or damaged."""
+    """Read features; None if the file is missing or damaged, or if the digest of its images is another one."""
     try:
         with np.load(path, allow_pickle=False) as file:
             features = ImageFeatures(*(file[name] for name in ImageFeatures._fields))
@@ -106,5 +106,5 @@ def load(path: Path, digest: str) -> ImageFeatures | None:
 
 
 def _key(image: np.ndarray) -> int:
-    """A digest of an image's pixels."""
+    """A 64-bit digest of an image's pixels."""
     return int.from_bytes(hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=8).digest(), "little")

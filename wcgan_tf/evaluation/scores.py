@@ -1,6 +1,6 @@
-"""The table of scores.  Adding one: a function here, which calls a formula of metrics.py or tfgan.py, a row in SCORES.
+"""The table of scores.  To add one: a function here that calls a formula of metrics.py or tfgan.py, a row in SCORES.
 
-Each compares images with real ones of a split, by what a classifier makes of both.
+Each compares images with real images of a split, by their features and logits from a classifier.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from wcgan_tf.evaluation import metrics, tfgan
 from wcgan_tf.evaluation.features import ImageFeatures
 from wcgan_tf.runs.score_report import Values
 
-ENOUGH_FOR_FRECHET = 2048  # samples; with fewer its bias leads, and the kernel distance says more
-FEWEST = 10  # samples that a score can be made of
+ENOUGH_FOR_FRECHET = 2048  # samples; with fewer, bias dominates: rely on the kernel distance
+FEWEST = 10  # samples that a score needs
 
 
 class Sets(NamedTuple):
-    """What a score is made of."""
+    """The inputs of a score."""
 
-    samples: ImageFeatures  # the images that are scored, generated or real
+    samples: ImageFeatures  # the scored images, generated or real
     reference: ImageFeatures  # the real images of the split that they are compared with
-    train: ImageFeatures | None = None  # of one label alone, the real images that its generator was trained on
+    train: ImageFeatures | None = None  # the training images of the generator; only for one label alone
 
 
 Compute = Callable[[Sets], Values]
@@ -33,25 +33,25 @@ Compute = Callable[[Sets], Values]
 class Score:
     """A row of the table: one or several scores that are computed together."""
 
-    meanings: dict[str, str]  # key in scores.json -> what it is, and which values are good
-    # computes all keys, and perhaps `<key>_deviation`, over all labels; None leaves the row out there
+    meanings: dict[str, str]  # key in scores.json -> its meaning, and which values are good
+    # computes all keys, optionally also `<key>_deviation`, over all labels; None: `compute` leaves the row out
     together: Compute | None
-    alone: Compute | None  # the same of one label alone
-    own_labels: bool = False  # whether it needs a classifier of the data set's own labels
-    unseen: bool = False  # whether its value for real images is that of images that no generator was trained on
-    # key -> its name with Inception, and with any other classifier, if it has names of its own
+    alone: Compute | None  # the same for one label alone
+    own_labels: bool = False  # whether it needs a classifier for the data set's own labels
+    unseen: bool = False  # whether its value for real images takes images that no generator was trained on
+    # key -> its display names, if they differ from the key
     names: "dict[str, Name] | None" = None
 
 
 class Name(NamedTuple):
-    """What a score is called, by classifier: only Inception's compare with published ones."""
+    """The display names of a score by classifier: only scores by Inception compare with published ones."""
 
     inception: str
     other: str
 
 
 def classifier_score(sets: Sets) -> Values:
-    """TF-GAN's inception score: the mean of 10 splits, and the deviation between them."""
+    """TF-GAN's inception score: mean and standard deviation over 10 splits."""
     value, deviation = tfgan.inception_score(sets.samples.logits)
     return {"classifier_score": value, "classifier_score_deviation": deviation}
 
@@ -62,18 +62,18 @@ def frechet_distance(sets: Sets) -> Values:
 
 
 def frechet_distance_alone(sets: Sets) -> Values:
-    """The same by another way, in a fifth of the time if there are more features than samples."""
+    """The same by metrics.py: five times as fast if there are more features than samples."""
     return {"frechet_distance": metrics.frechet_distance(sets.reference.features, sets.samples.features)}
 
 
 def kernel_distance(sets: Sets) -> Values:
-    """TF-GAN's kernel distance of blocks, and its standard error, which a single block has not."""
+    """TF-GAN's kernel distance, a mean over blocks, and its standard error: None for a single block."""
     value, error = tfgan.kernel_distance(sets.reference.features, sets.samples.features)
     return {"kernel_distance": value, "kernel_distance_deviation": None if np.isnan(error) else error}
 
 
 def kernel_distance_alone(sets: Sets) -> Values:
-    """The same over all pairs, whatever their number."""
+    """The same by metrics.py: over all pairs, for any number of samples."""
     return {"kernel_distance": metrics.kernel_distance(sets.reference.features, sets.samples.features)}
 
 
@@ -83,17 +83,17 @@ def manifold(sets: Sets) -> Values:
 
 
 def recognised(sets: Sets) -> Values:
-    """The share of images that the classifier gives the label they were asked for."""
+    """The share of images to which the classifier gives the requested label."""
     return {"recognised": metrics.recognised(sets.samples.logits, sets.samples.labels)}
 
 
 def variety(sets: Sets) -> Values:
-    """The distance of samples from each other, as a share of that of real images; little is a sign of collapse."""
+    """The distance of samples from each other, relative to real images; a low value indicates mode collapse."""
     return {"variety": metrics.variety(sets.samples.features, sets.reference.features)}
 
 
 def nearest_train(sets: Sets) -> Values:
-    """The mean distance to the nearest training image; much less than for real images is a sign of copies."""
+    """The mean distance to the nearest training image; much less than for real images indicates copies."""
     assert sets.train is not None, "of all labels together they may be more than memory takes"
     return {"nearest_train": metrics.nearest_distance(sets.samples.features, sets.train.features)}
 
@@ -144,7 +144,7 @@ SCORES = (
         alone=nearest_train,
         unseen=True,
     ),
-    # A training in itself: the evaluator computes it.
+    # Needs a training of its own: the evaluator computes it.
     Score(
         {"accuracy": "of a classifier trained on them alone, on real test images; high, near the floor"},
         together=None,
@@ -156,20 +156,20 @@ NAMES = {key: name for score in SCORES for key, name in (score.names or {}).item
 
 
 def display_name(key: str, classifier: str) -> str:
-    """A score's name for people, with this classifier."""
+    """The display name of a score with this classifier."""
     if key in NAMES:
         return NAMES[key].inception if classifier == "inception" else NAMES[key].other
     return key.replace("_", " ")
 
 
 def compute(sets: Sets, own_labels: bool) -> Values:
-    """All scores of all labels together; the same keys whatever the images are.
+    """All scores of all labels together; the keys do not depend on the images.
 
     Args:
-        own_labels: whether the classifier's labels are the data set's.
+        own_labels: whether the classifier's labels are those of the data set.
 
     Raises:
-        UserError: if there are too few images.
+        UserError: if there are fewer than FEWEST images.
     """
     _refuse_few(sets)
     rows = (score.together for score in SCORES if own_labels or not score.own_labels)
@@ -180,7 +180,7 @@ def compute_alone(sets: Sets, own_labels: bool, unseen: ImageFeatures | None = N
     """All scores of one label alone; see `compute`.
 
     Args:
-        unseen: if the samples are real, images that no generator was trained on.
+        unseen: for real samples: images that no generator was trained on, taken by scores with `unseen`.
     """
     _refuse_few(sets)
     values: Values = {}

@@ -1,7 +1,7 @@
-"""TF-GAN's evaluation functions, under TensorFlow releases that TF-GAN 2.1.0 itself does not import with.
+"""TF-GAN's evaluation functions, for TensorFlow releases with which TF-GAN 2.1.0 itself cannot be imported.
 
-`import tensorflow_gan` wants `tf.estimator`, which TensorFlow 2.16 dropped; its evaluation modules do not.  So the two
-packages above them are stood in for by empty modules that only know their folders.
+`import tensorflow_gan` needs `tf.estimator`, which TensorFlow 2.16 dropped; its evaluation modules do not.  So empty
+modules that only have a search path take the place of the two packages above them.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"  # its INCEPTION_TFHUB
+INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"  # TF-GAN's INCEPTION_TFHUB
 SPLITS = 10
-BLOCK = 1024  # most samples of a block of the kernel distance
+BLOCK = 1024  # most samples in a block of the kernel distance; more if the sets differ much in size
 FEWEST_IN_A_BLOCK = 10
 
 
@@ -28,7 +28,7 @@ def evaluation() -> types.ModuleType:
     Raises:
         ImportError: if TF-GAN is not installed.
     """
-    top = importlib.util.find_spec("tensorflow_gan")  # finds, and does not import
+    top = importlib.util.find_spec("tensorflow_gan")  # finds it without importing it
     if top is None or not top.submodule_search_locations:
         raise ImportError("TF-GAN is not installed; type: pip install tensorflow-gan")
     folders = list(top.submodule_search_locations)
@@ -43,10 +43,10 @@ def evaluation() -> types.ModuleType:
 
 
 def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
-    """`classifier_score_from_logits` of as many splits of the samples: its mean, and its deviation between them.
+    """`classifier_score_from_logits` of each of `splits` parts of the samples: mean and standard deviation.
 
-    exp of the mean KL divergence of p(label | image) from p(label): 1 to the number of labels, high is good (Salimans
-    et al. 2016, arXiv 1606.03498).
+    The score is exp of the mean KL divergence of p(label | image) from p(label): 1 to k, higher is better (Salimans et
+    al. 2016, arXiv 1606.03498).
 
     Args:
         logits: [n, k] in random order, n at least `splits`.
@@ -63,16 +63,16 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """`kernel_classifier_distance_and_std_from_activations` in float64: the mean of blocks, and its standard error.
+    """`kernel_classifier_distance_and_std_from_activations` in float64: mean over blocks, and standard error.
 
-    See metrics.kernel_distance, which takes all pairs.  Of a single block there is no standard error: NaN.
+    See metrics.kernel_distance, which takes all pairs.  For a single block the standard error is NaN.
 
     Args:
-        a, b: activations [n_a, d] and [n_b, d] in random order, two samples each at least.
+        a, b: features [n_a, d] and [n_b, d] in random order, at least two samples each.
     """
     distance = evaluation().kernel_classifier_distance_and_std_from_activations
     blocks = max(min(len(a), len(b)) // FEWEST_IN_A_BLOCK, 1)
-    block = max(BLOCK, -(-max(len(a), len(b)) // blocks))  # of very unequal numbers the fewer would make empty ones
+    block = max(BLOCK, -(-max(len(a), len(b)) // blocks))  # else a much smaller set leaves blocks empty
     with _silent():
         value, error = distance(tf.constant(a, tf.float64), tf.constant(b, tf.float64), max_block_size=block)
     return float(value), float(error)
@@ -80,7 +80,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without TensorFlow's warnings: TF-GAN calls what has been deprecated since."""
+    """Suppress TensorFlow's warnings: TF-GAN calls functions that are now deprecated."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")

@@ -1,1 +1,1 @@
-"""Which labels and which device a process takes, and the processes that train them."""
+"""The labels and devices of processes, the training processes of this machine, and checks for results up to date."""

@@ -1,4 +1,4 @@
-"""Trains labels on this machine, and shows their progress: a live table on a terminal, else a line now and then."""
+"""Trains labels on this machine and shows progress: a live table on a terminal, else a line every 30 seconds."""
 
 import collections
 import contextlib
@@ -21,22 +21,22 @@ from wcgan_tf.runs import label_status, status_table
 from wcgan_tf.runs.label_status import LabelStatus
 
 TURN_SECONDS = 0.1
-LOOK_SECONDS = 1.0  # how often the live table is drawn
-LINE_SECONDS = 30.0  # how often there is a line without a terminal
+LOOK_SECONDS = 1.0  # between two updates of the live table
+LINE_SECONDS = 30.0  # between two progress lines without a terminal
 LOG_LINES, LOG_BYTES = 5, 4096
 WORDS = {errors.DONE: "done", errors.STOPPED: "stopped", errors.DIVERGED: "diverged"}
 
 
 class Launcher:
-    """Trains labels, and shows their progress.
+    """Trains labels in parallel processes, and shows their progress.
 
     Args:
-        labels: those to train.
+        labels: to train, in this order.
         names: of all labels of the data set.
-        places: of the processes.
-        command: label -> the command that trains it.
-        run: the folders of the labels.
-        held: those of the labels that other processes are training; they are left to them.
+        places: CPUs and GPU of each parallel process.
+        command: label -> the command line that trains it.
+        run: paths of the run.
+        held: labels that other processes train now, with their status; they are not started, and count as unfinished.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class Launcher:
         self._out = LineWriter()
         free = [label for label in labels if label not in held]
         self._workers = workers.Workers(free, places, command, run, self._started, self._ended, self._say)
-        self._signals: list[int] = []  # that came
+        self._signals: list[int] = []  # received so far
 
     def run(self) -> tuple[list[int], bool]:
-        """Train all labels, or until a signal comes; returns those that did not finish, and whether one came."""
+        """Train until all labels end or a signal comes; returns the unfinished labels, and whether a signal came."""
         signals.handle(lambda number, _: self._signals.append(number))
         self._out.say(
             f"training {number_of_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time"
@@ -70,7 +70,7 @@ class Launcher:
                 else:
                     self._train(lambda: self._out.say(self._summary()), LINE_SECONDS)
         finally:
-            self._workers.stop()  # whatever went wrong here: they save
+            self._workers.stop()  # also after an error here: each worker saves a checkpoint
         unfinished = [label for label in self._labels if self._workers.ended.get(label) != errors.DONE]
         if not unfinished:
             self._out.say(f"trained {number_of_labels(len(self._labels))} in {self._run.folder}")
@@ -84,7 +84,7 @@ class Launcher:
             live.update(self._table(), refresh=True)
 
     def _train(self, show: Callable[[], None], every_seconds: float) -> None:
-        """Keep the workers at work until none is left, and show their progress."""
+        """Run the workers until all labels have ended; calls `show` every `every_seconds` and once at the end."""
         answered, shown = 0, time.monotonic()
         self._workers.poll()
         while self._workers.running:
@@ -124,18 +124,18 @@ class Launcher:
                 self._out.say(f"    {line}")
 
     def _was_stopped(self, code: int) -> bool:
-        """Whether a label ended because it was asked to; also one that was killed, or that could not answer yet."""
+        """Whether a stop request ended a label; also by SIGKILL, or by SIGTERM before the label's handler is set."""
         return code == errors.STOPPED or (code < 0 and self._workers.stopping)
 
     def _status(self, label: int) -> LabelStatus:
-        """The status of a label at work, if this process's worker wrote it."""
+        """The status of a running label; "starting" until its worker has written one."""
         worker = self._workers.running[label]
         status = label_status.read(self._run.label(label).status)
         starting = LabelStatus(state="starting", device=str(worker.place))
         return status if status.pid == worker.process.pid else starting
 
     def _summary(self) -> str:
-        """The progress of all: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""
+        """The progress of all labels: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""
         running = [self._status(label) for label in self._workers.running]
         ended = collections.Counter(
             "stopped" if self._was_stopped(code) else WORDS.get(code, "failed") for code in self._workers.ended.values()
@@ -146,7 +146,7 @@ class Launcher:
         return f"{self._run.folder}: {parts}" + (f"; about {duration(left)} left" if left else "")
 
     def _seconds_left(self, running: list[LabelStatus]) -> float | None:
-        """Until all are done, if the labels that wait take as long as those that run; None if that is not known."""
+        """Estimated time until all labels end, if waiting ones take the median of the running ones; None if unknown."""
         known = [status for status in running if status.progress > 0.0]
         if not known:
             return None
@@ -157,7 +157,7 @@ class Launcher:
         return left / len(self._places)
 
     def _table(self) -> rich.console.Group:
-        """The labels at work as a table, and the progress of all."""
+        """A table of the running labels, as many as fit on the terminal, and the progress of all labels."""
         room = max(1, self._out.console.height - 3)
         rows = [(label, self._names[label], self._status(label)) for label in sorted(self._workers.running)[:room]]
         summary = rich.text.Text(self._summary())
@@ -165,7 +165,7 @@ class Launcher:
 
 
 def _last_lines(log: Path) -> list[str]:
-    """The end of a log, as far as it can be read."""
+    """The last LOG_LINES lines of a log; empty if it cannot be read."""
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
         return file.read().decode(errors="replace").splitlines()[-LOG_LINES:]

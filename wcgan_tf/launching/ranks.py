@@ -1,4 +1,4 @@
-"""A process's share of labels, cores and GPUs, from the variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
+"""The labels, CPU threads and GPU of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
 
 import os
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from wcgan_tf.core.errors import UserError
 
 @dataclass(frozen=True)
 class Share:
-    """A rank among `count` processes, and the variables that say so; `count` is None if nobody knows it."""
+    """The rank of a process among `count` processes (None if unknown), and `source`, the variables that give it."""
 
     rank: int
     count: int | None
     source: str
 
     def of(self, labels: list[int]) -> list[int]:
-        """Rank r of n takes the r-th of the labels, the (r+n)-th and so on; without n, the r-th alone.
+        """The labels of this rank: labels[rank], labels[rank + count], ...; labels[rank] alone if `count` is None.
 
         Raises:
-            UserError: if there is no such label, or no such rank.
+            UserError: if there is no labels[rank] and `count` is None, or the rank is not below `count`.
         """
         if self.count is None:
             if self.rank >= len(labels):
@@ -31,15 +31,15 @@ class Share:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
-    """The share that the scheduler's variables name.
+    """The share that the scheduler's variables give.
 
-    In this order: SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID, JOB_COMPLETION_INDEX; mpirun's processes may
-    have Slurm's variables too, of the task that started them.  The elements of a Slurm array share the labels if
-    they are 0, 1, 2, ...; those of another array, such as 3,7, take the labels of their own numbers.  Where an element
-    has several tasks, or processes of mpirun, each is a rank.
+    The first that is set counts: SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID, JOB_COMPLETION_INDEX.
+    Open MPI precedes SLURM_PROCID: mpirun's processes may inherit the variables of the Slurm task that started them.
+    A Slurm array with the indices 0, 1, 2, ... shares all labels; if an element has several tasks, or processes of
+    mpirun, each of these is a rank.  In any other array, such as 3,7, an element takes the label with its own index.
 
     Raises:
-        UserError: if there is none of them.
+        UserError: if none is set, one is no number, or a job of several tasks was started without srun.
     """
 
     def number(name: str) -> int | None:
@@ -76,18 +76,18 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
 
 
 def cpu_threads() -> int:
-    """Cores that this process may use: those it is pinned to, and no more than Slurm's SLURM_CPUS_PER_TASK."""
+    """Number of CPUs that this process may use: those it is pinned to, at most SLURM_CPUS_PER_TASK; at least 1."""
     pinned = len(os.sched_getaffinity(0))
     return max(1, min(pinned, _number("SLURM_CPUS_PER_TASK", pinned)))
 
 
 def gpu_index(count: int) -> int:
-    """Which of the `count` GPUs that this process sees is its own: one for each task of Slurm on this node, in turn."""
+    """Index of this process's GPU among the `count` visible ones: SLURM_LOCALID modulo `count`, or 0 without Slurm."""
     return _number("SLURM_LOCALID", 0) % count
 
 
 def _number(variable: str, otherwise: int) -> int:
-    """The number in an environment variable, or another if it is not set."""
+    """The integer in an environment variable; `otherwise` if it is not set."""
     text = os.environ.get(variable) or str(otherwise)
     if not text.isdecimal():
         raise UserError(f"{variable} is {text!r}, which is no number; unset it")

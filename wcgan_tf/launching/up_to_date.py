@@ -1,4 +1,4 @@
-"""Whether the result of a program exists, and was made of what exists now.  No TensorFlow."""
+"""Whether the result of each program exists and matches the present inputs and settings.  No TensorFlow."""
 
 import contextlib
 import time
@@ -17,10 +17,10 @@ from wcgan_tf.runs.score_report import ScoreReport
 
 
 def is_prepared(config: Config) -> bool:
-    """Whether all labels are prepared; if trainings score themselves, also by the domain classifier.
+    """Whether all labels are prepared, and with `train.eval_seconds` also the domain classifier and its features.
 
     Raises:
-        UserError: if the images of another folder are prepared there.
+        UserError: if the folder holds the images of another `dataset.root`.
     """
     dataset, paths = config.dataset, DatasetPaths.of(config.dataset)
     prepared.refuse_other_root(dataset)
@@ -38,7 +38,7 @@ def is_prepared(config: Config) -> bool:
 
 
 def is_trained(config: Config, run: RunPaths, label: int) -> bool:
-    """Whether a label has spent its budget, with these settings and the present images."""
+    """Whether a label has spent its budget, with these settings and on the present training images."""
     paths = run.label(label)
     if not recorded_settings.finished(paths, config):
         return False
@@ -51,7 +51,7 @@ def is_trained(config: Config, run: RunPaths, label: int) -> bool:
 
 
 def is_combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
-    """Whether the model has these labels, with their present generators."""
+    """Whether the combined model has exactly these labels, with the weights of their present generators."""
     known = records.read_if_whole(model.manifest, Manifest)
     return (
         known is not None
@@ -65,7 +65,7 @@ def is_combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
 
 
 def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
-    """Whether the scores are those of the present model and images, made with these settings."""
+    """Whether scores.json is about the present model and images, and was computed with these settings."""
     scores, known = records.read_if_whole(run.scores, ScoreReport), records.read_if_whole(model.manifest, Manifest)
     if scores is None or known is None:
         return False
@@ -88,17 +88,17 @@ def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
 
 
 def is_newer(result: Path, *sources_of_it: Path) -> bool:
-    """Whether a file or a folder is there, and nothing that it is made of was written after it."""
+    """Whether a file or folder exists, is not empty, and is not older than any existing source of it."""
     if not result.exists() or not result.stat().st_size:
         return False
     written = result.stat().st_mtime
-    if written > time.time():  # by a clock that was wrong
+    if written > time.time():  # a wrong clock set that time
         return False
     return all(not path.exists() or path.stat().st_mtime <= written for path in sources_of_it)
 
 
 def finished_labels(run: RunPaths, labels: list[int]) -> list[int]:
-    """Those labels that are done and have a generator."""
+    """Those of the labels that are done and have an exported generator."""
     return [
         label
         for label in labels

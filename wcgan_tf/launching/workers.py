@@ -1,4 +1,4 @@
-"""Processes that train labels on this machine, so many at a time, each on cores and a GPU of its own."""
+"""Processes that train labels on this machine, a fixed number at a time, each pinned to CPU cores and a GPU."""
 
 import collections
 import os
@@ -11,13 +11,13 @@ from typing import NamedTuple
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import RunPaths
 
-ATTEMPTS = 3  # a label that dies is tried again twice
-FINAL = {errors.DONE, errors.WRONG_INPUT, errors.DIVERGED, errors.STOPPED}  # another try would end the same way
+ATTEMPTS = 3  # a label whose process dies is started twice more
+FINAL = {errors.DONE, errors.WRONG_INPUT, errors.DIVERGED, errors.STOPPED}  # no new attempt: it would end the same way
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 class Place(NamedTuple):
-    """Where a process runs: on these CPUs, and on this GPU if there is one."""
+    """The CPUs that a process is pinned to, and its GPU, or None."""
 
     cpus: frozenset[int]
     gpu: str | None
@@ -28,9 +28,9 @@ class Place(NamedTuple):
 
 
 def places(jobs: int | None, gpus: list[str]) -> list[Place]:
-    """The places for so many processes; one per GPU if `jobs` is None, else one per core.
+    """The places of `jobs` processes; if it is None, of one process per GPU, or per core if there is no GPU.
 
-    A core's hardware threads stay together.  More processes than cores or GPUs share them.
+    The hardware threads of a core stay together.  If there are more processes than cores or GPUs, they share them.
     """
     cores = _cores()
     jobs = jobs or len(gpus) or len(cores)
@@ -41,7 +41,7 @@ def places(jobs: int | None, gpus: list[str]) -> list[Place]:
 
 
 def _cores() -> list[frozenset[int]]:
-    """The CPUs that this process may use, by core."""
+    """The CPUs (hardware threads) that this process may use, grouped by core."""
     mine = os.sched_getaffinity(0)
     by_core = collections.defaultdict(set)
     for cpu in sorted(mine):
@@ -51,7 +51,7 @@ def _cores() -> list[frozenset[int]]:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """The GPUs that this process may use: the entries of CUDA_VISIBLE_DEVICES, else the indices from nvidia-smi."""
     if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [gpu for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
     if not shutil.which("nvidia-smi"):
@@ -62,7 +62,7 @@ def visible_gpus() -> list[str]:
 
 
 class Worker(NamedTuple):
-    """A process at work on a label, and how often the label was tried before."""
+    """The process that trains a label, its place, and the number of earlier attempts."""
 
     process: subprocess.Popen
     place: Place
@@ -70,20 +70,20 @@ class Worker(NamedTuple):
 
 
 class Workers:
-    """Starts a process for each label, as many at a time as there are places, and tries those again that die.
+    """Runs one process per label, as many at a time as there are places; restarts processes that die.
 
     Args:
         labels: in the order in which they are started.
-        places: of the processes.
-        command: of the process that trains a label.
-        run: where each label has its log.
+        places: one per parallel process.
+        command: label -> the command line of its process.
+        run: paths of the run; each process writes to its label's log.
         started: called with the label and the place of each process that is started.
-        ended: called with the label and its exit code when it has ended and is not tried again.
+        ended: called with the label and its exit code when its process has ended and is not restarted.
         say: called with the label and a line about it.
 
     Attributes:
-        running: the workers at work, by label.
-        ended: the exit codes of labels that have ended; below 0 the number of the signal that killed it.
+        running: the running workers, by label.
+        ended: exit codes of ended labels, -n if signal n killed the process; FAILED if it could not be started.
         stopping: whether `stop` was called.
     """
 
@@ -107,11 +107,11 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """How many labels wait for a place."""
+        """Number of labels that wait for a place."""
         return len(self._waiting)
 
     def poll(self) -> None:
-        """Notice processes that have ended, and start as many as there are places for; call this again and again."""
+        """Handle processes that have ended, and start one in each free place; to be called repeatedly."""
         for label, worker in list(self.running.items()):
             if (code := worker.process.poll()) is not None:
                 del self.running[label]
@@ -128,7 +128,7 @@ class Workers:
                 self._say(label, f"cannot be started: {error.filename or 'its process'}: {error.strerror}")
 
     def stop(self, kill: bool = False) -> None:
-        """Start nothing more, and ask all to stop, or end them without asking."""
+        """Start no more processes; send SIGTERM to the running ones, or SIGKILL if `kill` is set."""
         self.stopping = True
         self._waiting.clear()
         for worker in self.running.values():
@@ -144,7 +144,7 @@ class Workers:
             self._waiting.append((label, again + 1))
 
     def _start(self, label: int, place: Place, again: int) -> Worker:
-        """A process that writes into the label's log, pinned to its place."""
+        """Start a label's process, pinned to its place, with its output appended to the label's log."""
         log = self._run.label(label).log
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""The charts of a report, as PNGs that read on a light and on a dark page."""
+"""The charts of a report, legible on a light and on a dark page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,22 +10,22 @@ from matplotlib.figure import Figure
 
 from wcgan_tf.reporting.run_overview import LabelOverview
 
-GREY = "#808894"  # reads on white and on black
+GREY = "#808894"  # legible on white and on black
 BLUE = "#3b82c4"
 TAB = colormaps["tab20"].colors  # type: ignore[attr-defined]
-COLORS = [color for color in (*TAB[::2], *TAB[1::2]) if len({round(part, 2) for part in color}) > 1]  # grey is taken
-NAMED = 12  # with more labels than that, lines have no names
-MOST_CELLS = 40  # labels of a confusion matrix: more is no picture
-BEGINNING = 0.2  # of a curve's points, which may lie outside the picture
-POINTS = 200  # of the axis on which labels are held beside each other
+COLORS = [color for color in (*TAB[::2], *TAB[1::2]) if len({round(part, 2) for part in color}) > 1]  # no grey
+NAMED = 12  # with more labels, the lines have no names
+MOST_CELLS = 40  # labels in a confusion matrix or bar chart; with more it is illegible
+BEGINNING = 0.2  # share of a curve's points, the first ones, that may lie outside the axes
+POINTS = 200  # at which the quantiles over the labels are computed
 NAME_LETTERS = 14
-WIDTH, DOTS_PER_INCH = 5.6, 180  # so that letters are legible on a phone
+WIDTH, DOTS_PER_INCH = 5.6, 180  # width in inches; text stays legible on a phone
 
 Rows = list[dict[str, float]]
 
 
 def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
-    """A value of each label against the seconds of its training, and their median with the middle 80 % of them.
+    """A value of each label over its seconds of training; with more than 2 labels, also median and middle 80 %.
 
     Returns None if no label has such a value.
     """
@@ -33,7 +33,7 @@ def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
     if not known:
         return None
     figure, axes = _figure(WIDTH, 3.3)
-    few, faint = len(known) <= NAMED, max(0.05, min(0.6, 20.0 / len(known)))  # many lines are no area
+    few, faint = len(known) <= NAMED, max(0.05, min(0.6, 20.0 / len(known)))  # keeps many lines apart
     for place, label in enumerate(sorted(known)):
         text, line = known[label]
         style = {"color": COLORS[place], "label": _cut(text)} if few else {"color": BLUE, "alpha": faint}
@@ -51,21 +51,21 @@ def curves(labels: list[LabelOverview], name: str, title: str) -> Figure | None:
 
 
 def _limits(lines: list[np.ndarray]) -> tuple[float, float]:
-    """Between which values to look: those of the beginning would flatten all that comes after."""
+    """Limits of the y axis, without the first points: their large values would flatten the rest."""
     lowest, highest = np.percentile(np.concatenate([line[int(BEGINNING * len(line)) :] for line in lines]), [1, 99])
     room = 0.15 * (highest - lowest) or 1.0
     return lowest - room, highest + room
 
 
 def points(rows: Rows, across: str, name: str) -> np.ndarray:
-    """Two values of those rows that have both, float [n, 2]."""
+    """The values `across` and `name` of all rows that have `name`, float [n, 2]."""
     return np.array([(row[across], row[name]) for row in rows if name in row]).reshape(-1, 2)
 
 
 def spread(lines: list[np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where lines float [n, 2] lie, as far as more than half of them go: float [k], k <= number, and [3, k].
+    """Quantiles over lines float [n, 2], up to their median end: places float [k], k <= number, and values [3, k].
 
-    The three are the values below which a tenth, half and nine tenths of the lines are.
+    The three rows are the 10 %, 50 % and 90 % quantiles, at places where more than half of the lines have a value.
     """
     across = np.linspace(0.0, np.median([line[-1, 0] for line in lines]), number)
     values = np.stack([np.interp(across, line[:, 0], line[:, 1], left=np.nan, right=np.nan) for line in lines])
@@ -75,7 +75,7 @@ def spread(lines: list[np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray
 
 
 def confusion(labels: list[LabelOverview], names: list[str]) -> Figure | None:
-    """What the domain classifier takes each label's images for; None if that is not known, or of too many labels."""
+    """Which labels the domain classifier gives to each label's images; None if unknown or above MOST_CELLS labels."""
     rows = sorted((own for own in labels if own.taken_for), key=lambda own: own.label)
     if not rows or len(names) > MOST_CELLS:
         return None
@@ -96,7 +96,7 @@ def confusion(labels: list[LabelOverview], names: list[str]) -> Figure | None:
 
 
 def speeds(labels: list[LabelOverview]) -> Figure | None:
-    """How many real images per second each process saw; None if that is not known."""
+    """The real images per second of each label's process; None if unknown."""
     known = [(own, own.images_per_second) for own in labels if own.images_per_second]
     if not known:
         return None
@@ -116,7 +116,7 @@ def speeds(labels: list[LabelOverview]) -> Figure | None:
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Axes in grey on a transparent ground."""
+    """A figure with grey axes on a transparent background."""
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
     axes.set_facecolor("none")
@@ -140,11 +140,11 @@ def _legend(axes: Axes) -> None:
 
 
 def _ticks(setter: Callable, names: list[str], **style: Any) -> None:
-    """A name at each place of an axis; a name is never read as a formula."""
+    """Set a name at each tick of an axis; names are not parsed as math text."""
     setter(range(len(names)), [_cut(name) for name in names], parse_math=False, **style)
 
 
 def _cut(name: str) -> str:
-    """A name that fits; matplotlib leaves names that begin with an underscore out of a legend."""
+    """A name cut to NAME_LETTERS, not starting with an underscore: matplotlib omits such names from a legend."""
     shown = name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
     return f"\u200b{shown}" if shown.startswith("_") else shown

@@ -1,4 +1,4 @@
-"""The pictures of a report: of some labels real and generated images, how they came about, and what they are like."""
+"""Pictures of a report: real and generated images of some labels, training progress, nearest training images."""
 
 import io
 from pathlib import Path
@@ -19,30 +19,26 @@ from wcgan_tf.reporting.run_overview import LabelOverview
 from wcgan_tf.runs import event_files
 
 COLUMNS = 10  # images of each kind in a row
-FRAMES, NOISES = 10, 2  # of a film strip
+FRAMES, NOISES = 10, 2  # columns and rows of a film strip
 LIKENESSES = 8
 TAG = "generated"
 
 
 class LabelPictures(NamedTuple):
-    """The pictures of a label, as data URIs; empty if there is none."""
+    """The pictures of a label as data URIs; an empty string if there is none."""
 
     # real, generated: a row of COLUMNS images
     real: str
     generated: str
-    film: str  # fixed noise through training, a row for each noise, from left to right at `steps`
+    film: str  # images of fixed latents during training: a row per latent, a column per step in `steps`
     steps: list[int]
-    likeness: str  # generated images, and below each the training image that it is most like
+    likeness: str  # generated images, and below each its nearest training image
 
 
 def draw_labels(
     labels: list[LabelOverview], model: Sampler | None, dataset: Dataset, run: RunPaths, seed: int
 ) -> dict[int, LabelPictures]:
-    """The pictures of these labels; of those whose present generator is not in the model, without generated images.
-
-    Args:
-        dataset: the settings `config.dataset`.
-    """
+    """The pictures of these labels; without generated images if the model lacks the label's present generator."""
     judge = classifiers.load_existing_domain(dataset) if model else None
     shown = {}
     with ProgressBar("drawing labels", len(labels)) as count:
@@ -64,7 +60,7 @@ def draw_labels(
 
 
 def _film(board: Path, side: int) -> tuple[str, list[int]]:
-    """The first images of the grids that the label drew while it trained, and the steps of these grids."""
+    """A film strip of the first images of the grids that were written during training, and the steps of these grids."""
     grids = event_files.read_images(board, TAG)
     chosen = sorted({round(place) for place in np.linspace(0, len(grids) - 1, min(FRAMES, len(grids)))})
     if not chosen:
@@ -75,7 +71,7 @@ def _film(board: Path, side: int) -> tuple[str, list[int]]:
 
 
 def _cells(png: bytes, side: int, gap: int = 1) -> np.ndarray:
-    """The first row of a grid's images, uint8 [n, side, side, C]; the opposite of `images.tile`."""
+    """The images in the first row of a grid, uint8 [n, side, side, C]; the inverse of `images.tile`."""
     picture = np.asarray(PIL.Image.open(io.BytesIO(png)))
     picture = picture[..., None] if picture.ndim == 2 else picture
     columns = (picture.shape[1] + gap) // (side + gap)
@@ -84,7 +80,7 @@ def _cells(png: bytes, side: int, gap: int = 1) -> np.ndarray:
 
 
 def nearest_train(classifier: Classifier, dataset: Dataset, label: int, images: np.ndarray) -> np.ndarray:
-    """Of each image of a label, uint8 [n, H, W, C], the training image that it is most like: uint8 [n, H, W, C]."""
+    """For each image of a label, uint8 [n, H, W, C], the training image with the nearest features, same shape."""
     from sklearn.metrics import pairwise_distances_argmin
 
     looked = features.extract(classifier, [images], label)

@@ -1,4 +1,4 @@
-"""The report as one HTML file: everything is inside it, so that it can be mailed."""
+"""The report as one self-contained HTML file, which can be mailed."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from wcgan_tf.reporting.gallery import LabelPictures
 from wcgan_tf.reporting.run_overview import Overview
 
 TEMPLATE = "report.html.j2"
-CURVES = (  # value, title, what it says
+CURVES = (  # value, title, explanation
     (
         "wasserstein_estimate",
         "Wasserstein estimate",
@@ -39,13 +39,13 @@ CURVES = (  # value, title, what it says
     ("discriminator_loss", "Discriminator loss", "DC-GAN's. Near 0 the discriminator has won, and nothing is learnt."),
     ("generator_loss", "Generator loss", "Its level means nothing by itself: it moves with the critic."),
 )
-DECIMALS = 4  # of a score; what comes after them is noise
-LABEL_SCORES = ("kernel_distance", "frechet_distance", "coverage", "variety")  # in the table of all labels
-CONFUSED = 12  # pairs of labels that are shown if there are too many for a matrix
+DECIMALS = 4  # of a score; further digits are noise
+LABEL_SCORES = ("kernel_distance", "frechet_distance", "coverage", "variety")  # columns in the table of all labels
+CONFUSED = 12  # pairs of labels shown if there are too many labels for a matrix
 
 
 class Chart(NamedTuple):
-    """A picture with its words."""
+    """A chart with its title and explanation; `uri` is a data URI."""
 
     title: str
     text: str
@@ -53,7 +53,7 @@ class Chart(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Images of one label that are taken for another."""
+    """The share of a label's generated images that the domain classifier takes for another label."""
 
     name: str
     other: str
@@ -61,7 +61,7 @@ class Pair(NamedTuple):
 
 
 class Commands(NamedTuple):
-    """What to type: to make the run again; for a model of its labels, and for that model's scores."""
+    """Commands to type: to repeat the run, to combine its labels, and to evaluate the combined model."""
 
     again: str
     combine: str
@@ -69,12 +69,11 @@ class Commands(NamedTuple):
 
 
 def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands, made: str) -> str:
-    """The page.
+    """Render the page as HTML.
 
     Args:
-        exhibits: the pictures of some labels.
-        commands: to be shown.
-        made: when it was made, and by which version.
+        exhibits: pictures by label.
+        made: date and versions, shown on the page.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -112,11 +111,11 @@ def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands
         commands=commands,
         made=made,
     )
-    return text.encode("utf-8", "replace").decode("utf-8")  # of half a letter, which JSON may have, a question mark
+    return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate, which JSON may have, becomes ?
 
 
 def _confused(run: Overview) -> list[Pair]:
-    """The most frequent confusions of one label with another."""
+    """The CONFUSED largest shares of one label's images that are taken for another label."""
     pairs = [
         Pair(own.name, run.names[other], share)
         for own in run.labels
@@ -127,16 +126,16 @@ def _confused(run: Overview) -> list[Pair]:
 
 
 def _figures(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits, at most DECIMALS after the point; empty if it is None."""
+    """A number with up to `digits` significant digits and DECIMALS decimals; empty if it is None."""
     if value is None:
         return ""
     if abs(value) >= 10**digits - 0.5:
-        return f"{value:,.0f}"  # 1,000, and not 1e+03
-    return f"{round(value, DECIMALS) + 0.0:.{digits}g}"  # + 0.0, for a zero has no sign
+        return f"{value:,.0f}"  # 1,000 instead of 1e+03
+    return f"{round(value, DECIMALS) + 0.0:.{digits}g}"  # + 0.0 removes the sign of -0.0
 
 
 def _uri(figure: Figure | None) -> str:
-    """A chart inside a page; empty if there is none."""
+    """A figure as the data URI of a PNG; empty if there is none."""
     if figure is None:
         return ""
     buffer = io.BytesIO()

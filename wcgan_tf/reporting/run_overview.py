@@ -1,4 +1,4 @@
-"""A run, gathered from its files for the report.  No TensorFlow: a thousand labels take seconds."""
+"""Reads a run's files for the report.  No TensorFlow: a thousand labels take seconds."""
 
 import contextlib
 import statistics
@@ -21,41 +21,41 @@ Row = dict[str, float]
 
 
 class LabelOverview(NamedTuple):
-    """One label."""
+    """What the report shows of one label."""
 
     label: int
     name: str
     status: LabelStatus
     verdict: Verdict
-    rows: list[Row]  # of its metrics.jsonl, in the order of their steps, without values that are not known
-    # scores, real: of its generated images alone, and of real ones; empty if its present weights have none
+    rows: list[Row]  # of its metrics.jsonl, in the order of the file, without unknown values
+    # scores, real: of its generated images alone, and of real images; empty if its present weights are not scored
     scores: Row
     real: Row
-    taken_for: dict[int, float]  # label that the domain classifier gives its images -> share of them
-    in_model: bool  # whether the model has its present generator
+    taken_for: dict[int, float]  # label from the domain classifier -> share of its generated images
+    in_model: bool  # whether the combined model has its present generator
 
     @property
     def distance(self) -> float | None:
-        """The kernel distance of its images to real ones; None if it has no scores."""
+        """The kernel distance of its generated images to real images; None if it is not scored."""
         return self.scores.get(RANKED_BY)
 
     @property
     def images_per_second(self) -> float | None:
-        """Real images in critic steps, in the median over its training; None if not known."""
+        """Real images per second in critic steps, median over its training; None if unknown."""
         known = [row["images_per_second"] for row in self.rows if "images_per_second" in row]
         return statistics.median(known) if known else self.status.images_per_second
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A run."""
+    """What the report shows of a run."""
 
     folder: Path
-    labels: list[LabelOverview]  # all of them, the worst first
+    labels: list[LabelOverview]  # all labels, the worst first
     names: list[str]  # of all labels of the data set
-    settings: Sections  # those that its labels were trained with, by section; empty if none was begun
-    scores: ScoreReport | None  # of all labels together, if they are those of the present generators
-    classifier: str  # the name of the one that made the labels' scores; empty if they have none
+    settings: Sections  # that its labels were trained with, by section; empty if no training has begun
+    scores: ScoreReport | None  # over all labels; None if not those of the present generators
+    classifier: str  # name of the classifier of the labels' scores; empty if they have none
     cost: Cost  # of the training
 
     def verdicts(self) -> dict[str, int]:
@@ -65,7 +65,7 @@ class Overview:
 
 
 def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
-    """Read the files of all labels of a run."""
+    """Read the files of all labels of a run, its scores, and the manifest of its combined model."""
     known = records.read_if_whole(model.manifest, Manifest)
     entries = known.entries if known else {}
     report = records.read_if_whole(run.scores, ScoreReport)
@@ -75,7 +75,7 @@ def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
         _label(label, name, run.label(label), scored.get(label), entries.get(label)) for label, name in enumerate(names)
     ]
     together = report if report and _is_present(report, entries, labels) else None
-    # The worst first: labels without scores, then by their distance; equal ones by their index.
+    # The worst first: not "fine" before "fine", unscored before scored, then descending distance, then index.
     labels.sort(key=lambda own: (own.verdict.word == "fine", own.distance is not None, -(own.distance or 0), own.label))
     return Overview(
         run.folder,
@@ -89,7 +89,7 @@ def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
 
 
 def changed(settings: Sections, defaults: Sections) -> dict[str, object]:
-    """The settings that are not the default ones: dotted name -> value."""
+    """The settings that differ from the defaults: dotted name -> value."""
     return {
         f"{section}.{key}": value
         for section, own in settings.items()
@@ -100,7 +100,7 @@ def changed(settings: Sections, defaults: Sections) -> dict[str, object]:
 
 
 def read_rows(metrics: Path) -> list[Row]:
-    """The rows of a metrics.jsonl that are whole: value by name, `step` and `seconds` always among them."""
+    """The intact rows of a metrics.jsonl: name -> value, always with `step` and `seconds`."""
     rows = []
     with contextlib.suppress(OSError):
         for line in metrics.read_bytes().splitlines():
@@ -114,10 +114,10 @@ def read_rows(metrics: Path) -> list[Row]:
 def _label(
     label: int, name: str, paths: LabelPaths, own: LabelScores | None, entry: LabelEntry | None
 ) -> LabelOverview:
-    """One label, with its entries in scores.json and in the model's manifest."""
+    """One label, given its entries in scores.json and in the model's manifest, if any."""
     status = label_status.read(paths.status)
     in_model = entry is not None and entry.made_of(status)
-    if not in_model:  # it was trained on since
+    if not in_model:  # trained further since
         own = None
     scores, real = (_known(own.scores), _known(own.real)) if own else ({}, {})
     judged = verdict(status, scores, real)
@@ -131,17 +131,17 @@ def _is_present(report: ScoreReport, entries: dict[int, LabelEntry], labels: lis
     return (
         all(label in entries for label in scored)
         and report.model == manifest.weights_digest([entries[label] for label in scored])
-        and len(scored) == sum(bool(own.scores) for own in labels)  # else some were trained on since
+        and len(scored) == sum(bool(own.scores) for own in labels)  # else some were trained further since
     )
 
 
 def _known(values: Values) -> Row:
-    """The values that are known, and not beyond all measure."""
+    """The values that are known and at most records.LARGEST in magnitude."""
     return {name: value for name, value in values.items() if value is not None and abs(value) <= records.LARGEST}
 
 
 def _settings(run: RunPaths) -> Sections:
-    """The settings of the first label that has any."""
+    """The recorded settings of the first label that has readable ones; empty if none has."""
     for label in run.labels():
         with contextlib.suppress(UserError, OSError):
             return recorded_settings.read(run.label(label)).sections()

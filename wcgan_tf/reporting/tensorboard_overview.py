@@ -1,6 +1,6 @@
-"""The run `overview` of TensorBoard: the whole set in one place, written anew by each report.
+"""The run `overview` in TensorBoard: all labels in one place, rewritten by each report.
 
-Its curves have the labels' own tags, so that one card shows both.
+Its curves have the same tags as the labels' own curves, so that one card shows both.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ from wcgan_tf.reporting import charts
 from wcgan_tf.reporting.run_overview import Overview
 from wcgan_tf.runs.event_files import TAGS
 
-POINTS = 100  # of a curve over all labels
-SPREAD = ("lower_tenth", "", "upper_tenth")  # the runs of the three curves, below `overview`, which is the median's
-OWN = ["events.out.tfevents.*", *filter(None, SPREAD)]  # what there may be in the run's folder
-ROWS = 50  # labels in the table of the worst
+POINTS = 100  # at most, of a curve over all labels
+SPREAD = ("lower_tenth", "", "upper_tenth")  # runs of the three curves in `overview`, which itself has the median
+OWN = ["events.out.tfevents.*", *filter(None, SPREAD)]  # all that the run's folder may contain
+ROWS = 50  # most labels in the table
 
 
 def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
-    """Write the run's scores, curves over all labels, table of labels and, if there is one, grid uint8 [h, w, C]."""
+    """Replace `folder`: the table of labels, the curves over all labels and, if given, the grid uint8 [h, w, C]."""
     with files.publish(folder) as aside:
         with tf.summary.create_file_writer(str(aside)).as_default(0):
             tf.summary.text("labels, the worst first", _table(run))
@@ -36,7 +36,7 @@ def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
 
 
 def _spread(run: Overview, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A value's tenth, median and nine tenths over all labels against the steps that they took: [k] and [3, k]."""
+    """10 %, 50 % and 90 % quantiles of a value over all labels, by step: steps [k] and values [3, k]."""
     lines = [line for own in run.labels if len(line := charts.points(own.rows, "step", name))]
     if not lines:
         return np.empty([0]), np.empty([3, 0])
@@ -45,7 +45,7 @@ def _spread(run: Overview, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _table(run: Overview) -> str:
-    """The worst labels in Markdown."""
+    """The counts of the verdicts and the ROWS worst labels, in Markdown."""
     counts = ", ".join(f"{number} {word}" for word, number in run.verdicts().items())
     head = ["label", "name", "verdict", "why", "steps", "kernel distance", "coverage"]
     rows = [
@@ -65,6 +65,6 @@ def _table(run: Overview) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, in a cell."""
+    """Text escaped for a table cell in Markdown."""
     special = "\\`*_{}[]()<>#+-!|&~"
     return "".join(f"&#{ord(letter)};" if letter in special else letter for letter in printable(text))

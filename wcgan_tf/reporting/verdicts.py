@@ -1,7 +1,7 @@
 """A verdict on each label: a word, and the rule behind it.  No TensorFlow.
 
-The rules compare a label's scores, taken alone, with those of real images, so that they hold for any data set and
-classifier.  Adding one: a row in RULES, before those that it takes precedence over.
+The rules compare the scores of a label alone with those of real images, so that they hold for any data set and
+classifier.  To add one: a row in RULES, before the rules over which it takes precedence.
 """
 
 from collections.abc import Callable
@@ -9,26 +9,26 @@ from typing import NamedTuple
 
 from wcgan_tf.runs.label_status import LabelStatus
 
-COPIED_SHARE = 0.6  # of the distance that unseen real images keep from the training images
-VARIETY_SHARE = 0.45  # of the distance that real images keep from each other; collapses had 0.26 to 0.31
+COPIED_SHARE = 0.6  # of the distance from unseen real images to the training images
+VARIETY_SHARE = 0.45  # of the distance between real images; collapsed generators had 0.26 to 0.31
 COVERAGE_SHARE = 0.5  # of the coverage of real images
 
 Scores = dict[str, float]
 
 
 class Verdict(NamedTuple):
-    """A word, and the figures that led to it."""
+    """A verdict in a word, and the figures that led to it."""
 
     word: str
     reason: str
 
 
 class Rule(NamedTuple):
-    """When a verdict is given."""
+    """A verdict and its condition."""
 
     word: str  # the verdict
-    meaning: str  # the rule, in words
-    # (status, scores, scores of real images) -> the figures that it goes by, or None if it does not hold
+    meaning: str  # the condition, in words
+    # (status, scores, scores of real images) -> the figures behind the verdict; None if the condition is not met
     wrong: Callable[[LabelStatus, Scores, Scores], str | None]
 
 
@@ -45,7 +45,7 @@ def _collapsed(status: LabelStatus, scores: Scores, real: Scores) -> str | None:
 
 
 def _less(name: str, share: float, scores: Scores, real: Scores) -> str | None:
-    """The score and that of real images, if it is less than this share of it."""
+    """The score and that of real images, in words, if it is less than `share` times the latter; else None."""
     if name not in scores or name not in real or scores[name] >= share * real[name]:
         return None
     return f"{name.replace('_', ' ')} {scores[name]:.2f}, real images {real[name]:.2f}"
@@ -90,11 +90,11 @@ MEANINGS = {
 
 
 def verdict(status: LabelStatus, scores: Scores, real: Scores) -> Verdict:
-    """The verdict of the first rule that holds, or that the label is fine.
+    """The verdict of the first rule whose condition is met, else "fine".
 
     Args:
-        scores: of its generated images alone, as `evaluate` made them; empty if there are none.
-        real: the same of real images.
+        scores: of the label's generated images alone, from `evaluate`; empty if there are none.
+        real: the same for real images.
     """
     for rule in RULES:
         reason = rule.wrong(status, scores, real)

@@ -1,1 +1,1 @@
-"""One label, from its images to its generator."""
+"""The training of a label: from its images to its exported generator."""

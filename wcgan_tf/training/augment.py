@@ -1,24 +1,24 @@
-"""Differentiable augmentation of real and generated images alike (Zhao et al. 2020, arXiv 2006.10738).
+"""Differentiable augmentation of both real and generated images (Zhao et al. 2020, arXiv 2006.10738).
 
-Images are float32 [N, H, W, C] in -1..1, draws float32 [N] in 0..1.  Adding a kind: a function here, a row in KINDS,
-and its name in config.py.
+Images are float32 [N, H, W, C] in -1..1, draws are float32 [N] in 0..1, one per image.  To add a kind: a function here,
+a row in KINDS, and its name in config.py.
 """
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-SHIFT = 1 / 8  # of the side, at most
-CUT = 1 / 2  # of the side
+SHIFT = 1 / 8  # largest shift, as a share of the side
+CUT = 1 / 2  # side of the square, as a share of the image's side
 
 
 def flip(images: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-    """Mirror left to right the images whose draw is above one half."""
+    """Mirror the images whose draw is above 0.5 left to right."""
     return tf.where(mirrored[:, None, None, None] > 0.5, images[:, :, ::-1], images)
 
 
 def color(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
-    """Add -0.5..0.5; scale what differs from the pixel's mean by 0..2, and from the image's mean by 0.5..1.5."""
+    """Add -0.5..0.5; scale deviations from the mean of the pixel by 0..2, then of the image by 0.5..1.5."""
 
     def scaled(images: tf.Tensor, axes: list[int], factor: tf.Tensor) -> tf.Tensor:
         mean = tf.reduce_mean(images, axes, keepdims=True)
@@ -29,9 +29,9 @@ def color(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor, contr
 
 
 def translation(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """Shift by up to an eighth of the side each way, and fill with 0.
+    """Shift by up to an eighth of the side in each direction, and fill with 0.
 
-    A shift is a product with a matrix of zeros and ones, which has gradients of any order on any device.
+    The shift is a product with 0/1 matrices: such a product has gradients of any order on any device.
     """
     side = images.shape[1]
     most = round(side * SHIFT)
@@ -44,7 +44,7 @@ def translation(images: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tens
 
 
 def cutout(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
-    """Set to 0 a square of half the side whose middle is anywhere; it is clipped at the edges."""
+    """Set a square of half the side to 0; its centre may be anywhere, and it is clipped at the edges."""
     side = images.shape[1]
     cut = round(side * CUT)
     places = tf.range(side, dtype=tf.float32)[None]
@@ -57,18 +57,18 @@ def cutout(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
     return images * tf.cast(keep, images.dtype)[..., None]
 
 
-# With the number of draws that each one takes.
+# name -> (function, number of its draws)
 KINDS: dict[str, tuple[Callable, int]] = {"color": (color, 3), "translation": (translation, 2), "cutout": (cutout, 2)}
 DRAWS = 1 + sum(count for _, count in KINDS.values())
 
 
 def augment(images: tf.Tensor, draws: tf.Tensor, kinds: tuple[str, ...], mirror: bool) -> tf.Tensor:
-    """The images after a flip if `mirror` is set, and after each of `kinds`.
+    """Flip the images if `mirror` is set, then apply each of `kinds`; the shape stays the same.
 
     Args:
         images: float32 [N, H, W, C] in -1..1.
         draws: float32 [N, DRAWS], uniform in 0..1.
-        kinds: names from KINDS, in its order.
+        kinds: names from KINDS; applied in the order of KINDS, other names are ignored.
     """
     columns = iter(tf.unstack(draws, axis=1))
     mirrored = next(columns)

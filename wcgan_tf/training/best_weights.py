@@ -1,7 +1,7 @@
-"""Scores a label's generator while it trains, and keeps the weights that scored best.
+"""Scores a label's generator during its training, and keeps the weights with the best score.
 
-The score is the kernel distance to real images of the label, by the domain classifier: to those training images that
-the classifier was not trained on.  The test images are left for `evaluate`.
+The score is the kernel distance, by the domain classifier, to those training images of the label that the classifier
+was not trained on.  The test images are left for `evaluate`.
 """
 
 import time
@@ -27,7 +27,7 @@ PREPARE_DOMAIN = Command("prepare", "--classifier=domain")
 
 
 class BestScore(msgspec.Struct, frozen=True):
-    """score.json beside the best weights: their score, their step, and the digest of the classifier."""
+    """score.json beside the best weights: their score and step, and the digest of the classifier."""
 
     kernel_distance: float
     step: int
@@ -35,7 +35,7 @@ class BestScore(msgspec.Struct, frozen=True):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Scores the averaged generator every `eval_seconds`, and keeps its weights if none before were as good."""
+    """Scores the averaged generator every `eval_seconds`, and saves its weights if the score is the lowest so far."""
 
     def __init__(self, gan: LabelGAN, run: LabelRun) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class BestWeights(keras.callbacks.Callback):
         if run.paths.best_score.exists():
             again = Command("train", f"--label={run.data.label}")
             before = records.read(run.paths.best_score, BestScore, again)
-            if before.classifier == self._classifier:  # another classifier's score does not compare
+            if before.classifier == self._classifier:  # scores of different classifiers do not compare
                 self._take(before)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -57,10 +57,10 @@ class BestWeights(keras.callbacks.Callback):
         if due and not self.model.stop_training:
             self.score()
         if self._last is not None:
-            logs["kernel_distance"] = self._last  # for the callbacks after this one, which write it down
+            logs["kernel_distance"] = self._last  # for the callbacks after this one, which log it
 
     def score(self) -> None:
-        """Score the average as it is now, and keep it if none before was as good."""
+        """Score the present averaged weights, and save them if the score is the lowest so far."""
         images = to_uint8(self._gan.average(self._latents, training=False))
         distance = metrics.kernel_distance(self._extract(images).numpy(), self._real)
         self._last = distance
@@ -78,12 +78,12 @@ class BestWeights(keras.callbacks.Callback):
         self._run.heartbeat.note(best_kernel_distance=score.kernel_distance, best_step=score.step)
 
     def restore(self) -> None:
-        """Give the average the weights that scored best."""
+        """Load the weights with the best score into the averaged generator."""
         self._weights.read(str(self._run.paths.best / "weights")).assert_consumed()
 
 
 def _load_classifier(run: LabelRun) -> tuple[str, Callable, np.ndarray]:
-    """The domain classifier's digest, a function images -> features, and the features of real images.
+    """The domain classifier's digest, a function images -> features, and the features of held-out real images.
 
     Raises:
         UserError: if `prepare` has not made them for these images.

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a training needs to go on where it stopped."""
+"""Checkpoints: the complete state that a training needs to resume."""
 
 import shutil
 import time
@@ -16,14 +16,14 @@ KEEP = 2
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves every `checkpoint_seconds` while `fit` runs; keeps the last two.
+    """Saves a checkpoint every `checkpoint_seconds` during `fit`; keeps the last two.
 
-    Not by `tf.train.CheckpointManager`: it knows its files from another file, which a kill may leave behind the truth.
+    It does not use `tf.train.CheckpointManager`, whose index file may be out of date after the process was killed.
     """
 
     def __init__(self, gan: LabelGAN, paths: LabelPaths, checkpoint_seconds: float) -> None:
         super().__init__()
-        # By their variables, one and all: of a Keras model, a checkpoint leaves out the layers that are kept in lists.
+        # Lists of all variables: for a Keras model, `tf.train.Checkpoint` leaves out layers that are kept in lists.
         owners = {
             "generator": gan.generator,
             "critic": gan.critic,
@@ -38,7 +38,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
     def restore(self, say: Callable[[str], None]) -> bool:
-        """Load the newest checkpoint that is whole; whether there was one.  `say` gets a line for each damaged one.
+        """Load the newest intact checkpoint; returns whether there is one.  `say` gets a line for each damaged one.
 
         Raises:
             UserError: if there are checkpoints, and all are damaged.
@@ -50,7 +50,7 @@ class Checkpoints(keras.callbacks.Callback):
                 status.assert_consumed()
                 status.assert_existing_objects_matched()
                 return True
-            except Exception as error:  # TensorFlow raises many kinds for a file that is cut or not its own
+            except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
                 say(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
         if checkpoints:
             raise UserError(
@@ -59,7 +59,7 @@ class Checkpoints(keras.callbacks.Callback):
         return False
 
     def save(self) -> None:
-        """Write a checkpoint now, and delete what is there beside it and the one before."""
+        """Write a checkpoint now, and delete everything else in the folder except the one before."""
         self._state.write(str(self._paths.checkpoint(int(self._gan.step))))
         keep = tuple(f"{path.name}." for path in self._paths.saved_checkpoints()[:KEEP])
         for path in self._paths.checkpoints.iterdir():
@@ -69,5 +69,5 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         due = time.monotonic() - self._saved_at >= self._checkpoint_seconds
-        if due and not self.model.stop_training:  # the last state is saved, or not, by whoever knows why it stopped
+        if due and not self.model.stop_training:  # trainer.py decides whether to save the last state
             self.save()

@@ -1,4 +1,4 @@
-"""The one device that this process owns.  Called before TensorFlow starts its runtime."""
+"""The one device that this process uses, to be selected before TensorFlow initialises its runtime."""
 
 import tensorflow as tf
 
@@ -7,10 +7,10 @@ from wcgan_tf.launching import ranks
 
 
 def own_device(device: str) -> tf.distribute.Strategy:
-    """Take this process's device ("auto", "cpu" or "gpu") and hide all others from TensorFlow.
+    """Select this process's device ("auto", "cpu" or "gpu"), and hide all other GPUs from TensorFlow.
 
     Raises:
-        UserError: if a GPU is asked for and there is none.
+        UserError: if `device` is "gpu" and TensorFlow sees none.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
@@ -22,15 +22,15 @@ def own_device(device: str) -> tf.distribute.Strategy:
         return tf.distribute.OneDeviceStrategy("/GPU:0")
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(ranks.cpu_threads())
-    tf.config.threading.set_inter_op_parallelism_threads(1)  # one step is a chain: nothing runs beside it
+    tf.config.threading.set_inter_op_parallelism_threads(1)  # a step is a chain of operations: none run in parallel
     return tf.distribute.OneDeviceStrategy("/CPU:0")
 
 
 def device_name(strategy: tf.distribute.Strategy) -> str:
-    """The device of a strategy in short, such as CPU:0."""
+    """The short name of a strategy's device, such as CPU:0."""
     return strategy.extended.worker_devices[0].rpartition("device:")[2]
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:
-    """Whether to compile with XLA; "auto" does on a GPU only: on a CPU it takes more memory and is no faster."""
+    """Whether to compile with XLA; "auto": on a GPU only, because on a CPU it takes more memory and is no faster."""
     return setting == "on" or (setting == "auto" and device_name(strategy).startswith("GPU"))

@@ -1,6 +1,6 @@
-"""The table of objectives: the losses of generator and critic, and what belongs to them.
+"""The table of objectives: the losses of generator and critic, and the settings that belong to them.
 
-Adding one: a row here, and its name in config.py.
+To add one: a row here, and its name in config.py.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,20 @@ from wcgan_tf.training import losses
 
 @dataclass(frozen=True)
 class Objective:
-    """The losses of a pair, and what belongs to them."""
+    """The losses of generator and critic, and the network and optimizer settings that belong to them."""
 
-    critic_loss_name: str  # what the critic's loss, the penalty included, is called in the logs
+    critic_loss_name: str  # name of the critic's loss, penalty included, in the logs
     critic_loss: Callable  # (real scores [N], fake scores [N]) -> scalar, without the penalty
     generator_loss: Callable  # fake scores [N] -> scalar
-    wasserstein: bool  # whether the critic estimates the Wasserstein distance, and pays the gradient penalty
+    wasserstein: bool  # whether the critic estimates the Wasserstein distance, with the gradient penalty
     batch_norm: bool  # whether the critic has BatchNorm
-    adam_betas: tuple[float, float]  # of both optimizers
-    # standard deviation of the normally distributed initial weights; None leaves them to Keras
+    adam_betas: tuple[float, float]  # (beta_1, beta_2) of both optimizers
+    # standard deviation of the normally distributed initial weights; None: Keras's own initializers
     weight_deviation: float | None
 
     @property
     def logged(self) -> tuple[str, ...]:
-        """The names of the means that a training logs."""
+        """Names of the metrics that a training logs."""
         own = ("wasserstein_estimate", "gradient_penalty", "gradient_norm") if self.wasserstein else ()
         return (*own, self.critic_loss_name, "generator_loss")
 
