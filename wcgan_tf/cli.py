@@ -1,4 +1,4 @@
-"""What all programs share: flags, settings, exit codes, and errors in one line."""
+"""The command line that all programs share: flags, settings, exit codes and one-line errors."""
 
 import contextlib
 import copy
@@ -25,26 +25,26 @@ from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths, RunPaths
 
 FLAGS = flags.FLAGS
-TAKEN_BY = {  # flags for folders -> the programs that take them
+TAKEN_BY = {  # folder flag -> the programs that take it
     "workdir": ("train", "launch", "status", "combine", "evaluate", "report", "pipeline"),
     "model": ("combine", "sample", "evaluate", "report", "pipeline", "serve_demo"),
 }
-LEAVE_SECONDS = 10.0  # a library's threads may be waiting for a network
-LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # until someone mends it
+LEAVE_SECONDS = 10.0  # limit for the cleanup after a signal: a library's threads may wait for a network
+LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
 
 
 class ConfigFile(NamedTuple):
-    """The file of settings of this command, None for the defaults, and what it says."""
+    """The path of this command's config file, None for the defaults, and its settings."""
 
     path: str | None
     settings: Config
 
 
-_files = [ConfigFile(None, default_config())]  # the last one is this command's
+_files = [ConfigFile(None, default_config())]  # the last entry is in effect
 
 
 def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
-    """Define `--config` and, if asked for, `--workdir` and `--model`, which default to the config file's name."""
+    """Define `--config` and, on request, `--workdir` and `--model`, whose defaults contain the config file's name."""
     settings = copy.deepcopy(config_file().settings)
     lines = [f"--config.{name}={default}: {meaning}" for name, default, meaning in listing()]
     text = "The settings: a file such as configs/cifar10.py.  Each is changed by its name:"
@@ -57,7 +57,7 @@ def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
         flags.DEFINE_string("model", None, "The combined model; saved_models/<name of config file> if not given.")
         names.append("model")
     for name in names:
-        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])  # --help shows them as the program's own
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])  # --help lists them with the program's own flags
 
 
 def config() -> Config:
@@ -66,22 +66,22 @@ def config() -> Config:
 
 
 def config_file() -> ConfigFile:
-    """The file of settings of this command."""
+    """The config file of this command, and its settings."""
     return _files[-1]
 
 
 def run_paths() -> RunPaths:
-    """The folder of the run, `--workdir`."""
+    """The paths of the run: `--workdir`, or `runs/<run name>`."""
     return RunPaths(_plain(FLAGS.workdir) if FLAGS.workdir else Path("runs") / run_name())
 
 
 def model_paths() -> ModelPaths:
-    """The folder of the combined model, `--model`."""
+    """The paths of the combined model: `--model`, or `saved_models/<run name>`."""
     return ModelPaths(_plain(FLAGS.model) if FLAGS.model else Path("saved_models") / run_name())
 
 
 def _plain(folder: str) -> Path:
-    """A folder that TensorFlow can read from: it takes a path with these letters for a pattern."""
+    """The folder as a path; refuses `*?[]`, because TensorFlow takes such a path for a glob pattern."""
     if strange := set("*?[]") & set(folder):
         raise UserError(
             f"the folder {folder!r} has a {min(strange)!r} in its name, which TensorFlow cannot read; rename it"
@@ -90,16 +90,16 @@ def _plain(folder: str) -> Path:
 
 
 def run_name() -> str:
-    """What a run with these settings is called: the name of the config file, `digits` for the defaults."""
+    """The name of the run: the config file's name without its suffix, or `digits` for the defaults."""
     path = config_file().path
     return "digits" if path is None else Path(path).stem
 
 
 def config_arguments(overrides: dict[str, object] | None = None) -> list[str]:
-    """The `--config` arguments of this command, to start or to show another with the same settings.
+    """The `--config` arguments of this command, to start or print another command with the same settings.
 
     Args:
-        overrides: those of single settings, dotted name -> value; this command's own if not given.
+        overrides: single settings, dotted name -> value; None: those given to this command.
     """
     path = config_file().path
     overrides = config_flags.get_override_values(FLAGS["config"]) if overrides is None else overrides
@@ -107,10 +107,10 @@ def config_arguments(overrides: dict[str, object] | None = None) -> list[str]:
 
 
 def command(program: str, *arguments: str, overrides: dict[str, object] | None = None) -> str:
-    """The command line of another program with the settings of this one, its folders included, for the user to type.
+    """The command line of another program with this command's settings and folders, for the user to type.
 
     Args:
-        overrides: those of single settings, dotted name -> value; this command's own if not given.
+        overrides: single settings, dotted name -> value; None: those given to this command.
     """
     return shlex.join(
         ["python", "-m", f"wcgan_tf.{program}", *config_arguments(overrides), *folder_arguments(program), *arguments]
@@ -118,7 +118,7 @@ def command(program: str, *arguments: str, overrides: dict[str, object] | None =
 
 
 def folder_arguments(program: str) -> list[str]:
-    """The `--workdir` and `--model` of this command, if it has them and the other program takes them."""
+    """The `--workdir` and `--model` given to this command, as far as `program` takes them."""
     return [
         f"--{name}={FLAGS[name].value}"
         for name, programs in TAKEN_BY.items()
@@ -127,7 +127,7 @@ def folder_arguments(program: str) -> list[str]:
 
 
 def describe(error: Exception) -> str:
-    """An error as text, with the commands that mend it."""
+    """The text of an error, including the commands that fix it."""
     if not isinstance(error, UserError):
         return str(error)
     return "".join(
@@ -138,16 +138,16 @@ def describe(error: Exception) -> str:
 def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> None:
     """Parse the command line, check the settings, call `main`, and end the process with its exit code."""
     process.open_standard_streams()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters of TensorFlow's log also arrives as an exception
-    # Keras would write ~/.keras/keras.json from every process, and follow what it says there about the backend.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # important log messages also arrive as exceptions
+    # Otherwise every process writes ~/.keras/keras.json, and Keras takes its backend from that file.
     os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")
 
     def parse(argv: list[str]) -> list[str]:
-        _files[1:] = []  # in a process that was forked from another program
+        _files[1:] = []  # a process forked from another program inherits its files
         try:
-            if any("\ud800" <= letter <= "\udfff" for argument in argv for letter in argument):  # no UTF-8
+            if any("\ud800" <= letter <= "\udfff" for argument in argv for letter in argument):  # not UTF-8
                 raise UserError("an argument is no UTF-8 text; rename the file or folder that it names")
-            argv = sys.argv = _take_config_file(argv)  # ml_collections looks into sys.argv itself
+            argv = sys.argv = _take_config_file(argv)  # ml_collections reads sys.argv
             define_flags()
             extra = FLAGS(argv)[1:]
             validate(config())
@@ -155,19 +155,19 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
                 raise UserError(f"{extra[0]!r} is not understood; arguments look like --name=value (see --help)")
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
-        except BrokenPipeError:  # whoever read --help has seen enough
+        except BrokenPipeError:  # the reader of --help closed the pipe
             sys.exit(errors.DONE)
-        except SystemExit:  # only --help ends here, and absl would have it end with 1
+        except SystemExit:  # only from --help, for which absl exits with 1
             sys.exit(errors.DONE)
-        except Exception as error:  # ml_collections raises many kinds for what is always a mistyped argument
+        except Exception as error:  # ml_collections raises many types, always for a mistyped argument
             sys.exit(show_line(describe(error) or type(error).__name__, errors.WRONG_INPUT))
         return argv[:1]
 
     def guarded(_: list[str]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background jobs
+            if signal.getsignal(number) != signal.SIG_IGN:  # a shell makes background jobs ignore SIGINT
                 signal.signal(number, _leave)
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # letters that matplotlib has not are boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # matplotlib draws a box for a missing glyph
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         try:
@@ -182,7 +182,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Answer a signal: unwind, which clears up, and end the process without that if it takes too long."""
+    """Handle a signal: unwind the stack, which cleans up, or end the process after LEAVE_SECONDS."""
     last = threading.Timer(LEAVE_SECONDS, os._exit, [128 + number])
     last.daemon = True
     last.start()
@@ -192,14 +192,14 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def show(error: Exception) -> int:
-    """Print an error, as one line if that is enough to mend it; returns the exit code that goes with it."""
+    """Print an error, as one line if its cause is known, else as a traceback; returns the exit code."""
     if isinstance(error, UserError):
         return show_line(describe(error), errors.WRONG_INPUT)
-    if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
+    if isinstance(error, BrokenPipeError):  # the reader of the output closed the pipe
         return errors.FAILED
-    if "No space left on device" in str(error):  # as the system, TensorFlow and HDF5 say it
+    if "No space left on device" in str(error):  # the wording of the system, TensorFlow and HDF5
         return show_line("no space is left on the device; free some, and the same command goes on", errors.FAILED)
-    if isinstance(error, OSError):  # a folder that may not be written, a file where a folder should be
+    if isinstance(error, OSError):  # such as a read-only folder, or a file in place of a folder
         file, problem = error.filename or "a file", error.strerror or error
         code = errors.WRONG_INPUT if isinstance(error, LASTING) else errors.FAILED
         return show_line(f"{file}: {problem}; mend that, or name another folder", code)
@@ -210,14 +210,14 @@ def show(error: Exception) -> int:
 
 
 def show_line(text: str, code: int) -> int:
-    """Print an error as one line; returns the exit code that goes with it."""
-    with contextlib.suppress(OSError):  # nobody reads
+    """Print an error as one line on stderr; returns `code`."""
+    with contextlib.suppress(OSError):  # stderr is closed
         print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
     return code
 
 
 def _take_config_file(argv: list[str]) -> list[str]:
-    """Load the file that `--config` names; returns the other arguments, whose `--config.` names are checked."""
+    """Load the files that `--config` names and check the names in `--config.<name>`; returns all other arguments."""
     others, arguments = argv[:1], iter(argv[1:])
     for argument in arguments:
         if match := re.fullmatch(r"--?config(?:=(.*))?", argument):
@@ -240,6 +240,6 @@ def _load_config_file(path: str) -> ConfigFile:
         validate(settings)
     except UserError as error:
         raise UserError(f"in {path}: {error}") from None
-    except (Exception, SystemExit) as error:  # whatever the user's own file raises
+    except (Exception, SystemExit) as error:  # the user's own code may raise anything
         raise UserError(f"in {path}: {type(error).__name__}: {error}") from None
     return ConfigFile(path, settings)

@@ -1,6 +1,6 @@
-"""Every setting, declared once: its default (for the digits), what it may be, and what it means.  No TensorFlow.
+"""Every setting, declared once: default (for the digits), allowed values and meaning.  No TensorFlow.
 
-The files under `configs/` start from `default_config()` or `photo_config()` and change what differs.
+The files under `configs/` start from `default_config()` or `photo_config()` and change single settings.
 """
 
 import dataclasses
@@ -16,27 +16,27 @@ AUGMENTS = ("color", "translation", "cutout")
 
 
 class Declaration(NamedTuple):
-    """What a setting means, which strings it may be, and between which numbers it may lie."""
+    """The meaning of a setting, its allowed strings, and the lower and upper bound of its number."""
 
     meaning: str
     choices: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
 
     def allowed(self) -> str:
-        """What it may be, in words; empty if anything of its type."""
+        """The allowed values in words; empty if every value of the type is allowed."""
         if self.range:
             return " to ".join(f"{end:,.0f}" if end == int(end) else f"{end:g}" for end in self.range)
         return " or ".join(self.choices)
 
 
 def _setting(default: Any, meaning: str, *allowed: str, low: float | None = None, high: float = 0.0) -> Any:
-    """A field with its declaration."""
+    """A dataclass field with its `Declaration`; a number is bounded if `low` is given."""
     numbers = None if low is None else (low, high)
     return field(default=default, metadata={"declaration": Declaration(meaning, allowed, numbers)})
 
 
 class Section:
-    """A section of the settings; it has no other fields than the declared ones."""
+    """A section of the settings; setting an undeclared name raises a UserError."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Section:
 
 @dataclass(slots=True)
 class Dataset(Section):
-    """Where images come from, and how large they are."""
+    """The source and the size of the images."""
 
     name: str = _setting("digits", "digits, a data set of TensorFlow Datasets, or your own name for `root`")
     root: str = _setting("", "folder of images, ROOT/train/LABEL/ and ROOT/val/LABEL/; empty: none")
@@ -140,7 +140,7 @@ def default_config() -> Config:
 
 
 def photo_config() -> Config:
-    """Settings that show the label after minutes on one core, on small photographs; configs/ start from them."""
+    """Settings for small photographs, the base of configs/: images show their label after minutes on one core."""
     config = default_config()
     config.dataset.resolution = 32
     config.dataset.flip = True
@@ -156,10 +156,10 @@ def photo_config() -> Config:
 
 
 def halvings(resolution: int) -> int:
-    """How often `resolution` can be halved until its side is 4 to 7 pixels: 8 -> 1, 28 -> 2, 32 -> 3.
+    """The number of halvings from a side of `resolution` to a side of 4 to 7 pixels: 8 -> 1, 28 -> 2, 32 -> 3.
 
     Raises:
-        UserError: if halving meets an odd side first.
+        UserError: if halving meets an odd side above 7, or `resolution` is below 8.
     """
     side, count = resolution, 0
     while side > 7 and side % 2 == 0:
@@ -176,7 +176,7 @@ def validate(config: Config) -> None:
     """Check every setting.
 
     Raises:
-        UserError: naming the first that is wrong, its value and what it may be.
+        UserError: for the first invalid setting, with its value and the allowed values.
     """
     if not isinstance(config, Config):
         raise UserError(f"the settings are {type(config).__name__}; start the config file from default_config()")
@@ -216,15 +216,15 @@ def _check_value(name: str, value: Any, default: Any, declaration: Declaration) 
         )
     if declaration.choices and value not in declaration.choices:
         raise UserError(f"{name} is {value!r}; it may be {declaration.allowed()}: --config.{name}={default}")
-    if declaration.range and not declaration.range[0] <= value <= declaration.range[1]:  # also refuses nan
+    if declaration.range and not declaration.range[0] <= value <= declaration.range[1]:  # also refuses NaN
         raise UserError(f"{name} is {value}; it may be {declaration.allowed()}")
 
 
 def check_name(name: str) -> None:
-    """Check that a dotted name is that of a setting, or of a section of them.
+    """Check that a dotted name is a setting or a section.
 
     Raises:
-        UserError: if it is not, with the nearest one.
+        UserError: if it is neither; the message suggests the closest name.
     """
     names = [*SECTIONS, *DECLARATIONS]
     if name not in names:
@@ -233,7 +233,7 @@ def check_name(name: str) -> None:
 
 
 def listing() -> list[tuple[str, Any, str]]:
-    """Name, default and meaning of each setting, with what it may be."""
+    """(name, default, meaning with the allowed values) of each setting."""
     defaults = default_config()
     return [
         (name, defaults.get(name), own.meaning + (f"; {own.allowed()}" if own.allowed() else ""))

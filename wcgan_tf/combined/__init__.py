@@ -1,1 +1,1 @@
-"""All labels as one conditional SavedModel, and the pictures it draws."""
+"""One conditional SavedModel of all labels, and the images drawn from it."""

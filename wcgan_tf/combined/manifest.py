@@ -1,4 +1,4 @@
-"""manifest.json: what a combined model was made of.  No TensorFlow."""
+"""manifest.json: the data set, settings and labels of a combined model.  No TensorFlow."""
 
 from pathlib import Path
 from typing import Any
@@ -29,31 +29,31 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
     # settings_digest, weights_digest: of the settings that define it, and of its weights
     settings_digest: str
     weights_digest: str
-    scores: Values = {}  # of these weights, the label alone; empty if they were not scored
+    scores: Values = {}  # of this label alone, with these weights; empty if not evaluated
 
     def made_of(self, status: LabelStatus) -> bool:
-        """Whether these weights are those of the label's present generator."""
+        """Whether these weights are those of the label's current generator, to judge by its status."""
         return (self.step, self.seconds, self.best_step) == (status.step, status.seconds, status.best_step)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A combined model.  Its own signature `manifest` is what counts; the file is read without TensorFlow."""
+    """A combined model.  The SavedModel's signature `manifest` is authoritative; the file needs no TensorFlow."""
 
-    dataset: str  # its name
+    dataset: str  # name of the data set
     num_labels: int
     names: list[str]  # of all labels, with and without a generator
     # resolution, channels, latent_size: of its images and latents
     resolution: int
     channels: int
     latent_size: int
-    settings: dict[str, dict[str, Any]]  # those that define the model, by section
+    settings: dict[str, dict[str, Any]]  # the settings that define the model, by section
     versions: dict[str, str]  # of the packages that wrote it
-    labels: list[LabelEntry]  # those with a generator, in ascending order
+    labels: list[LabelEntry]  # the labels with a generator, in ascending order
     bytes: Count = 0  # the size of the SavedModel; only in the file
 
     @property
     def entries(self) -> dict[int, LabelEntry]:
-        """The entries by label."""
+        """Label -> its entry."""
         return {entry.label: entry for entry in self.labels}
 
 
@@ -63,10 +63,10 @@ def weights_digest(labels: list[LabelEntry]) -> str:
 
 
 def find_saved_model(folder: Path) -> Path:
-    """The SavedModel in a combined model's folder, `saved_models/<name>/`, or in that of a version of it.
+    """The SavedModel in a combined model's folder, `saved_models/<name>/`, or in the folder of a version of it.
 
     Raises:
-        UserError: if there is none, naming models near by.
+        UserError: if there is none; the message names models in nearby folders.
     """
     for place in (ModelPaths(folder).saved_model, folder):
         if (place / "saved_model.pb").is_file():

@@ -1,4 +1,4 @@
-"""All labels as one model: the weights of their generators, stacked, its graph, and how it is saved."""
+"""The combined model: stacked weights of all labels' generators, one graph for them, and its export."""
 
 import math
 from pathlib import Path
@@ -21,13 +21,13 @@ ALIGNMENT = 64
 class ConditionalModel:
     """The generators of some labels as one model.
 
-    The weights are stacked, and one body serves every label: the graph does not grow with their number.  A label that
-    is out of range, or has no generator, is an error and never a picture.
+    The weights are stacked, and one network serves every label, so the graph does not grow with the number of labels.
+    The graph raises an error for a label that is out of range or has no generator.
 
     Args:
-        model: the settings `config.model`, the same for all.
-        labels: those that have a generator; their weights are all 0 until `set_weights` is called for each.
-        num_labels: how many labels there are, 0 to num_labels - 1.
+        model: the settings `config.model`, the same for all labels.
+        labels: the labels with a generator; their weights are 0 until `set_weights` or `copy_weights` sets them.
+        num_labels: number of labels of the data set, 0 to num_labels - 1.
         resolution, channels: of the images.
     """
 
@@ -40,26 +40,26 @@ class ConditionalModel:
         row_of_label[sorted(labels)] = np.arange(len(labels))
         self._row_of_label = tf.constant(row_of_label)
         self._arrays = [_aligned_zeros([len(labels), *variable.shape]) for variable in self._body.variables]
-        # The variables are the arrays, without a copy: the weights of a thousand labels are in memory once.
+        # The variables share the arrays' memory, so the weights of a thousand labels are in memory once.
         self._stacks = [
             tf.Variable(tf.experimental.dlpack.from_dlpack(array.__dlpack__()), trainable=False)
             for array in self._arrays
         ]
 
     def set_weights(self, label: int, weights: list[np.ndarray]) -> None:
-        """Set a label's weights, in the order of its generator's variables."""
+        """Set a label's weights, in the order of `generator.variables`."""
         for array, values in zip(self._arrays, weights, strict=True):
             array[self._row[label]] = values
 
     def copy_weights(self, saved_model: Path, labels: list[int], kept: list[int]) -> None:
-        """Set the weights of some labels from a model that is there; reads no graph, runs no code.
+        """Copy the weights of some labels from an existing combined model; loads no graph and runs no code.
 
         Args:
-            labels: all that the other model has.
-            kept: those of them that are wanted.
+            labels: all labels of the existing model.
+            kept: the labels to copy.
 
         Raises:
-            UserError: if the other model is damaged.
+            UserError: if the existing model is damaged.
         """
         row_there = {label: row for row, label in enumerate(sorted(labels))}
         try:
@@ -72,12 +72,12 @@ class ConditionalModel:
             raise UserError(f"{saved_model} is damaged; combine all labels anew, with --overwrite") from None
 
     def save(self, manifest: Manifest, target: Path) -> None:
-        """Write a SavedModel into a folder that is not there yet, with three signatures.
+        """Write a SavedModel with three signatures into a folder that does not exist yet.
 
         - `serving_default(labels: int32 [n], latents: float32 [n, z]) -> {"images": uint8 [n, H, W, C]}`
         - `generate(labels: int32 [n], seed: int64 []) -> {"images": uint8 [n, H, W, C]}`: image i depends on labels[i],
-          seed and i alone; of one label, they are what `generate` of its own exported generator makes.
-        - `manifest() -> {"json": string []}`: what is known of the model and of each label.
+          seed and i alone; if all labels are equal, the images equal those of that label's exported `generate`.
+        - `manifest() -> {"json": string []}`: the `Manifest`.
         """
         labels = tf.TensorSpec([None], tf.int32, name="labels")
         latents = tf.TensorSpec([None, self._latent_size], tf.float32, name="latents")
@@ -103,7 +103,7 @@ class ConditionalModel:
         tf.saved_model.save(module, str(target), signatures=signatures)
 
     def _images(self, labels: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
-        """The batch sorted by label, one stretch of it after the other, and back in its order at the end.
+        """Sort the batch by label, run the network once per label, and restore the order; uint8 [n, H, W, C].
 
         The fastest of several forms (benchmarks/combined_forms.py).
         """
@@ -134,7 +134,7 @@ class ConditionalModel:
 
 
 def _aligned_zeros(shape: list[int]) -> np.ndarray:
-    """float32 zeros where TensorFlow can use them in place: it wants the first at a multiple of ALIGNMENT bytes."""
+    """float32 zeros that TensorFlow can use without a copy: their address is a multiple of ALIGNMENT bytes."""
     size = 4 * math.prod(shape)
     room = np.zeros(size + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
@@ -142,9 +142,9 @@ def _aligned_zeros(shape: list[int]) -> np.ndarray:
 
 
 def _rows(labels: tf.Tensor, latents: tf.Tensor, row_of_label: tf.Tensor) -> tf.Tensor:
-    """Each label's row in the stacks, or an error from the model itself if a label has none."""
+    """Each label's row in the stacks; the graph raises an error for wrong shapes and for labels without a row."""
     number, width, last = tf.shape(latents)[0], latents.shape[1], tf.size(row_of_label) - 1
-    as_wide = tf.size(latents) == number * width  # of the shape alone TensorFlow would believe the signature
+    as_wide = tf.size(latents) == number * width  # not the width: TensorFlow takes it from the signature
     outside = (labels < 0) | (labels > last)
     checks = [
         _check(as_wide, "latents have to be {} wide, not of shape {}", width, tf.shape(latents)),
@@ -160,5 +160,5 @@ def _rows(labels: tf.Tensor, latents: tf.Tensor, row_of_label: tf.Tensor) -> tf.
 
 
 def _check(holds: tf.Tensor, words: str, *values: tf.Tensor) -> tf.Operation:
-    """An error in words from the model itself if something does not hold."""
+    """An operation of the graph that raises an error with this text if `holds` is False."""
     return tf.debugging.Assert(holds, [tf.strings.format(words, values)])

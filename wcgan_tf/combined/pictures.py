@@ -1,7 +1,7 @@
-"""Images for people and programs: rows beside the labels' names, an .npz, a folder of PNGs, an animation, a data URI.
+"""Output of images: a PNG with the labels' names, an .npz, a folder of PNGs, an animation, a data URI.
 
-`grid`, `arrays`, `folder` and `animation` take labels with their names and, for each, batches of images.  Only the grid
-and the animation, which a person looks at, hold all images in memory; the others hold a batch.
+`grid`, `arrays`, `folder` and `animation` take label -> name, the number of images per label, and a function that
+yields a label's images in batches.  `grid` and `animation`, for viewing, hold all images in memory; the others a batch.
 """
 
 import base64
@@ -20,26 +20,25 @@ from wcgan_tf.core.images import enlarge, tile
 
 CELL_INCHES = 0.42
 DOTS_PER_INCH = 160
-ENLARGED_SIDE = 48  # smaller images are enlarged smoothly to this: large square pixels hide a shape from the eye
+ENLARGED_SIDE = 48  # smaller images are enlarged up to this, smoothly: large square pixels hide shapes
 SHOWN_LETTERS = 20  # of a name beside a row
-FOLDER_LETTERS = 60  # of a name in that of a folder
+FOLDER_LETTERS = 60  # of a name in a folder name
 COLUMNS = 16  # of a grid
-MOST_ROWS = 400  # of a grid: more is no picture, and matplotlib's limit is not far
+MOST_ROWS = 400  # of a grid; a larger one is unreadable and close to matplotlib's limit
 FRAME_MILLISECONDS = 80
 CAPTION_HEIGHT = 16
-LARGEST_SIDE = 96  # pixels of an image in a contact sheet: larger ones are made smaller, so that a page stays small
+LARGEST_SIDE = 96  # pixels of an image in a contact sheet; larger ones are reduced to keep the page small
 
 Batches = Callable[[int], Iterator[np.ndarray]]  # label -> its images, uint8 [n, H, W, C], in batches
 
 
 def draw(names: list[str], sides: dict[str, list[np.ndarray]], columns: int, path: Path) -> None:
-    """A row per name and, in each, a block of `columns` images of every side, with the side's title above.
+    """Write a PNG with a row for each name; each side is a block of `columns` images per row, below its title.
 
     Args:
-        sides: title -> a row of images for each name, uint8 [n <= columns, H, W, C].
-        path: of the PNG.
+        sides: title -> images uint8 [n <= columns, H, W, C] for each name.
     """
-    from matplotlib.figure import Figure  # not pyplot, which wants a display and keeps figures
+    from matplotlib.figure import Figure  # not pyplot, which may need a display and keeps figures in memory
 
     size = ((len(sides) * columns + 3) * CELL_INCHES, (len(names) + 1) * CELL_INCHES)
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
@@ -57,7 +56,7 @@ def draw(names: list[str], sides: dict[str, list[np.ndarray]], columns: int, pat
 
 
 def block(rows: list[np.ndarray], columns: int) -> np.ndarray:
-    """The rows, uint8 [n <= columns, H, W, C] each, as one picture [h, w, C]; short rows end in white."""
+    """The rows, uint8 [n <= columns, H, W, C] each, as one picture [h, w, C], enlarged; short rows end in white."""
     missing = [np.full((columns - len(row), *row.shape[1:]), 255, np.uint8) for row in rows]
     images = np.concatenate([part for pair in zip(rows, missing, strict=True) for part in pair])
     factor = max(1, ENLARGED_SIDE // images.shape[1])
@@ -65,7 +64,7 @@ def block(rows: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 def grid(labels: dict[int, str], number: int, batches: Batches, path: Path) -> None:
-    """A PNG with rows of up to COLUMNS images, the label's name beside its first."""
+    """Write a PNG with rows of up to COLUMNS images, the label's name beside its first row."""
     names, rows = [], []
     for label, name in labels.items():
         images = np.concatenate(list(batches(label)))
@@ -76,12 +75,12 @@ def grid(labels: dict[int, str], number: int, batches: Batches, path: Path) -> N
 
 
 def grid_rows(labels: int, number: int) -> int:
-    """How many rows such a grid has."""
+    """The number of rows of a `grid` of `labels` labels with `number` images each."""
     return labels * -(-number // COLUMNS)
 
 
 def arrays(labels: dict[int, str], number: int, batches: Batches, path: Path) -> None:
-    """An .npz with `images` uint8 [n, H, W, C], `labels` int32 [n] and `names`, of these labels, in their order."""
+    """Write an .npz: `images` uint8 [n, H, W, C], `labels` int32 [n], and `names` [len(labels)], in the order given."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("images.npy", "w", force_zip64=True) as file:
             begun = False
@@ -102,7 +101,7 @@ def arrays(labels: dict[int, str], number: int, batches: Batches, path: Path) ->
 
 
 def folder(labels: dict[int, str], number: int, batches: Batches, path: Path) -> None:
-    """A folder of each label with its images: `00003-cat/000000.png`."""
+    """Write a folder of PNGs for each label: `00003-cat/000000.png`."""
     for label, name in labels.items():
         inside = path / folder_name(label, name)
         inside.mkdir(parents=True)
@@ -114,12 +113,12 @@ def folder(labels: dict[int, str], number: int, batches: Batches, path: Path) ->
 
 
 def folder_name(label: int, name: str) -> str:
-    """What a label's folder is called, whatever letters its name has."""
+    """The name of a label's folder, `00003-cat`, with `_` for other characters than ASCII letters and digits."""
     return f"{label:05d}-{re.sub(r'[^0-9A-Za-z_]+', '_', name)[:FOLDER_LETTERS]}"
 
 
 def animation(labels: dict[int, str], number: int, batches: Batches, path: Path) -> None:
-    """A GIF that goes through the images of all labels at once, each below its name, there and back, for ever."""
+    """Write a GIF whose frame i has image i of every label, below its name; it plays forward and back, endlessly."""
     strips = [np.concatenate(list(batches(label))) for label in labels]
     frames = [_frame([strip[turn] for strip in strips], list(labels.values())) for turn in range(number)]
     there_and_back = [*frames, *frames[-2:0:-1]]
@@ -139,7 +138,7 @@ def _frame(images: list[np.ndarray], names: list[str]) -> PIL.Image.Image:
 
 
 def _caption(names: list[str], width: int, columns: int, channels: int) -> np.ndarray:
-    """A white strip, uint8 [CAPTION_HEIGHT, width, channels], with the beginning of each name above its column."""
+    """A white strip, uint8 [CAPTION_HEIGHT, width, channels], with the start of each name above its column."""
     strip = PIL.Image.new("L", (width, CAPTION_HEIGHT), 255)
     for place, name in enumerate(names):
         cell = PIL.Image.new("L", (width // columns - 1, CAPTION_HEIGHT), 255)
@@ -149,12 +148,12 @@ def _caption(names: list[str], width: int, columns: int, channels: int) -> np.nd
 
 
 def to_pil(pixels: np.ndarray) -> PIL.Image.Image:
-    """An image uint8 [H, W, C] of 1 or 3 channels."""
+    """uint8 [H, W, 1 or 3] -> a Pillow image, grey or RGB."""
     return PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def contact_sheet(rows: list[np.ndarray], columns: int) -> str:
-    """Rows of images, uint8 [n <= columns, H, W, C] each, as one picture."""
+    """Rows of images, uint8 [n <= columns, H, W, C] each, as the data URI of one picture."""
     image = to_pil(block(rows, columns))
     side = rows[0].shape[1]
     if side > LARGEST_SIDE:
@@ -164,7 +163,7 @@ def contact_sheet(rows: list[np.ndarray], columns: int) -> str:
 
 
 def to_data_uri(image: PIL.Image.Image) -> str:
-    """An image inside a page: photographs as JPEG, grey ones as PNG."""
+    """An image as a data URI: RGB as JPEG, grey as PNG."""
     buffer = io.BytesIO()
     if image.mode == "RGB":
         image.save(buffer, format="JPEG", quality=92, subsampling=0)

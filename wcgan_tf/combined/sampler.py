@@ -17,12 +17,12 @@ BATCH_SIZE = 500
 
 
 def load(folder: Path) -> "Sampler":
-    """Load a combined model from its folder, `saved_models/<name>/`, or from that of a version in it.
+    """Load a combined model from its folder, `saved_models/<name>/`, or from the folder of a version in it.
 
-    A SavedModel can do whatever its maker likes when it is called: load what you trust.
+    A SavedModel can run arbitrary code: load only models that you trust.
 
     Raises:
-        UserError: if there is none, or it is damaged.
+        UserError: if there is no model, or it is damaged.
     """
     saved_model = find_saved_model(folder)
     try:
@@ -39,9 +39,9 @@ class Sampler:
     """A loaded combined model.
 
     Attributes:
-        manifest: what it was made of.
-        labels: those with a generator, and their names.
-        latent_size: numbers per image.
+        manifest: its data set, settings and labels.
+        labels: label -> name, of the labels with a generator.
+        latent_size: numbers per latent.
     """
 
     def __init__(self, loaded: Any, manifest: Manifest) -> None:
@@ -52,7 +52,7 @@ class Sampler:
         self.latent_size = manifest.latent_size
 
     def refuse_other_dataset(self, dataset: Dataset) -> None:
-        """Raise a UserError if the model was trained on another data set than that of `config.dataset`."""
+        """Raise a UserError if the model's data set or resolution differs from that of `config.dataset`."""
         if (own := self.manifest.dataset) != dataset.name:
             raise UserError(f"the model was trained on {own}, not on {dataset.name}; type --config=configs/{own}.py")
         if (side := self.manifest.resolution) != dataset.resolution:
@@ -65,7 +65,7 @@ class Sampler:
         """Images of one label in batches, uint8 [up to BATCH_SIZE, H, W, C]; image i depends on (label, seed, i) alone.
 
         Args:
-            truncation: the latents lie in -truncation..truncation; None for no bounds, as the signature `generate`.
+            truncation: the latents are in -truncation..truncation; None: not bounded, as in the signature `generate`.
         """
         for first in range(0, number, BATCH_SIZE):
             yield self.images(label, self.latents(seed, first, min(first + BATCH_SIZE, number), truncation))
@@ -73,7 +73,7 @@ class Sampler:
     def interpolate(
         self, label: int, seeds: tuple[int, int], number: int, truncation: float | None
     ) -> Iterator[np.ndarray]:
-        """Images of one label on the way from the first image of one seed to that of another, in batches as `draw`."""
+        """Images of one label between the first images of two seeds, both included, in batches as in `draw`."""
         first, last = (self.latents(seed, 0, 1, truncation)[0] for seed in seeds)
         latents = interpolate_latents(first, last, number)
         for start in range(0, number, BATCH_SIZE):
@@ -85,16 +85,16 @@ class Sampler:
         return latents if truncation is None else truncate(latents, truncation)
 
     def images(self, labels: tf.Tensor, latents: tf.Tensor) -> np.ndarray:
-        """Images uint8 [n, H, W, C] of latents float32 [n, latent_size] and labels [n], or of one label."""
+        """Images uint8 [n, H, W, C] for latents float32 [n, latent_size] and labels [n], or of one label."""
         labels = tf.broadcast_to(tf.cast(labels, tf.int32), [len(latents)])
         return self._serve(labels=labels, latents=latents)["images"].numpy()
 
 
 def truncate(latents: tf.Tensor, bound: float) -> tf.Tensor:
-    """Latents of a normal distribution -> of the same one truncated to -bound..bound, in the same order.
+    """Map standard normal latents to the normal distribution truncated to -bound..bound, at the same quantiles.
 
-    The truncation trick of Brock et al. 2019 (arXiv 1809.11096), by the quantiles instead of by drawing again: the
-    lower the bound, the more alike and the more typical the images are.
+    The truncation trick of Brock et al. 2019 (arXiv 1809.11096), without its resampling.  A smaller bound makes the
+    images more typical and more alike.
     """
     inside = tf.math.erf(bound / np.sqrt(2.0))
     quantiles = tf.math.erf(latents / np.sqrt(2.0)) * tf.cast(inside, tf.float32)
@@ -102,14 +102,13 @@ def truncate(latents: tf.Tensor, bound: float) -> tf.Tensor:
 
 
 def interpolate_latents(first: tf.Tensor, last: tf.Tensor, number: int) -> tf.Tensor:
-    """Latents float32 [number, z] on the great circle from one [z] to another, both ends among them.
+    """Latents float32 [number, z] on the great circle from `first` [z] to `last` [z], both included.
 
-    So their lengths stay those of normally distributed latents, which a straight line would leave (White 2016,
-    arXiv 1609.04468).
+    Unlike on a straight line, their norms stay typical of normally distributed latents (White 2016, arXiv 1609.04468).
     """
     shares = tf.linspace(0.0, 1.0, number)[:, None]
     cosine = tf.reduce_sum(first * last) / (tf.norm(first) * tf.norm(last))
     angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
-    if angle < 1e-3 or angle > np.pi - 1e-3:  # no circle, or every one
+    if angle < 1e-3 or angle > np.pi - 1e-3:  # parallel or opposite: no unique great circle
         return (1.0 - shares) * first + shares * last
     return (tf.sin((1.0 - shares) * angle) * first + tf.sin(shares * angle) * last) / tf.sin(angle)

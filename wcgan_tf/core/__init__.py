@@ -1,1 +1,1 @@
-"""Errors, files, paths, signals, terminal output and random numbers: what every stage uses."""
+"""Code that every stage uses: errors, files, paths, signals, terminal output and random numbers."""

@@ -1,4 +1,4 @@
-"""What programs print: lines, which a thread writes so that a full pipe or disk stops nothing, bars, and durations."""
+"""Terminal output: lines, progress bars, durations.  A thread writes lines: a full pipe or disk blocks nothing."""
 
 import contextlib
 import queue
@@ -21,7 +21,7 @@ LINE_SECONDS = 10.0  # between two lines of a ProgressBar without a terminal
 class _Console(rich.console.Console):
     @property
     def is_terminal(self) -> bool:
-        """Whether it is one in fact: rich would believe FORCE_COLOR, and draw bars into a file."""
+        """Whether the file is a terminal; rich would trust FORCE_COLOR, and draw bars into a file."""
         return self.file.isatty()
 
     def on_broken_pipe(self) -> None:
@@ -29,7 +29,7 @@ class _Console(rich.console.Console):
 
 
 class LineWriter:
-    """Prints lines in order, on stdout or stderr and into log files; a stream that does not take them is no error."""
+    """Prints lines in order on stdout or stderr, and appends them to log files; ignores a stream that fails."""
 
     def __init__(self, stderr: bool = False) -> None:
         self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True)
@@ -38,18 +38,18 @@ class LineWriter:
         threading.Thread(target=self._write, daemon=True).start()
 
     def say(self, text: str, log: Path | None = None) -> None:
-        """Print a line after those before it, and add it to a log file."""
+        """Queue a line for printing and, if given, for a log file."""
         self._waiting.put((text, log))
 
     @contextlib.contextmanager
     def show(self, moving: rich.live.Live | rich.progress.Progress) -> Iterator[None]:
-        """Draw a bar or a table inside this block, below all lines; nothing without a terminal."""
+        """Draw a bar or a table below the lines during this block; nothing without a terminal."""
         if not self.console.is_terminal:
             yield
             return
-        self.finish()  # a line that is printed later would end in the middle of it
+        self.finish()  # a line printed later would break the drawing
         self._moving = moving
-        with contextlib.suppress(OSError):  # as for lines: a terminal that was closed stops nothing
+        with contextlib.suppress(OSError):  # a closed terminal is no error
             moving.start()
         try:
             yield
@@ -59,7 +59,7 @@ class LineWriter:
                 moving.stop()
 
     def finish(self) -> None:
-        """Give the terminal back, and wait a moment for lines that are not printed yet."""
+        """Stop drawing, and wait up to LAST_WORDS_SECONDS until the queued lines are printed."""
         if self._moving:
             with contextlib.suppress(OSError):
                 self._moving.stop()
@@ -74,7 +74,7 @@ class LineWriter:
                 item.set()
                 continue
             text, log = item
-            with contextlib.suppress(OSError):  # nobody reads, or nothing more fits
+            with contextlib.suppress(OSError):  # a closed pipe or a full disk
                 self.console.print(text, markup=False)
                 self.console.file.flush()
             if log:
@@ -82,14 +82,14 @@ class LineWriter:
 
 
 def append_to_log(log: Path, text: str) -> None:
-    """Add lines to a log file if it can be written, and stdout is not that file already."""
+    """Append lines to a log file; does nothing if it cannot be written, or if stdout already writes to it."""
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8", errors="replace") as file:
         if not is_stdout(file.fileno()):
             file.write(f"{text}\n")
 
 
 class ProgressBar:
-    """Counts to `total`, or endlessly if that is None: a bar on a terminal, else a line now and then; on stderr."""
+    """Progress towards `total` (None: unknown) on stderr: a bar on a terminal, else a line per LINE_SECONDS."""
 
     def __init__(self, title: str, total: int | None) -> None:
         self._title, self._total, self._out = title, total, LineWriter(stderr=True)
@@ -107,11 +107,11 @@ class ProgressBar:
         self._out.finish()
 
     def add(self, number: int) -> None:
-        """Report that `number` more are done."""
+        """Report that `number` more items are done."""
         self.to(self._done + number)
 
     def to(self, number: int) -> None:
-        """Report that `number` are done."""
+        """Report that `number` items are done in all."""
         self._done = number
         self._bar.update(self._task, completed=number)
         if not self._out.console.is_terminal and time.monotonic() - self._said >= LINE_SECONDS:
@@ -124,18 +124,18 @@ class ProgressBar:
 
 
 def bar(out: LineWriter, *columns: rich.progress.ProgressColumn) -> rich.progress.Progress:
-    """A bar behind a task's description, and before more columns; `out.show` draws it."""
+    """A progress bar: the task's description, the bar, then `columns`; `out.show` draws it."""
     description = rich.progress.TextColumn("{task.description}", markup=False)
     return rich.progress.Progress(description, rich.progress.BarColumn(), *columns, console=out.console)
 
 
 def printable(text: str) -> str:
-    """Text that stays on one line of a terminal, whatever is in it: question marks for all else."""
+    """The text with `?` for each unprintable character, so that it stays on one line of a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time: `9 s`, `12 min 5 s`, `3 h 20 min`; empty if it is None."""
+    """A duration in words: `9 s`, `12 min 5 s`, `3 h 20 min`; empty if it is None."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writes of files and folders, folder locks, and digests."""
 
 import contextlib
 import errno
@@ -20,10 +20,10 @@ from wcgan_tf.core.errors import UserError
 
 @contextlib.contextmanager
 def publish(target: Path) -> Iterator[Path]:
-    """Yield a path to write a file or a folder to; it takes the place of `target` when the block ends without an error.
+    """Yield a path to write a file or a folder to; it replaces `target` if the block ends without an error.
 
-    The path lies beside `target`, in the same file system, so that a rename is all there is to do.  A link stays one.
-    A file does not take the place of a folder.
+    The path is beside `target`, in the same file system, so that a rename suffices.  If `target` is a link, the block
+    replaces its destination.  Raises IsADirectoryError if a file would replace a folder.
     """
     if target.is_symlink():
         target = target.resolve()
@@ -34,10 +34,10 @@ def publish(target: Path) -> Iterator[Path]:
         yield aside / target.name
         if target.is_dir() and not (aside / target.name).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        if target.is_dir():  # a folder cannot be renamed onto a folder that has files in it
+        if target.is_dir():  # rename cannot replace a folder that is not empty
             target.rename(replaced)
         (aside / target.name).rename(target)
-    except BaseException:  # a signal too
+    except BaseException:  # KeyboardInterrupt and SystemExit, from signals, too
         if replaced.exists() and not target.exists():
             replaced.rename(target)
         raise
@@ -46,13 +46,13 @@ def publish(target: Path) -> Iterator[Path]:
 
 
 def refuse_to_replace(target: Path, own: list[str]) -> None:
-    """Refuse to replace a file, or a folder with anything else in it than files and folders of these names.
+    """Refuse to replace a file, or a folder that has entries other than `own`.
 
     Args:
-        own: patterns of the names, as for `Path.match`.
+        own: name patterns of the entries that may be replaced, as for `Path.match`.
 
     Raises:
-        UserError: naming what else is there.
+        UserError: naming the file, or one of the other entries.
     """
     if target.exists() and not target.is_dir():
         raise UserError(f"{target} is a file; name a folder")
@@ -66,13 +66,13 @@ def refuse_to_replace(target: Path, own: list[str]) -> None:
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a folder for this process; the system lets go of it when the process ends, however it ends.
+    """Lock a folder during this block; the system also releases the lock if the process is killed.
 
     Args:
-        waiting: called if another process holds it, before waiting until that has ended.
+        waiting: called if another process holds the lock, before waiting for it.
 
     Raises:
-        UserError: if another process holds it, and `waiting` is None.
+        UserError: if another process holds the lock, and `waiting` is None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
@@ -89,7 +89,7 @@ def lock_folder(folder: Path, waiting: Callable[[], None] | None = None) -> Iter
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a text file whole; by fewer calls than `publish`, for a thousand processes write one every 10 s."""
+    """Write a text file atomically, in fewer system calls than `publish`: 1,000 processes may write one every 10 s."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
@@ -101,7 +101,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_array(target: Path, array: np.ndarray) -> None:
-    """Write a `.npy` file whole."""
+    """Write a `.npy` file atomically."""
     with publish(target) as path, path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         file.flush()
@@ -109,12 +109,12 @@ def write_array(target: Path, array: np.ndarray) -> None:
 
 
 def size(folder: Path) -> int:
-    """The bytes of all files in a folder; 0 if there is none."""
+    """The total bytes of all files in a folder, at any depth; 0 if the folder does not exist."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Delete what a kill in the middle of writing has left in a folder that this process holds."""
+    """Delete the hidden files that a killed write leaves in a folder; only this process may write to it."""
     for left in folder.glob(".*"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -123,17 +123,17 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def digest_json(value: Any) -> str:
-    """A fingerprint of a value that can be written as JSON: 16 hexadecimal digits of a SHA-256."""
+    """The digest of a JSON-serializable value: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def digest_file(path: Path) -> str:
-    """A fingerprint of a file's contents: 16 hexadecimal digits of a SHA-256."""
+    """The digest of a file's contents: the first 16 hexadecimal digits of their SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def digest(array: np.ndarray) -> str:
-    """A fingerprint of an array's shape, type and contents: 16 hexadecimal digits of a SHA-256."""
+    """The digest of an array's dtype, shape and contents: the first 16 hexadecimal digits of their SHA-256."""
     fingerprint = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     fingerprint.update(np.ascontiguousarray(array).data)
     return fingerprint.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Labels as people write them: lists such as `0-4,7,cat`, and names in a line."""
+"""Parsing and formatting of labels: lists such as `0-4,7,cat`, and titles such as `label 3 (cat)`."""
 
 import difflib
 import re
@@ -9,16 +9,16 @@ INDEX = r"[0-9]{1,9}"
 
 
 def parse_labels(text: str, names: list[str]) -> list[int]:
-    """The labels of a list such as `0-4,7,cat`, each once, in ascending order; all labels if it is empty.
+    """The labels of a list such as `0-4,7,cat`, sorted and without duplicates; all labels if it is empty.
 
-    A number is an index, whatever the names are.  A label's name may contain commas and hyphens.
+    A number is always an index, even if a label has that name.  A name may contain commas and hyphens.
 
     Args:
-        text: indices, ranges of them with both ends, and names, separated by commas.
-        names: of all labels.
+        text: indices, inclusive ranges of indices, and names, separated by commas.
+        names: the names of all labels.
 
     Raises:
-        UserError: if a part is no label; the nearest name is suggested.
+        UserError: if a part is no label; the message suggests the closest name.
     """
     if not text.strip():
         return list(range(len(names)))
@@ -39,10 +39,10 @@ def parse_labels(text: str, names: list[str]) -> list[int]:
 
 
 def parse_model_labels(text: str, names: list[str], there: list[int]) -> list[int]:
-    """As `parse_labels`, of the labels that a model has; all of these if the text is empty.
+    """As `parse_labels`, but refuses labels not in `there`, the labels of a model; all of `there` if `text` is empty.
 
     Raises:
-        UserError: if a part is no label, or the model has no generator of it.
+        UserError: if a part is no label, or the model has no generator for it.
     """
     if not text.strip():
         return there
@@ -66,7 +66,7 @@ def format_labels(labels: list[int]) -> str:
 
 
 def label_title(label: int, name: str) -> str:
-    """`label 3 (cat)`, or `label 3` if its name is no other than its index."""
+    """`label 3 (cat)`, or `label 3` if its name equals its index."""
     return f"label {label}" + (f" ({name})" if name != str(label) else "")
 
 
@@ -76,7 +76,7 @@ def number_of_labels(number: int) -> str:
 
 
 def _index(text: str, names: list[str]) -> int:
-    """The label of a name."""
+    """The index of a label's name; raises a UserError if there is none."""
     if text in names:
         return names.index(text)
     near = difflib.get_close_matches(text, names, n=1)

@@ -1,16 +1,16 @@
-"""The name of every file that the programs write and read; nothing else in the package spells one."""
+"""The paths of the files that the programs read and write; other modules take them from here."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-LABEL_DIGITS = 5  # 100,000 labels sort as text
-NAME_LETTERS = 40  # of a label's name in a folder's: a name has up to 255 bytes
+LABEL_DIGITS = 5  # up to 100,000 labels sort correctly as text
+NAME_LETTERS = 40  # of a label's name in a folder name, which has at most 255 bytes
 
 
 class Below:
-    """An attribute that is a path below its owner's folder."""
+    """A descriptor: the path `name` below its owner's `folder`."""
 
     def __init__(self, name: str):
         self._name = name
@@ -20,7 +20,7 @@ class Below:
 
 
 class Prepared(Protocol):
-    """The settings, of `config.dataset`, that name a prepared data set's folder."""
+    """The settings in `config.dataset` that determine the folder of a prepared data set."""
 
     name: str
     data_dir: str
@@ -37,7 +37,7 @@ class DatasetPaths:
 
     @classmethod
     def of(cls, dataset: Prepared) -> "DatasetPaths":
-        """The folder of the settings `config.dataset`."""
+        """The paths for the settings `config.dataset`."""
         name = dataset.name.replace("/", "-").replace(":", "-")  # imagenet_resized/64x64:0.1.0
         return cls(Path(dataset.data_dir) / f"{name}-{dataset.resolution}")
 
@@ -64,13 +64,13 @@ class DatasetPaths:
 
 
 def inception_folder(data_dir: str) -> Path:
-    """The folder of TF-GAN's Inception, which serves every data set."""
+    """The folder of TF-GAN's Inception classifier, which all data sets share."""
     return Path(data_dir) / "classifiers" / "inception"
 
 
 @dataclass(frozen=True)
 class LabelPaths:
-    """What one label process writes: `<workdir>/labels/00003/`, and nothing outside it."""
+    """All files that the process of one label writes, in `<workdir>/labels/00003/`."""
 
     folder: Path
     config = Below("config.json")
@@ -85,7 +85,7 @@ class LabelPaths:
     temporary = Below("temporary")
 
     def saved_checkpoints(self) -> list[Path]:
-        """The checkpoints, the newest first, without their endings; found by their files alone."""
+        """The checkpoints, newest first, as paths without suffix; found by their `.index` files alone."""
         found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in self.checkpoints.glob("*.index"))
         return [self.checkpoint(step) for step in sorted((int(match[1]) for match in found if match), reverse=True)]
 
@@ -93,7 +93,7 @@ class LabelPaths:
         return self.checkpoints / f"ckpt-{step}"
 
     def tensorboard(self, name: str) -> Path:
-        """Called as the label is, whatever letters that has, for so TensorBoard calls it: `labels/00003/cat`."""
+        """The folder of event files, `labels/00003/cat`: named after the label, because TensorBoard shows its name."""
         words = re.sub(r"[^\w-]+", "_", name)[:NAME_LETTERS].strip("_")
         taken = {path.name for path in (self.checkpoints, self.generator, self.best, self.temporary, self.lock)}
         return self.folder / (f"{words}_" if words in taken else words or "label")
@@ -101,7 +101,7 @@ class LabelPaths:
 
 @dataclass(frozen=True)
 class RunPaths:
-    """A work directory: one folder per label, and the files about all labels together."""
+    """The folder of a run: one folder per label, and the files about all labels."""
 
     folder: Path
     scores = Below("scores.json")
@@ -115,7 +115,7 @@ class RunPaths:
         return LabelPaths(self.folder / "labels" / f"{label:0{LABEL_DIGITS}d}")
 
     def labels(self) -> list[int]:
-        """The labels that have a folder."""
+        """The labels that have a folder, in ascending order."""
         return sorted(int(folder.name) for folder in (self.folder / "labels").glob("[0-9]" * LABEL_DIGITS))
 
 

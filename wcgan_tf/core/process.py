@@ -1,4 +1,4 @@
-"""Private and forced operations on this process, each with its reason."""
+"""Low-level operations on this process, each with its reason."""
 
 import atexit
 import contextlib
@@ -17,11 +17,11 @@ PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 def end(code: int) -> None:
-    """End the process as `sys.exit` does, without the seconds in which TensorFlow takes itself apart."""
-    atexit._run_exitfuncs()  # private, the only way to remove temporary files before `os._exit`
+    """End the process as `sys.exit` does, but skip TensorFlow's shutdown, which takes seconds."""
+    atexit._run_exitfuncs()  # private; the only way to delete temporary files before `os._exit`
     flush = threading.Thread(target=_flush, daemon=True)
     flush.start()
-    flush.join(FLUSH_SECONDS)  # a full pipe that nobody reads
+    flush.join(FLUSH_SECONDS)  # flushing blocks on a full pipe that nobody reads
     os._exit(code)
 
 
@@ -32,26 +32,26 @@ def _flush() -> None:
 
 
 def open_standard_streams() -> None:
-    """Open stdin, stdout and stderr to nowhere if the shell closed them; the next file would take their number."""
+    """Open standard streams that are closed on /dev/null; otherwise the next file gets their descriptor."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open(mode)  # noqa: SIM115  # takes the lowest free number, which is its own
+            nowhere = Path(os.devnull).open(mode)  # noqa: SIM115  # gets the lowest free descriptor, its own
             setattr(sys, name, nowhere)
 
 
 def is_stdout(descriptor: int) -> bool:
-    """Whether an open file is the one that stdout writes to."""
+    """Whether a file descriptor refers to the same file as stdout."""
     return os.path.samestat(os.fstat(descriptor), os.fstat(1))
 
 
 @contextlib.contextmanager
 def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
-    """Import TensorFlow in this block: what it writes to stderr before its log has a level is dropped.
+    """Discard stderr in this block, for the import of TensorFlow, which writes before its log level applies.
 
-    What is imported is left out of all garbage collections, which would take long to go through it.
+    Excludes the imported objects from garbage collection, which would take long to scan them.
 
     Args:
-        without: packages that cannot be imported in this block, by TensorFlow neither; afterwards they can.
+        without: packages whose import fails in this block, also inside TensorFlow and Keras, but not afterwards.
     """
     hidden = [name for name in without if name not in sys.modules]
     for name in hidden:
@@ -73,5 +73,5 @@ def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """Ask the system for SIGTERM if the process that started this one is killed; between fork and exec."""
+    """Ask the system to send this process SIGTERM if its parent ends; called between fork and exec."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

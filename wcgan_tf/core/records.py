@@ -1,4 +1,4 @@
-"""JSON files as typed records: one way to read, check and write them, and to say what is damaged."""
+"""JSON files as typed records: read, check and write them, and report damaged ones."""
 
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -8,8 +8,8 @@ import msgspec
 from wcgan_tf.core import files
 from wcgan_tf.core.errors import Command, UserError
 
-LARGEST = 2.0**53  # a number beyond it is damage
-DAMAGED = (ValueError, RecursionError)  # as msgspec reports it
+LARGEST = 2.0**53  # a larger number counts as damage
+DAMAGED = (ValueError, RecursionError)  # what msgspec raises for damaged JSON
 
 Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
@@ -20,13 +20,13 @@ Record = TypeVar("Record")
 
 
 def read(path: Path, kind: type[Record], mend: Command) -> Record:
-    """Read a record of this type.
+    """Read a record of type `kind`.
 
     Args:
-        mend: the program that writes the file.
+        mend: the command that writes the file, for the error message.
 
     Raises:
-        UserError: if the file is missing or damaged, with `mend`.
+        UserError: if the file is missing or damaged.
     """
     try:
         return decode(path.read_bytes(), kind)
@@ -37,7 +37,7 @@ def read(path: Path, kind: type[Record], mend: Command) -> Record:
 
 
 def read_if_whole(path: Path, kind: type[Record]) -> Record | None:
-    """Read a record of this type; None if the file is missing or damaged."""
+    """Read a record of type `kind`; None if the file is missing or damaged."""
     try:
         return decode(path.read_bytes(), kind)
     except (OSError, *DAMAGED):
@@ -45,10 +45,10 @@ def read_if_whole(path: Path, kind: type[Record]) -> Record | None:
 
 
 def decode(text: bytes, kind: type[Record]) -> Record:
-    """Check and convert JSON.
+    """Decode JSON as a record of type `kind`.
 
     Raises:
-        ValueError, RecursionError: if it is no such record; see DAMAGED.
+        ValueError, RecursionError: if it is no such record (DAMAGED).
     """
     return msgspec.json.decode(text, type=kind)
 
@@ -59,5 +59,5 @@ def encode(record: Any) -> str:
 
 
 def write(path: Path, record: Any) -> None:
-    """Write a record whole or not at all."""
+    """Write a record atomically."""
     files.write_text(path, encode(record) + "\n")

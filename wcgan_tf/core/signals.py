@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM, SIGUSR1, SIGHUP: end now while there is nothing to lose, else at the next good moment."""
+"""Requests to stop (SIGINT, SIGTERM, SIGUSR1, SIGHUP): end at once if there is nothing to save, else set a flag."""
 
 import contextlib
 import os
@@ -13,17 +13,17 @@ FAREWELL_SECONDS = 5.0
 
 
 def handle(handler: Callable) -> None:
-    """Give the signals that ask to stop to a handler, from the main thread; not SIGHUP if nohup ignores it."""
+    """Install a handler for these signals, from the main thread; not for SIGHUP if nohup ignores it."""
     for number in WANTED:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 class StopRequests:
-    """Whether this process was asked to stop.
+    """Receives the signals that ask this process to stop.
 
-    Python runs a signal's handler between two of its own instructions, and so not during the minutes that a compiler
-    may take.  So a thread waits for signals too: while the process `ends_at_once` it says farewell and ends it.
+    Python runs a signal handler between two of its own instructions, so not during a compilation, which may take
+    minutes.  Therefore a thread also waits for signals: after `ends_at_once`, it calls `farewell` and ends the process.
     """
 
     def __init__(self) -> None:
@@ -32,15 +32,15 @@ class StopRequests:
         self.received = False
 
     def listen(self) -> None:
-        """Take the signals, from the main thread, for the rest of this process."""
+        """Start to receive the signals, from the main thread, for the rest of this process."""
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        handle(lambda *_: None)  # with a handler, the number is written to the pipe
+        handle(lambda *_: None)  # only with a handler does Python write the number to the pipe
         threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
 
     def ends_at_once(self, farewell: Callable[[], None]) -> None:
-        """From now on there is nothing to lose: a signal calls `farewell` and ends the process with STOPPED."""
+        """From now on a signal calls `farewell` and ends the process with STOPPED: there is nothing to save."""
         with self._lock:
             self._farewell = farewell
             self._end_if_asked()
@@ -61,7 +61,7 @@ class StopRequests:
         if self.received and self._farewell:
             farewell = threading.Thread(target=self._say_farewell, args=(self._farewell,), daemon=True)
             farewell.start()
-            farewell.join(FAREWELL_SECONDS)  # a full pipe, a hanging disk: ending comes first
+            farewell.join(FAREWELL_SECONDS)  # end even if a full pipe or a hanging disk blocks it
             os._exit(STOPPED)
 
     @staticmethod

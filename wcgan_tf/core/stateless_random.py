@@ -1,8 +1,8 @@
-"""Random numbers from a seed alone, by a named algorithm, the same on every device, with and without XLA.
+"""Random numbers that depend on a seed alone (Philox): the same on every device, with and without XLA.
 
-Philox's integers are that; its floats are not, in TensorFlow 2.21: XLA makes others of the same seed.  So they are made
-of the integers here, which are those of `tf.random` in less than half of its operations: each takes time to trace.
-A seed is two integers of up to 64 bits.
+In TensorFlow 2.21 this holds for Philox's integers, but not for its floats: XLA computes others from the same seed.  So
+this module computes floats from the integers.  The integers equal those of `tf.random`, with less than half of its
+operations, each of which takes time to trace.  A seed is two integers of up to 64 bits.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ Shape = Sequence[Any]
 Seed = Any  # two integers, or a tensor of them
 
 PHILOX, PHILOX_BLOCK = 1, 4
-SCRAMBLER = 0x02461E293EC8F720  # the key by which TensorFlow makes keys of seeds
-BITS = 23  # the middles of 2^23 equal parts of 0..1 are float32 numbers, 0 and 1 not among them
+SCRAMBLER = 0x02461E293EC8F720  # the constant key with which TensorFlow derives keys from seeds
+BITS = 23  # float32 represents the midpoints of 2^23 equal parts of 0..1 exactly; 0 and 1 are not among them
 
 
 def uniform(shape: Shape, seed: Seed) -> tf.Tensor:
-    """float32 of `shape`, uniform in the open interval 0..1."""
+    """float32 of `shape`, uniform in the open interval (0, 1)."""
     return _between_0_and_1(integers(shape, seed, tf.uint32))
 
 
 def integers(shape: Shape, seed: Seed, dtype: tf.DType) -> tf.Tensor:
-    """Integers of `shape` and of a type of 32 or 64 bits, all its values equally likely."""
+    """Integers of `shape` and `dtype` (32 or 64 bits), uniform over all values of the type."""
     key, counter = _key_and_counter(seed)
     return tf.raw_ops.StatelessRandomUniformFullIntV2(shape=shape, key=key, counter=counter, alg=PHILOX, dtype=dtype)
 
 
 def _key_and_counter(seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where Philox begins, as in `tf.random`; of `StatelessRandomGetKeyCounter`, XLA reads half of a seed's bits."""
+    """Philox's key and counter, as in `tf.random`; XLA's `StatelessRandomGetKeyCounter` uses half of the seed."""
     key, low = tf.split(
         tf.raw_ops.StatelessRandomUniformFullIntV2(
             shape=[2],
@@ -45,19 +45,19 @@ def _key_and_counter(seed: Seed) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def fold_in(seed: Seed, number: tf.Tensor) -> tf.Tensor:
-    """A seed for each int64 `number`: that of `tf.random.fold_in`."""
+    """A seed from a seed and an int64 `number`: the same as `tf.random.fold_in`."""
     return tf.stack([integers([], seed, tf.int64), number])
 
 
 def split(seed: Seed, number: int) -> list:
-    """`number` seeds from one: those of `tf.random.split`."""
+    """`number` seeds from one: the same as `tf.random.split`."""
     return tf.unstack(integers([number, 2], seed, tf.int64))
 
 
 def normal_rows(first: tf.Tensor, number: tf.Tensor, size: int, seed: Seed) -> tf.Tensor:
-    """float32 [number, size], normally distributed: the rows `first`, `first` + 1, ... of an endless table.
+    """float32 [number, size], standard normal: the rows `first`, `first` + 1, ... of an infinite table.
 
-    Row i depends on (seed, i) alone.  Philox numbers its blocks of four integers, so that it may begin at any of them.
+    Row i depends on (seed, i) alone.  Philox numbers its blocks of four integers, so it can start at any block.
     """
     blocks = -(-size // PHILOX_BLOCK)
     key, counter = _key_and_counter(seed)
@@ -73,7 +73,7 @@ def _between_0_and_1(drawn: tf.Tensor) -> tf.Tensor:
 
 
 def normal(shape: Shape, seed: Seed) -> tf.Tensor:
-    """float32 of `shape`, normally distributed with mean 0 and deviation 1."""
+    """float32 of `shape`, standard normal (mean 0, standard deviation 1)."""
     return tf.math.ndtri(uniform(shape, seed))
 
 

@@ -1,1 +1,1 @@
-"""Images: where they come from, how they are decoded, sorted by label and read back."""
+"""Images: their sources, decoding, sorting by label, and reading of prepared images."""

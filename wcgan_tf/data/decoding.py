@@ -1,4 +1,4 @@
-"""Any picture -> square uint8 pixels of the resolution and the channels that are asked for.  Pillow; no TensorFlow."""
+"""Decoding of any picture to uint8 pixels of a given square size and channel count.  Pillow; no TensorFlow."""
 
 import io
 from pathlib import Path
@@ -11,21 +11,21 @@ Content = Path | bytes | np.ndarray
 
 
 class Square(NamedTuple):
-    """A picture as uint8 [resolution, resolution, channels], and whether it had another size before."""
+    """A picture as uint8 [resolution, resolution, channels], and whether its size was changed."""
 
     pixels: np.ndarray
     resized: bool
 
 
 def square(content: Content, resolution: int, channels: int) -> Square:
-    """Centre-crop to a square, resize with antialiasing (Lanczos), and turn to grey (1 channel) or RGB (3 channels).
+    """Centre-crop to a square, resize with antialiasing (Lanczos), and convert to grey (1 channel) or RGB (3 channels).
 
     Args:
-        content: a file, the bytes of one, or uint8 [H, W, 1 or 3].  A photograph is turned upright as its EXIF says;
-            what is transparent becomes white; 16 bits become 8.
+        content: a path, a file's bytes, or uint8 [H, W, 1 or 3].  The EXIF orientation is applied, transparent parts
+            become white, and 16 bits are scaled to 8.
 
     Raises:
-        Exception: whatever Pillow raises on a file that is damaged or no image.
+        Exception: of any type that Pillow raises for a file that is damaged or no image.
     """
     if isinstance(content, np.ndarray):
         image = Image.fromarray(content[..., 0] if content.shape[-1] == 1 else content)
@@ -41,8 +41,8 @@ def square(content: Content, resolution: int, channels: int) -> Square:
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """The image without palette, transparency, 16 bits or printer's colours."""
-    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion would cut off at 255
+    """The image in `mode`, without palette, transparency, 16 bits or CMYK."""
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion clips at 255
         image = Image.fromarray(np.round(np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         coloured = image.convert("RGBA")

@@ -1,6 +1,6 @@
-"""Prepared images, read back: one label's images, and which labels there are.  No TensorFlow.
+"""Reading of prepared images: the images of one label, and the names of all labels.  No TensorFlow.
 
-A label process opens the files of its own label only.
+A label's process opens only the files of its own label.
 """
 
 from collections.abc import Iterable
@@ -23,17 +23,17 @@ BUILT_IN = {"digits"}  # read from their source if they are not prepared
 
 
 class DatasetInfo(msgspec.Struct):
-    """dataset.json: what is prepared in a folder."""
+    """dataset.json: describes a prepared data set."""
 
     name: str
     resolution: int
     channels: int
     labels: Annotated[list[str], msgspec.Meta(min_length=1)]  # the names of all labels
-    root: str = ""  # the folder of images that it was made of, absolute; empty for other sources
+    root: str = ""  # absolute path of the source's folder of images; empty for other sources
 
 
 class ImageRecord(msgspec.Struct):
-    """The file beside a label's images: how many there are, how many were resized or unreadable, and their digest."""
+    """The file beside a label's images: their number, how many were resized or unreadable, and their digest."""
 
     label: int
     name: str
@@ -44,14 +44,14 @@ class ImageRecord(msgspec.Struct):
 
 
 class CurrentDomain(msgspec.Struct, frozen=True):
-    """domain.json: the domain classifier of the present training images, for trainings that do not read all labels."""
+    """domain.json: the current domain classifier, so that a label's training need not read all labels to find it."""
 
-    digest: str  # of its training images and settings
-    labels: int  # their number
+    digest: str  # of the classifier's training images and settings
+    labels: int  # number of labels
 
 
 class LabelImages(NamedTuple):
-    """One label's images of a split: uint8 [n, H, W, C], its index, its name, and the digest of the images."""
+    """One label's images of a split, uint8 [n, H, W, C], the label's index and name, and the images' digest."""
 
     images: np.ndarray
     label: int
@@ -60,12 +60,12 @@ class LabelImages(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The label in a line: `label 3 (cat)`."""
+        """The label in messages: `label 3 (cat)`."""
         return label_title(self.label, self.name)
 
 
 def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
-    """Read one label's images of a split; opens no other label's files.
+    """Read one label's images of a split; opens no files of other labels.
 
     Raises:
         UserError: if there is no such data or label, or a file is damaged.
@@ -81,7 +81,7 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
     try:
         images = np.load(paths.images(split, label), allow_pickle=False)
         intact = images.dtype == np.uint8 and files.digest(images) == record.digest
-    except Exception:  # NumPy raises a dozen kinds for a file whose header is damaged
+    except Exception:  # NumPy raises many types for a damaged header
         intact = False
     if not intact:
         raise UserError(
@@ -112,7 +112,7 @@ def digest(dataset: Dataset, split: str, label: int) -> str:
 
 
 def digests(dataset: Dataset, chosen: list[int]) -> str:
-    """One digest of all real images of these labels, of both splits.
+    """One digest of all real images of the labels `chosen`, over both splits.
 
     Raises:
         UserError: as `label_images`.
@@ -121,12 +121,12 @@ def digests(dataset: Dataset, chosen: list[int]) -> str:
 
 
 def exists(dataset: Dataset, split: str, label: int) -> bool:
-    """Whether this label's images are prepared."""
+    """Whether the label's images of this split are prepared."""
     return DatasetPaths.of(dataset).record(split, label).exists()
 
 
 def missing(dataset: Dataset, split: str, labels: Iterable[int]) -> set[int]:
-    """Those of the labels whose images are not prepared yet."""
+    """The subset of `labels` whose images are not prepared yet."""
     return {label for label in labels if not exists(dataset, split, label)}
 
 
@@ -136,22 +136,22 @@ def label_names(dataset: Dataset) -> list[str]:
 
 
 def names_in(paths: DatasetPaths) -> list[str]:
-    """The names of all labels of a data set that is prepared at least in part."""
+    """The names of all labels of a data set that is at least partly prepared."""
     return records.read(paths.info, DatasetInfo, PREPARE).labels
 
 
 def count(dataset: Dataset, split: str, label: int) -> int:
-    """How many images a label has, from its record; 0 if it is not prepared."""
+    """The number of a label's images, from its record or the built-in source; 0 if they are not prepared."""
     if _in_place(dataset):
         return len(_from_source(dataset, split, label).images)
     return read_record(dataset, split, label).count if exists(dataset, split, label) else 0
 
 
 def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) -> None:
-    """Write dataset.json, or check that what is prepared there has the same labels.
+    """Write dataset.json, or check that an existing one has the same labels.
 
     Raises:
-        UserError: naming the first label that differs.
+        UserError: naming the first label that differs, or the numbers of labels.
     """
     names = source.label_names
     if not paths.info.exists():
@@ -168,10 +168,10 @@ def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) ->
 
 
 def refuse_other_root(dataset: Dataset) -> None:
-    """Check that what is prepared was made of the folder of images in the settings.
+    """Check that the prepared images come from the folder `dataset.root`, if it is set.
 
     Raises:
-        UserError: if it was not, and both folders exist; one that does not may have been moved.
+        UserError: if they come from another folder and both exist; a missing folder may have been moved.
     """
     paths = DatasetPaths.of(dataset)
     info = records.read_if_whole(paths.info, DatasetInfo)
@@ -183,7 +183,7 @@ def refuse_other_root(dataset: Dataset) -> None:
 
 
 def _in_place(dataset: Dataset) -> bool:
-    """Whether images are read from their source."""
+    """Whether images are read from their source: the data set is built in and not prepared."""
     return not DatasetPaths.of(dataset).info.exists() and sources.kind(dataset) in BUILT_IN
 
 

@@ -1,7 +1,7 @@
-"""Sort a source's images by label: one `.npy` per label and split, in flat memory, going on where it was stopped.
+"""Sort a source's images by label into one `.npy` per label and split; uses constant memory and can be resumed.
 
-Images are appended to one raw file per label under `unfinished/<split>/`; `state.json` there says how far that went.
-When the split is through, each raw file becomes the label's `.npy`, and its record says that it is whole.
+Images are appended to one raw file per label under `unfinished/<split>/`; `state.json` there records the progress.
+At the end of the split, each raw file becomes the label's `.npy`, and then a record marks it as complete.
 """
 
 import contextlib
@@ -27,34 +27,32 @@ from wcgan_tf.data import decoding
 from wcgan_tf.data.prepared import ImageRecord
 from wcgan_tf.data.sources import Example, Source
 
-CHUNK_BYTES = 8 * 2**20  # of pixels that are decoded side by side
+CHUNK_BYTES = 8 * 2**20  # of pixels that are decoded in parallel
 MOST_IN_CHUNK = 256
-BUFFER_BYTES = 64 * 2**20  # kept in memory between two writes
+BUFFER_BYTES = 64 * 2**20  # of pixels kept in memory between two writes
 BUFFER_SECONDS = 15.0
 
 
 class SortingState(msgspec.Struct):
-    """state.json: how far a split is sorted."""
+    """state.json: the progress of sorting a split."""
 
-    origin: str  # the source's; sorting goes on with no other
-    labels: list[int]  # those that are sorted
+    origin: str  # of the source; with another source, sorting starts again
+    labels: list[int]  # the labels to sort
     seen: Count = 0  # examples read from the source
-    # count, resized, unreadable: images by label
+    # count, resized, unreadable: number of images by label
     count: dict[int, Count] = {}
     resized: dict[int, Count] = {}
     unreadable: dict[int, Count] = {}
 
 
 class SplitSorter:
-    """One split on its way to disk.
+    """Sorts one split of a source; continues from an earlier start.
 
     Args:
-        source: where the images come from.
         split: "train" or "test".
-        labels: those that are wanted and have no record yet.
+        labels: the labels to sort, which have no record yet.
         resolution: side of the images, in pixels.
-        paths: where they go.
-        skipped: called with the name of an image that cannot be read, and the reason.
+        skipped: called with the name of an unreadable image, and the reason.
     """
 
     def __init__(
@@ -74,15 +72,15 @@ class SplitSorter:
 
     @property
     def seen(self) -> int:
-        """Examples so far, those of earlier starts included."""
+        """The number of examples read, as last recorded, those of earlier starts included."""
         return self._state.seen
 
     def sort(self, advanced: Callable[[int], None]) -> None:
-        """Read all that is left of the source; `advanced` is called with the number of examples, now and then."""
+        """Read the rest of the source; calls `advanced` after each chunk with the number of examples so far."""
         examples = itertools.islice(self._source.examples(self._split, set(self._state.labels)), self.seen, None)
         seen, written, buffered = self.seen, time.monotonic(), 0
         number = max(1, min(MOST_IN_CHUNK, CHUNK_BYTES // self._image_bytes))
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large photographs; what is too large fails
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses excessive sizes itself
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             while chunk := list(itertools.islice(examples, number)):
                 for example, square in zip(chunk, pool.map(self._decode, chunk), strict=True):
@@ -95,10 +93,10 @@ class SplitSorter:
         self._write(seen)
 
     def finish(self) -> None:
-        """Turn the raw files into the labels' own.
+        """Turn the raw files into the labels' `.npy` files and records.
 
         Raises:
-            UserError: naming a label without images; those of the others are written.
+            UserError: naming the labels without images; those of the other labels are written.
         """
         empty = []
         for label in self._state.labels:
@@ -107,7 +105,7 @@ class SplitSorter:
             elif not self._paths.record(self._split, label).exists():
                 self._finish_label(label)
         shutil.rmtree(self._paths.unfinished(self._split))
-        with contextlib.suppress(OSError):  # another split's may be there
+        with contextlib.suppress(OSError):  # another split may be unfinished
             self._paths.unfinished(self._split).parent.rmdir()
         if empty:
             names = ", ".join(f"{label} ({self._source.label_names[label]})" for label in empty[:5])
@@ -118,7 +116,7 @@ class SplitSorter:
             )
 
     def _finish_label(self, label: int) -> None:
-        """Write the label's images, then the record that says that they are whole."""
+        """Write the label's images, then the record, which marks them as complete."""
         state, name = self._state, self._source.label_names[label]
         raw = np.memmap(self._raw(label), np.uint8, "r", shape=(state.count[label], *self._shape))
         files.write_array(self._paths.images(self._split, label), raw)
@@ -128,14 +126,14 @@ class SplitSorter:
         self._raw(label).unlink()
 
     def _decode(self, example: Example) -> decoding.Square | str:
-        """The pixels, or why there are none."""
+        """The decoded picture, or the reason why it cannot be decoded."""
         try:
             return decoding.square(example.content, *self._shape[1:])
-        except Exception as error:  # whatever Pillow meets in a broken file
+        except Exception as error:  # Pillow raises many types for a damaged file
             return " ".join(str(error).split()) or type(error).__name__
 
     def _take(self, example: Example, square: decoding.Square | str) -> int:
-        """Count an example and keep its pixels until the next write; the bytes that takes."""
+        """Count an example and buffer its pixels until the next write; returns their number of bytes."""
         if isinstance(square, str):
             _add(self._state.unreadable, example.label, 1)
             self._skipped(example.name, square)
@@ -145,7 +143,7 @@ class SplitSorter:
         return square.pixels.nbytes
 
     def _write(self, seen: int) -> None:
-        """Append what is buffered, then say so: a kill in between leaves bytes that the next start cuts off."""
+        """Append the buffered images, then the state; after a kill in between, the next start cuts off the bytes."""
         for label, images in self._buffers.items():
             with self._raw(label).open("ab") as file:
                 file.writelines(image.data for image in images)
@@ -164,14 +162,14 @@ class SplitSorter:
         return SortingState(self._source.origin, sorted(labels))
 
     def _earlier(self, labels: set[int]) -> SortingState | None:
-        """Where an earlier start stopped, if it was sorting these labels of this source; cuts its raw files to that."""
+        """The state of an earlier start with this source and these labels, or None; cuts the raw files to it."""
         state = records.read_if_whole(self._paths.sorting_state(self._split), SortingState)
         if state is None or state.origin != self._source.origin or not labels <= set(state.labels):
             return None
         for label in state.labels:
             size, raw = state.count.get(label, 0) * self._image_bytes, self._raw(label)
             if self._paths.record(self._split, label).exists():
-                continue  # it was stopped among the last lines of `finish`
+                continue  # the earlier start stopped during `finish`
             if (raw.stat().st_size if raw.exists() else 0) < size:
                 return None
             if raw.exists():

@@ -1,7 +1,7 @@
-"""Where images come from.  Adding a data set: a function here that returns a Source, and a row in SOURCES.
+"""Sources of images.  To add a data set, write a function here that returns a Source, and add it to SOURCES.
 
-A source names its labels and yields its examples, undecoded and always in the same order, so that `prepare` can stop
-and go on.  No TensorFlow is imported but by the source that needs it.
+A source names its labels and yields its examples, undecoded and always in the same order, so that `prepare` can
+resume.  Only the source that needs TensorFlow imports it.
 """
 
 import difflib
@@ -21,14 +21,14 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.data.decoding import Content
 
 SPLITS = ("train", "test")
-TEST_SPLITS = ("validation", "val", "test")  # what others call it; the first that is there
-EVERY = 5  # if there is no such split, every fifth image of the training split is for the test
+TEST_SPLITS = ("validation", "val", "test")  # names of the test split; the first that exists is used
+EVERY = 5  # if there is no test split, every fifth image of the training split goes to it
 ENDINGS = {".jpg", ".jpeg", ".png"}
-SYNSET_WORDS = ("synset_words.txt", "words.txt", "LOC_synset_mapping.txt")  # as Caffe, Tiny ImageNet, Kaggle have it
+SYNSET_WORDS = ("synset_words.txt", "words.txt", "LOC_synset_mapping.txt")  # in Caffe, Tiny ImageNet, Kaggle
 
 
 class Example(NamedTuple):
-    """An image before it is decoded: what to call it in a message, its label, and its content."""
+    """An image before it is decoded: its name in messages, its label, and its content."""
 
     name: str
     label: int
@@ -39,16 +39,16 @@ class Example(NamedTuple):
 class Source:
     """A data set before it is sorted by label."""
 
-    origin: str  # says which data set this is, to go on with no other
+    origin: str  # identifies the data set, so that sorting resumes with no other
     label_names: list[str]  # one per label, in the order of their indices
     channels: int  # 1 for grey images, 3 for RGB
-    counts: dict[str, int | None]  # images per split, of all labels; None if that is not known beforehand
+    counts: dict[str, int | None]  # images per split, over all labels; None if not known in advance
     examples: Callable[[str, set[int]], Iterator[Example]]  # (split, labels) -> the examples of these labels
 
 
 def digits(dataset: Dataset) -> Source:
-    """scikit-learn's handwritten digits: 1,797 images of 8x8 grey levels 0..16."""
-    from sklearn.datasets import load_digits  # a second to import, and only this source wants it
+    """scikit-learn's handwritten digits: 1,797 images of 8x8 grey levels 0..16, scaled to 0..255."""
+    from sklearn.datasets import load_digits  # takes a second, and only this source needs it
 
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
@@ -63,10 +63,10 @@ def digits(dataset: Dataset) -> Source:
 
 
 def folder(dataset: Dataset) -> Source:
-    """Photographs in `<root>/<split>/<label name>/`, at any depth below it: .jpg, .jpeg and .png, in any case.
+    """Photographs in `<root>/<split>/<label name>/`, at any depth: .jpg, .jpeg and .png, in upper or lower case.
 
-    The labels are the folders of `train` in the order of their names.  Where the root has a file of synset words
-    (`n01440764 tench, Tinca tinca` in each line), a label is called by its words.
+    The labels are the folders in `train`, sorted by name.  If the root has a file of synset words, with lines such as
+    `n01440764 tench, Tinca tinca`, the words are the name of the label.
     """
     root = Path(dataset.root)
     train = root / "train"
@@ -92,7 +92,7 @@ def folder(dataset: Dataset) -> Source:
 
 
 def tensorflow_datasets(dataset: Dataset) -> Source:
-    """An image classification set of TensorFlow Datasets; downloaded if it is not prepared under `tfds_dir`."""
+    """An image classification data set of TensorFlow Datasets; downloaded if it is not prepared under `tfds_dir`."""
     import tensorflow_datasets as tfds
 
     builder = _builder(dataset)
@@ -125,7 +125,7 @@ SOURCES = {"digits": digits, "folder": folder, "tfds": tensorflow_datasets}
 
 
 def kind(dataset: Dataset) -> str:
-    """Which row of SOURCES the settings `config.dataset` mean."""
+    """The key in SOURCES for the settings `config.dataset`."""
     if dataset.root:
         return "folder"
     return "digits" if dataset.name == "digits" else "tfds"
@@ -141,7 +141,7 @@ def source(dataset: Dataset) -> Source:
 
 
 def label_names(dataset: Dataset) -> list[str]:
-    """The names of a source's labels, without a look at its images; nothing is downloaded.
+    """The names of a source's labels; reads no image files and downloads nothing.
 
     Raises:
         UserError: if there is no such data.
@@ -150,7 +150,7 @@ def label_names(dataset: Dataset) -> list[str]:
 
 
 def _share(examples: Iterable, split: str) -> Iterator:
-    """The part of the only split that stands for `split`."""
+    """The examples for `split` if the source has a training split only."""
     return (example for index, example in enumerate(examples) if (index % EVERY == EVERY - 1) == (split == "test"))
 
 
@@ -165,7 +165,7 @@ def _folders(parent: Path) -> list[str]:
 
 
 def _walk(parent: Path) -> Iterator[Path]:
-    """The image files below a folder, in no order, without what is hidden."""
+    """The image files below a folder, unsorted, without hidden files and folders."""
     for folder, below, names in os.walk(parent, onerror=_raise):
         below[:] = [name for name in below if not name.startswith(".")]
         for name in names:
@@ -183,12 +183,12 @@ def _refuse_empty(split: Path, names: list[str]) -> None:
 
 
 def _raise(error: OSError) -> None:
-    """A folder that cannot be read is an error: its images would be missing in silence."""
+    """Raise an error of `os.walk`, which otherwise skips an unreadable folder and its images silently."""
     raise error
 
 
 def _readable(root: Path, folders: list[str]) -> list[str]:
-    """The folders' names, or their words; those whose words are also another's get their folder's name added."""
+    """The folders' synset words, or else their names; words shared by several folders get the folder's name added."""
     table = next((root / name for name in SYNSET_WORDS if (root / name).is_file()), None)
     lines = table.read_text(encoding="utf-8", errors="replace").splitlines() if table else []
     words = dict(parts for line in lines if len(parts := line.split(maxsplit=1)) == 2)
@@ -198,12 +198,12 @@ def _readable(root: Path, folders: list[str]) -> list[str]:
 
 
 def _builder(dataset: Dataset) -> Any:
-    """The builder of an image classification set of TensorFlow Datasets; nothing is downloaded.
+    """The builder of an image classification data set of TensorFlow Datasets; downloads nothing.
 
     Raises:
-        UserError: if it is not one.
+        UserError: if there is no such data set, or its images do not have one label each.
     """
-    import tensorflow  # noqa: F401  TFDS imports it anyway, and better here than in mid-progress
+    import tensorflow  # noqa: F401  TFDS imports it anyway, but later, during a progress bar
     import tensorflow_datasets as tfds
 
     try:
@@ -215,7 +215,7 @@ def _builder(dataset: Dataset) -> Any:
             f"dataset.name {dataset.name!r} is no data set of TensorFlow Datasets{hint}; "
             "a folder of images is named by --config.dataset.root"
         ) from None
-    except ValueError as error:  # an unknown config or version of a known set
+    except ValueError as error:  # an unknown config or version of a known data set
         raise UserError(f"dataset.name {dataset.name!r}: {' '.join(str(error).split())[:200]}") from None
     features = dict(builder.info.features or {})
     wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
@@ -229,12 +229,12 @@ def _names(builder: Any) -> list[str]:
 
 
 def _download(builder: Any, dataset: Dataset) -> None:
-    """Let TensorFlow Datasets download and prepare the set, one process at a time."""
+    """Download and prepare the data set with TensorFlow Datasets, in one process at a time."""
     waiting = f"another process prepares {dataset.name}; waiting for it"
     with files.lock_folder(Path(builder.data_dir).parent, waiting=lambda: print(waiting, flush=True)):
         try:
             builder.download_and_prepare()  # returns at once if another process has done it
-        except Exception as error:  # no network, a full disk, a manual download: TFDS says which
+        except Exception as error:  # such as no network, a full disk, a manual download
             reason = " ".join(str(error).split())[:100] or type(error).__name__
             raise UserError(
                 f"{dataset.name} is not prepared in {builder.data_dir}; "

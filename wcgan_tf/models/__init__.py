@@ -1,6 +1,6 @@
 """The table of architectures.
 
-Adding one: a file beside these with a Generator and a Critic, a row here, and its name in config.py.
+To add one, write a module here with a Generator and a Critic, and add a row here and its name in config.py.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
 
 
 def generator(model: Model, resolution: int, channels: int, precision: str = "float32") -> keras.Model:
-    """A fresh, built generator of the settings `config.model`: latents [N, z] -> images [N, H, W, C] in -1..1."""
+    """A new, built generator for the settings `config.model`: latents [N, z] -> images [N, H, W, C] in -1..1."""
     with _policy(precision):
         network = ARCHITECTURES[model.architecture][0](resolution, channels, model.width)
-        network(tf.zeros([1, model.latent_size]))  # the first call makes the variables
+        network(tf.zeros([1, model.latent_size]))  # the first call creates the variables
     return network
 
 
 def critic(
     model: Model, resolution: int, channels: int, precision: str = "float32", *, batch_norm: bool = False
 ) -> keras.Model:
-    """A fresh, built critic of the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N]."""
+    """A new, built critic for the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N]."""
     with _policy(precision):
         network = ARCHITECTURES[model.architecture][1](
             resolution, model.width, batch_norm=batch_norm, batch_deviation=model.batch_deviation
@@ -41,7 +41,7 @@ def critic(
 
 @contextlib.contextmanager
 def _policy(precision: str) -> Iterator[None]:
-    """Layers made inside this block compute in this precision; their variables, norms and outputs stay float32."""
+    """Layers created in this block compute in `precision`; variables, normalization and output layers stay float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

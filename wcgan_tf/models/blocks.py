@@ -3,14 +3,14 @@
 import keras
 import tensorflow as tf
 
-LEAST_VARIANCE = 1e-8  # the root, and its gradient, stay finite if all images of a batch are the same
+LEAST_VARIANCE = 1e-8  # keeps the root's gradient finite if all images of a batch are equal
 
 
 class BatchDeviation(keras.layers.Layer):
-    """Features [N, H, W, C] -> [N, H, W, C + 1]: one more channel, the standard deviation over the batch.
+    """Features [N, H, W, C] -> [N, H, W, C + 1]: adds a channel, the standard deviation over the batch.
 
-    It is taken at each place and channel and averaged to one number (Karras et al. 2018, arXiv 1710.10196, section 3),
-    with which a critic sees at once that all images of a batch are alike.  Taken in float32.
+    The deviation of each position and channel, averaged to one number in float32 (Karras et al. 2018, arXiv 1710.10196,
+    section 3).  With it, a critic detects that the images of a batch are alike.
     """
 
     def call(self, features: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,7 @@
-"""The convolutional pair of DCGAN (Radford et al. 2016, arXiv 1511.06434), for any size that halving brings to 4 to 7.
+"""Generator and critic of DCGAN (Radford et al. 2016, arXiv 1511.06434), for any size that `halvings` accepts.
 
-The finest feature map has `width` channels and every halving doubles them, up to 8 times: at 32 pixels and width 64 the
-generator goes 4x4x256 -> 8x8x128 -> 16x16x64 -> 32x32xC, and the critic goes back.
+The finest feature map has `width` channels; every halving doubles them, up to 8 times `width`.  At 32 pixels and width
+64, the generator has the shapes 4x4x256 -> 8x8x128 -> 16x16x64 -> 32x32xC, and the critic the reverse.
 """
 
 import keras
@@ -15,7 +15,7 @@ MOST_DOUBLINGS = 3
 
 
 class Generator(keras.Model):
-    """Latents [N, latent_size], normally distributed -> images [N, H, W, C], float32 in -1..1."""
+    """Standard normal latents [N, latent_size] -> images [N, H, W, C], float32 in -1..1."""
 
     def __init__(self, resolution: int, channels: int, width: int) -> None:
         super().__init__(name="generator")
@@ -46,10 +46,10 @@ class Generator(keras.Model):
 
 
 class Critic(keras.Model):
-    """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, of any size and sign.
+    """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, unbounded.
 
-    `batch_norm` is for the discriminator of DCGAN, which has one behind every convolution but the first.  A critic has
-    none: it mixes the images of a batch, and the gradient penalty is a penalty per image.
+    `batch_norm`, for the discriminator of DCGAN, adds batch normalization after every convolution but the first.  A
+    critic has none: it mixes the images of a batch, but the gradient penalty is per image (arXiv 1704.00028, sec. 4).
     """
 
     def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False) -> None:

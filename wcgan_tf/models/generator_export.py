@@ -1,4 +1,4 @@
-"""One label's generator as a SavedModel, and its weights back out of it."""
+"""Export of one label's generator as a SavedModel, and reading of its weights."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from wcgan_tf.core import files, stateless_random
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.images import to_uint8
 
-DAMAGED = (tf.errors.OpError, IndexError, ValueError)  # as reading weights from a damaged file ends
+DAMAGED = (tf.errors.OpError, IndexError, ValueError)  # raised when weights are read from a damaged file
 
 
 def export_generator(generator: keras.Model, latent_size: int, target: Path) -> None:
-    """Write a SavedModel of one generator, with two signatures.
+    """Write a SavedModel of one generator with two signatures.
 
     - `serving_default(latents: float32 [n, z]) -> images: uint8 [n, H, W, C]`
-    - `generate(num: int32 [], seed: int64 []) -> images: uint8 [num, H, W, C]`: image i comes from latents that depend
-      on (seed, i) alone, whatever `num` is.
+    - `generate(num: int32 [], seed: int64 []) -> images: uint8 [num, H, W, C]`: the latents of image i
+      depend on (seed, i) alone, not on `num`.
     """
     module = tf.Module()
     module.weights = list(generator.variables)
@@ -40,7 +40,7 @@ def export_generator(generator: keras.Model, latent_size: int, target: Path) -> 
 
 
 def latents_from_seed(first: tf.Tensor, number: tf.Tensor, seed: tf.Tensor, latent_size: int) -> tf.Tensor:
-    """Latents float32 [number, latent_size], normally distributed, of the images `first`, `first` + 1, ... of a seed.
+    """Standard normal latents, float32 [number, latent_size], of the images `first`, `first` + 1, ... of a seed.
 
     Args:
         first, seed: int64 scalars.
@@ -50,10 +50,10 @@ def latents_from_seed(first: tf.Tensor, number: tf.Tensor, seed: tf.Tensor, late
 
 
 def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
-    """Read the weights of an exported generator, in the order of `generator.variables`; reads no graph, runs no code.
+    """Read an exported generator's weights, in the order of `generator.variables`; loads no graph and runs no code.
 
     Args:
-        mend: the program that exports it.
+        mend: the command that exports it, for the error message.
 
     Raises:
         UserError: if there is no exported generator, or it is damaged.

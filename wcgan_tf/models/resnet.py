@@ -1,7 +1,7 @@
-"""The residual pair of Gulrajani et al. 2017 (arXiv 1704.00028), appendix F, for sizes that halving brings to 4 to 7.
+"""Residual generator and critic of Gulrajani et al. 2017 (arXiv 1704.00028, appendix F).
 
-Up to 32 pixels every feature map has `width` channels (the paper's CIFAR-10 network: 128); above, a feature map of side
-s has `width * resolution / s` of them, 8 times the width at most (its 64x64 network: width 64).
+For any size that `halvings` accepts.  Up to 32 pixels, every feature map has `width` channels (CIFAR-10 in the paper:
+128); above, a feature map of side s has `width * min(8, resolution / s)` (64x64 in the paper: width 64).
 """
 
 import keras
@@ -12,12 +12,12 @@ from wcgan_tf.config import halvings
 from wcgan_tf.models.blocks import BatchDeviation
 
 MOST_TIMES = 8
-CRITIC_SIDE = 8  # the critic halves its input until it is no larger, and once at least
-PLAIN_BLOCKS = 2  # then follow blocks that keep the size
+CRITIC_SIDE = 8  # the critic halves its input at least once, and until its side is at most this
+PLAIN_BLOCKS = 2  # critic blocks after these, which keep the size
 
 
 def channels_at(side: int, resolution: int, width: int) -> int:
-    """Channels of a feature map of `side` pixels."""
+    """The number of channels of a feature map with a side of `side` pixels."""
     return width if resolution <= 32 else width * min(MOST_TIMES, resolution // side)
 
 
@@ -26,7 +26,7 @@ def _conv(channels: int, size: int = 3) -> layers.Conv2D:
 
 
 class GeneratorBlock(layers.Layer):
-    """[N, H, W, any] -> [N, 2 H, 2 W, channels]."""
+    """Residual block: [N, H, W, any] -> [N, 2 H, 2 W, channels]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class GeneratorBlock(layers.Layer):
 
 
 class CriticBlock(layers.Layer):
-    """[N, H, W, any] -> [N, H, W, channels], or half of H and W; the first block of all begins with a convolution."""
+    """Residual block: [N, H, W, any] -> [N, H, W, channels]; `halve` halves H, W; `first`: no norm, no first ReLU."""
 
     def __init__(self, channels: int, *, halve: bool, first: bool, batch_norm: bool) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class CriticBlock(layers.Layer):
 
 
 class Generator(keras.Model):
-    """Latents [N, latent_size], normally distributed -> images [N, H, W, C], float32 in -1..1."""
+    """Standard normal latents [N, latent_size] -> images [N, H, W, C], float32 in -1..1."""
 
     def __init__(self, resolution: int, channels: int, width: int) -> None:
         super().__init__(name="generator")
@@ -84,9 +84,9 @@ class Generator(keras.Model):
 
 
 class Critic(keras.Model):
-    """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, of any size and sign.
+    """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, unbounded.
 
-    `batch_norm` is for a discriminator of BCE; a critic has none (see `dcgan.Critic`).
+    `batch_norm` is for a discriminator with cross-entropy loss; a critic has none (see `dcgan.Critic`).
     """
 
     def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False) -> None:

@@ -1,1 +1,1 @@
-"""What a run's folder holds of each label: settings, status, log and TensorBoard's files."""
+"""Files in the folder of a run: settings, status, log and TensorBoard event files of each label, and the scores."""

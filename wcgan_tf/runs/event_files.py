@@ -1,4 +1,4 @@
-"""TensorBoard's files of a label: the tags in them, their order, and the pictures read back."""
+"""TensorBoard event files of a label: their tags, their order, and reading of their images."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 PREFIX = "events.out.tfevents."
-TAGS = {  # a logged value -> its tag in TensorBoard, which groups by what is before the slash
+TAGS = {  # logged value -> tag; TensorBoard groups tags by the part before the slash
     "kernel_distance": "score/kernel_distance",
     "wasserstein_estimate": "training/wasserstein_estimate",
     "critic_loss": "training/critic_loss",
@@ -19,9 +19,9 @@ TAGS = {  # a logged value -> its tag in TensorBoard, which groups by what is be
 
 
 def read_images(folder: Path, tag: str) -> list[tuple[int, bytes]]:
-    """The pictures of a tag as TensorBoard shows them: (step, PNG), in the order of their steps.
+    """The images of a tag as TensorBoard shows them: (step, PNG), in ascending order of the step.
 
-    A step that comes again after a restart takes the place of the earlier one, and of all later steps.
+    If a restart repeats a step, its image replaces the earlier one and the images of all later steps.
     """
     found: dict[int, bytes] = {}
     for path in _files(folder):
@@ -29,18 +29,18 @@ def read_images(folder: Path, tag: str) -> list[tuple[int, bytes]]:
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
                 for value in event.summary.value:
-                    if value.tag == tag and len(value.tensor.string_val) > 2:  # width, height, and the pictures
+                    if value.tag == tag and len(value.tensor.string_val) > 2:  # width, height, and the images
                         found = {step: picture for step, picture in found.items() if step < event.step}
                         found[event.step] = value.tensor.string_val[2]
-        except tf.errors.DataLossError:  # the end of the file is cut off
+        except tf.errors.DataLossError:  # the file is truncated
             continue
     return list(found.items())
 
 
 def put_before_now(folder: Path) -> None:
-    """Rename files of a clock that was ahead: TensorBoard reads files in the order of their names, which is the time.
+    """Rename event files whose time is not before now, from a clock that was ahead, to times before now.
 
-    What is written from now on then comes after them; steps that come again take the place of the earlier ones.
+    TensorBoard reads files in the order of the times in their names: repeated steps in new files must come last.
     """
     now, paths = int(time.time()), _files(folder)
     for place, path in enumerate(paths):

@@ -1,4 +1,4 @@
-"""One label's run folder, held by this process: lock, settings check, heartbeat, log."""
+"""Holds one label's run folder: lock, settings check, heartbeat, log."""
 
 import contextlib
 import shutil
@@ -21,7 +21,7 @@ from wcgan_tf.runs.label_status import Heartbeat
 
 @dataclass(frozen=True)
 class LabelRun:
-    """One label, everything that its training needs, and the ways to report on it."""
+    """What the training of one label needs: settings, images, paths, stop requests, heartbeat, output."""
 
     config: Config
     data: LabelImages
@@ -32,11 +32,11 @@ class LabelRun:
 
     @property
     def tensorboard(self) -> Path:
-        """The folder of TensorBoard's files."""
+        """The folder of TensorBoard's event files."""
         return self.paths.tensorboard(self.data.name)
 
     def say(self, text: str) -> None:
-        """Print a line about this label, and add it to its log."""
+        """Print a line about this label, and append it to the label's log."""
         self.out.say(f"{self.data.title}: {text}", self.paths.log)
 
 
@@ -49,16 +49,16 @@ def open_run(
     out: LineWriter,
     describe: Callable[[Exception], str] = str,
 ) -> Iterator[LabelRun | None]:
-    """Hold a label's folder in this block; yields None if the label is finished.
+    """Lock a label's folder during this block; yields None if the label is finished.
 
-    An exception in the block is recorded as the label's end.  A signal ends the process at once, until the block calls
-    `stop.ends_in_good_order`.
+    An exception in the block sets the label's status to "failed".  Until the block calls `stop.ends_in_good_order`, a
+    signal ends the process at once.
 
     Args:
-        describe: exception -> one line, for the label's status and log.
+        describe: exception -> text, for the label's status and log.
 
     Raises:
-        UserError: if another process holds the folder, or it belongs to a training with other settings.
+        UserError: if another process holds the folder, or the folder has a training with other settings.
     """
     with files.lock_folder(paths.folder), _own_temporary_files(paths):
         recorded_settings.record(paths, config, data)
@@ -87,7 +87,7 @@ def open_run(
 
 
 def record_failure(paths: LabelPaths, label: int, error: UserError, describe: Callable[[Exception], str]) -> None:
-    """Record why a label cannot begin, if its status says nothing better."""
+    """Record why a label cannot start, if its status is "pending" or "failed"."""
     if label_status.read(paths.status).state in ("pending", "failed"):
         paths.folder.mkdir(parents=True, exist_ok=True)
         _record_error(error, Heartbeat(paths.status, label, str(label)), paths, describe)
@@ -104,11 +104,11 @@ def _record_error(
 
 @contextlib.contextmanager
 def _own_temporary_files(paths: LabelPaths) -> Iterator[None]:
-    """Keep TensorFlow's temporary files in the label's folder, and delete those that a kill has left there."""
+    """Keep TensorFlow's temporary files in the label's folder; delete those that a killed process left there."""
     files.clear_leftovers(paths.folder)
     shutil.rmtree(paths.temporary, ignore_errors=True)
     paths.temporary.mkdir()
-    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)  # before TensorFlow asks for it
+    before, tempfile.tempdir = tempfile.tempdir, str(paths.temporary)  # set before TensorFlow reads it
     try:
         yield
     finally:

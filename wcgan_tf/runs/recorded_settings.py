@@ -11,7 +11,7 @@ from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.data.prepared import LabelImages
 from wcgan_tf.runs import label_status
 
-# What may differ in a restart.  All other settings define the model.
+# The settings that may change on a restart.  The others of these sections define the model.
 MAY_CHANGE = {
     "dataset": {"root", "tfds_dir", "data_dir"},
     "model": set(),
@@ -29,7 +29,7 @@ Sections = dict[str, dict[str, Any]]
 
 
 class TrainingImages(msgspec.Struct, frozen=True):
-    """The images of a training: their shape [n, H, W, C] and their digest."""
+    """The shape [n, H, W, C] and the digest of the training images."""
 
     shape: tuple[int, int, int, int]
     digest: str
@@ -50,7 +50,7 @@ class RecordedSettings(msgspec.Struct, frozen=True):
 
 
 def record(paths: LabelPaths, config: Config, data: LabelImages) -> None:
-    """Record the settings in the label's folder, or check that they match those recorded there.
+    """Record the settings in the label's folder, after a check that they match those of a training in it.
 
     Raises:
         UserError: naming the settings that differ.
@@ -61,7 +61,7 @@ def record(paths: LabelPaths, config: Config, data: LabelImages) -> None:
 
 
 def refuse_different(paths: LabelPaths, settings: Sections, images: TrainingImages | None = None) -> None:
-    """Check that a training in the label's folder, if there is one, has these settings and, if given, these images.
+    """Check that a training with a checkpoint in the label's folder has these settings and, if given, these images.
 
     Raises:
         UserError: naming the settings that differ.
@@ -104,7 +104,7 @@ def finished(paths: LabelPaths, config: Config) -> bool:
 
 
 def model_settings(settings: Sections) -> Sections:
-    """The settings that define a model, of all."""
+    """Only the settings that define a model, by section."""
     return {
         section: {key: value for key, value in settings[section].items() if key not in may_change}
         for section, may_change in MAY_CHANGE.items()
@@ -112,7 +112,7 @@ def model_settings(settings: Sections) -> Sections:
 
 
 def differences(before: Sections, now: Sections) -> list[str]:
-    """The settings that define a model and differ, each as `section.key (value there, value here)`."""
+    """The model-defining settings that differ, each as `section.key (value there, value here)`."""
     return [
         f"{section}.{key} ({before[section].get(key)} there, {now[section][key]} here)"
         for section, may_change in MAY_CHANGE.items()

@@ -1,4 +1,4 @@
-"""scores.json: what `evaluate` writes, and launch, combine, pipeline and report read.  No TensorFlow."""
+"""scores.json: written by `evaluate`, read by launch, combine, pipeline and report.  No TensorFlow."""
 
 from typing import Final, Literal
 
@@ -9,21 +9,21 @@ from wcgan_tf.core.records import Count, Number, Share
 from wcgan_tf.runs.label_status import Cost
 
 EVALUATE = Command("evaluate")
-RANKED_BY = "kernel_distance"  # labels, the largest is the worst
-FORMAT: Final = 2  # raise it if keys change: a file of another format counts as damaged
+RANKED_BY = "kernel_distance"  # the score that ranks labels; the largest is the worst
+FORMAT: Final = 2  # increase it if keys change; a file of another format counts as damaged
 
-Values = dict[str, Number | None]  # score -> value; None if it cannot be told, as the deviation of a single block
+Values = dict[str, Number | None]  # score -> value; None if undefined, such as the deviation of a single block
 
 
 class Beside(msgspec.Struct, frozen=True):
-    """Scores of generated images, and of real images in their place."""
+    """Scores of generated images, and the same scores of real images."""
 
     generated: Values
     real: Values
 
 
 class Images(msgspec.Struct, frozen=True):
-    """Numbers of images; generated and real ones are compared with the reference."""
+    """The numbers of images; the generated and the real ones are each compared with the reference."""
 
     generated: Count
     real: Count
@@ -34,10 +34,10 @@ class LabelScores(msgspec.Struct, frozen=True, kw_only=True):
     """The scores of one label alone."""
 
     name: str
-    # scores, real: of its generated images, and of real images in their place
+    # scores, real: of its generated images, and of real images instead
     scores: Values
     real: Values
-    # label that the classifier gives its generated images -> share of them, the most frequent first
+    # label predicted for its generated images -> share of them, the largest first
     taken_for: dict[int, Share] = {}
     # weights_digest, step: of the generator that was scored
     weights_digest: str
@@ -45,7 +45,7 @@ class LabelScores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassifierFacts(msgspec.Struct, frozen=True):
-    """Which classifier made the scores; `accuracy` on real images, None if its labels are not the data set's."""
+    """The classifier of the scores; `accuracy` on real images, None if its labels are not those of the data set."""
 
     name: str
     digest: str
@@ -54,7 +54,7 @@ class ClassifierFacts(msgspec.Struct, frozen=True):
 
 
 class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `evaluate` found out about a combined model."""
+    """All results of `evaluate` for a combined model."""
 
     format: Literal[2]  # FORMAT
     scores: Beside  # of all labels together
@@ -70,5 +70,5 @@ class ScoreReport(msgspec.Struct, frozen=True, kw_only=True):
     # real_images, model: digests of the real images and of the weights
     real_images: str
     model: str
-    cost: Cost  # of the training of the generators
-    seconds: dict[str, float]  # that the parts of the evaluation took
+    cost: Cost  # of training the generators
+    seconds: dict[str, float]  # duration of each part of the evaluation

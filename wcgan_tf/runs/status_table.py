@@ -1,4 +1,4 @@
-"""The status of labels as a table, and in a line.  No TensorFlow."""
+"""The status of labels as a table and as one line.  No TensorFlow."""
 
 import collections
 import datetime
@@ -14,10 +14,10 @@ COLORS = {"running": "cyan", "starting": "cyan", "done": "green", "failed": "red
 
 
 def table(rows: Iterable[tuple[int, str, LabelStatus]]) -> rich.table.Table:
-    """A row for each (label, name, state)."""
+    """A table with a row for each (label, name, status)."""
     shown = rich.table.Table(box=None, pad_edge=False, header_style="bold")
     for title in ("label", "name", "state"):
-        shown.add_column(title, no_wrap=title != "name")  # names and places give way on a narrow terminal
+        shown.add_column(title, no_wrap=title != "name")  # on a narrow terminal, only `name` and `where` shrink
     for title in ("step", "spent", "left", "W estimate", "images/s"):
         shown.add_column(title, justify="right", no_wrap=True)
     shown.add_column("where")
@@ -38,17 +38,17 @@ def table(rows: Iterable[tuple[int, str, LabelStatus]]) -> rich.table.Table:
 
 
 def _cut(text: str) -> rich.text.Text:
-    """A cell that is cut if there is no room."""
+    """A cell whose text ends in an ellipsis if the column is too narrow."""
     return rich.text.Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _hours_minutes_seconds(seconds: float | None) -> str:
-    """A length of time as a clock shows it: `0:12:05`; empty if it is None."""
+    """A duration as `h:mm:ss`, such as `0:12:05`; empty if it is None."""
     return "" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))
 
 
 def summary(states: Iterable[LabelStatus]) -> str:
-    """How many labels are in which state: `10 labels: 2 running, 8 done`."""
+    """The number of labels in each state: `10 labels: 2 running, 8 done`."""
     counts: collections.Counter[str] = collections.Counter(state.state for state in states)
     parts = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     return f"{number_of_labels(counts.total())}: {parts}"
