@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wcgan_tf import models
-from wcgan_tf.config import DECLARATIONS, default_config, halvings, listing, validate
+from wcgan_tf.config import DECLARATIONS, Train, default_config, halvings, listing, validate
 from wcgan_tf.core.errors import UserError
 
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
@@ -57,6 +57,14 @@ def test_an_impossible_value_is_named(name, value, words):
     setattr(getattr(config, section), key, value)
     with pytest.raises(UserError, match="^" + re.escape(words)):
         validate(config)
+
+
+def test_a_whole_number_is_accepted_for_a_fraction():
+    config = default_config()
+    config.train.max_seconds = 900
+    assert repr(config.train.max_seconds) == "900.0"
+    assert repr(Train(gp_weight=10).gp_weight) == "10.0"
+    validate(config)
 
 
 def test_a_training_without_end_is_refused():

@@ -54,7 +54,7 @@ def evaluate_soon(*arguments: str, folder) -> str:
     """The output of `evaluate`; the classifier of its accuracy score trains on fewer images."""
     code = (
         "import sys; from wcgan_tf import cli, evaluate; from wcgan_tf.evaluation import domain_classifier; "
-        "domain_classifier.FEWEST_LOOKS = 5000; sys.argv[0] = 'evaluate'; "
+        "domain_classifier.FEWEST_IMAGES_SEEN = 5000; sys.argv[0] = 'evaluate'; "
     )
     return run_python("-c", code + "cli.run(evaluate.main, evaluate.define_flags)", *arguments, folder=folder).stdout
 

@@ -29,6 +29,7 @@ TAKEN_BY = {  # folder flag -> the programs that take it
     "workdir": ("train", "launch", "status", "combine", "evaluate", "report", "pipeline"),
     "model": ("combine", "sample", "evaluate", "report", "pipeline", "serve_demo"),
 }
+HIGHEST_SEED = 2**63 - 1  # the largest int64
 LEAVE_SECONDS = 10.0  # limit for the cleanup after a signal: a library's threads may wait for a network
 LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
 

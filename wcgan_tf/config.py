@@ -42,7 +42,8 @@ class Section:
 
     def __setattr__(self, name: str, value: Any) -> None:
         check_name(f"{type(self).__name__.lower()}.{name}")
-        object.__setattr__(self, name, value)
+        fractional = isinstance(self.__dataclass_fields__[name].default, float)  # type: ignore[attr-defined]
+        object.__setattr__(self, name, float(value) if fractional and type(value) is int else value)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import parse_model_labels
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
-from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values
+from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values, worst_first
 
 LABELS_SHOWN = 10
 SHOWN = (RANKED_BY, "precision", "recall", "coverage", "nearest_train")  # scores of each label in the table
@@ -117,10 +117,9 @@ def _show_worst(report: ScoreReport) -> None:
     """Print the scores of the LABELS_SHOWN worst labels, each alone, the worst first."""
     from wcgan_tf.evaluation.scores import display_name
 
-    ranked = sorted(report.by_label.items(), key=lambda item: -(item[1].scores[RANKED_BY] or 0.0))
+    ranked = [(label, report.by_label[label]) for label in worst_first(report.by_label)[:LABELS_SHOWN]]
     rows = [
-        [f"{label} {own.name}"[:NAME_LETTERS], *(_value(own.scores, key) for key in SHOWN)]
-        for label, own in ranked[:LABELS_SHOWN]
+        [f"{label} {own.name}"[:NAME_LETTERS], *(_value(own.scores, key) for key in SHOWN)] for label, own in ranked
     ]
     headings = [display_name(key, report.classifier.name) for key in SHOWN]
     _table(f"each label alone, the worst {headings[0]} first", headings, rows)

@@ -23,7 +23,7 @@ from wcgan_tf.data import prepared
 from wcgan_tf.launching import workers
 from wcgan_tf.launching.launcher import Launcher
 from wcgan_tf.runs import label_status, recorded_settings, status_table
-from wcgan_tf.runs.score_report import EVALUATE, RANKED_BY, ScoreReport
+from wcgan_tf.runs.score_report import EVALUATE, ScoreReport, worst_first
 
 
 def define_flags() -> None:
@@ -73,8 +73,7 @@ def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:
         UserError: if there are no scores, or if all of these labels have spent their budget.
     """
     by_label = records.read(run.scores, ScoreReport, EVALUATE).by_label
-    ranked = sorted(by_label.keys() & set(labels), key=lambda label: -(by_label[label].scores.get(RANKED_BY) or 0.0))
-    worst = sorted(ranked[:number])
+    worst = sorted([label for label in worst_first(by_label) if label in labels][:number])
     if all(recorded_settings.finished(run.label(label), cli.config()) for label in worst):
         raise UserError(
             f"the worst labels, {format_labels(worst)}, have spent their budget; "

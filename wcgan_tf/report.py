@@ -33,7 +33,7 @@ MOST_SHOWN = 24  # most labels with pictures; if there are more, the worst and t
 def define_flags() -> None:
     cli.define_common_flags(workdir=True, model=True)
     flags.DEFINE_integer("columns", 10, "Images of each kind in a row of grid.png.", lower_bound=1, upper_bound=100)
-    flags.DEFINE_integer("seed", 0, "Of the generated images.", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, "Of the generated images.", lower_bound=0, upper_bound=cli.HIGHEST_SEED)
 
 
 def main() -> None:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from wcgan_tf.combined.pictures import Batches
     from wcgan_tf.combined.sampler import Sampler
 
-HIGHEST_SEED = 2**63 - 1  # the largest int64
 ENDINGS = {"png": ".png", "npz": ".npz", "gif": ".gif", "folder": ""}
 
 
@@ -37,7 +36,7 @@ def define_flags() -> None:
     cli.define_common_flags(model=True)
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all that the model has if not given.")
     flags.DEFINE_integer("num", 16, "Images of each label.", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "Other seeds make other images.", lower_bound=0, upper_bound=HIGHEST_SEED)
+    flags.DEFINE_integer("seed", 0, "Other seeds make other images.", lower_bound=0, upper_bound=cli.HIGHEST_SEED)
     flags.DEFINE_string("output", None, "The file or folder to write; samples.png, .npz, .gif or samples if not given.")
     flags.DEFINE_enum(
         "format",
@@ -50,7 +49,7 @@ def define_flags() -> None:
         None,
         "Instead, --num images on the way from --seed to this seed: a strip, or a GIF.",
         lower_bound=0,
-        upper_bound=HIGHEST_SEED,
+        upper_bound=cli.HIGHEST_SEED,
     )
     flags.DEFINE_float("truncation", None, "Keep latents in -t..t: the smaller, the more typical.", lower_bound=1e-3)
     flags.DEFINE_bool("overwrite", False, "Replace an output that is there.")

@@ -97,6 +97,18 @@ def test_the_rank_comes_from_the_scheduler(environment, share):
         ({"SLURM_PROCID": ""}, "finds no rank"),
         ({"SLURM_PROCID": "-1"}, "SLURM_PROCID is '-1', which is no number"),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "10"}, "this is one process, not one of Slurm's 10 tasks"),
+        (  # --array=3,7 --ntasks=2
+            {
+                "SLURM_ARRAY_TASK_ID": "3",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_ARRAY_TASK_MIN": "3",
+                "SLURM_ARRAY_TASK_MAX": "7",
+                "SLURM_PROCID": "1",
+                "SLURM_NTASKS": "2",
+                **STEP,
+            },
+            "every one of the 2 tasks of this array element would train label 3",
+        ),
     ],
 )
 def test_a_missing_rank_is_an_error_with_a_command(environment, words):

@@ -192,5 +192,5 @@ def test_the_settings_that_differ_are_named():
         (-0.00004, 3, "0"),
     ],
 )
-def test_figures_have_no_exponents(value, digits, shown):
-    assert page._figures(value, digits) == shown
+def test_digits_have_no_exponents(value, digits, shown):
+    assert page._digits(value, digits) == shown

@@ -203,6 +203,14 @@ def test_other_settings_are_refused_and_named(config, trained, tmp_path):
         train(config, tmp_path / "run", label=5)
 
 
+def test_a_generator_without_checkpoints_keeps_its_settings(config, trained, tmp_path):
+    shutil.rmtree(trained.checkpoints)
+    config.train.seed = 1
+    with pytest.raises(UserError, match=r"train.seed \(0 there, 1 here\)"):
+        train(config, tmp_path / "run")
+    assert recorded_settings.read(trained).train["seed"] == 0
+
+
 def cut(file) -> None:
     file.write_bytes(file.read_bytes()[:100])
 

@@ -7,7 +7,7 @@ import msgspec
 
 from wcgan_tf.core import files
 from wcgan_tf.core.errors import Command, UserError
-from wcgan_tf.core.paths import ModelPaths
+from wcgan_tf.core.paths import ModelPaths, is_saved_model
 from wcgan_tf.core.records import Amount, Count
 from wcgan_tf.runs.label_status import LabelStatus
 from wcgan_tf.runs.score_report import Values
@@ -69,7 +69,7 @@ def find_saved_model(folder: Path) -> Path:
         UserError: if there is none; the message names models in nearby folders.
     """
     for place in (ModelPaths(folder).saved_model, folder):
-        if (place / "saved_model.pb").is_file():
+        if is_saved_model(place):
             return place
     around = {folder, folder.parent}
     near = sorted(str(model.parent.parent) for place in around for model in place.glob("*/1/saved_model.pb"))

@@ -12,6 +12,7 @@ from wcgan_tf.config import Model
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_uint8
+from wcgan_tf.core.paths import saved_weights
 from wcgan_tf.models.generator_export import DAMAGED, latents_from_seed
 
 NO_GENERATOR = -1
@@ -63,7 +64,7 @@ class ConditionalModel:
         """
         row_there = {label: row for row, label in enumerate(sorted(labels))}
         try:
-            reader = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
+            reader = tf.train.load_checkpoint(str(saved_weights(saved_model)))
             for place, array in enumerate(self._arrays):
                 values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
                 for label in kept:

@@ -54,7 +54,7 @@ class Sampler:
     def refuse_other_dataset(self, dataset: Dataset) -> None:
         """Raise a UserError if the model's data set or resolution differs from that of `config.dataset`."""
         if (own := self.manifest.dataset) != dataset.name:
-            raise UserError(f"the model was trained on {own}, not on {dataset.name}; type --config=configs/{own}.py")
+            raise UserError(f"the model was trained on {own}, not on {dataset.name}; type its own --config")
         if (side := self.manifest.resolution) != dataset.resolution:
             raise UserError(
                 f"the model makes images of {side}x{side} pixels; type --config.dataset.resolution={side}, "

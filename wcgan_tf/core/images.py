@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+GAP = 1  # white pixels between two images of a picture
+
 
 def to_unit(images: tf.Tensor) -> tf.Tensor:
     """uint8 [..., H, W, C] in 0..255 -> float32 in -1..1.  Inverse: `to_uint8`."""
@@ -20,7 +22,7 @@ def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
     return tf.cast(tf.clip_by_value(tf.round(tf.image.resize(images, size, "bicubic")), 0, 255), tf.uint8).numpy()
 
 
-def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+def tile(images: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
     """uint8 [n, H, W, C] -> one picture uint8 [h, w, C], filled row by row; gaps and empty cells are white."""
     number, height, width, channels = images.shape
     rows = -(-number // columns)

@@ -63,6 +63,16 @@ class DatasetPaths:
         return self.seen_by(digest) / split / f"{label:0{LABEL_DIGITS}d}.npz"
 
 
+def is_saved_model(folder: Path) -> bool:
+    """Whether a folder has the graph of a SavedModel."""
+    return (folder / "saved_model.pb").is_file()
+
+
+def saved_weights(folder: Path) -> Path:
+    """The weights in a SavedModel's folder, as `tf.train.load_checkpoint` takes them."""
+    return folder / "variables" / "variables"
+
+
 def inception_folder(data_dir: str) -> Path:
     """The folder of TF-GAN's Inception classifier, which all data sets share."""
     return Path(data_dir) / "classifiers" / "inception"

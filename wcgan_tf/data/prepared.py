@@ -70,9 +70,9 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
     Raises:
         UserError: if there is no such data or label, or a file is damaged.
     """
-    paths = DatasetPaths.of(dataset)
     if _in_place(dataset):
         return _from_source(dataset, split, label)
+    paths = DatasetPaths.of(dataset)
     if not exists(dataset, split, label):
         last = len(names_in(paths)) - 1 if paths.info.exists() else label
         what_to_do = ["run: ", PREPARE] if label <= last else [f"its labels are 0 to {last}"]

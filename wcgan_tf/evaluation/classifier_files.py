@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wcgan_tf.config import Dataset
 from wcgan_tf.core.errors import Command, UserError
-from wcgan_tf.core.paths import inception_folder
+from wcgan_tf.core.paths import inception_folder, is_saved_model
 
 TRAINED_HERE = "domain"
 
@@ -21,17 +21,13 @@ def refuse_unusable(name: str, dataset: Dataset, split: str) -> None:
     if name == TRAINED_HERE and split == "train":
         raise UserError("the domain classifier was trained on the split `train`; type --config.evaluate.split=test")
     inception = inception_folder(dataset.data_dir)
-    if name == "inception" and not _is_saved_model(inception):
+    if name == "inception" and not is_saved_model(inception):
         raise UserError(
             f"Inception is not in {inception}; where there is a network, run: ",
             Command("prepare", "--classifier=inception"),
             ", and copy that folder to where there is none; or score with --config.evaluate.classifier=domain",
         )
-    if name not in (TRAINED_HERE, "inception") and not _is_saved_model(Path(name)):
+    if name not in (TRAINED_HERE, "inception") and not is_saved_model(Path(name)):
         raise UserError(
             f"there is no SavedModel in {name}; the classifier may be domain, inception, or the path of one"
         )
-
-
-def _is_saved_model(folder: Path) -> bool:
-    return (folder / "saved_model.pb").is_file()

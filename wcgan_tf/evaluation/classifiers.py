@@ -20,7 +20,7 @@ from wcgan_tf.config import Dataset
 from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_unit
-from wcgan_tf.core.paths import DatasetPaths, inception_folder
+from wcgan_tf.core.paths import DatasetPaths, inception_folder, is_saved_model
 from wcgan_tf.data import prepared
 from wcgan_tf.data.prepared import CurrentDomain
 from wcgan_tf.evaluation import domain_classifier, tfgan
@@ -120,7 +120,7 @@ def fetch_inception(dataset: Dataset) -> Path:
         UserError: if the download fails.
     """
     target = inception_folder(dataset.data_dir)
-    if target.is_dir():
+    if is_saved_model(target):
         return target
     import tensorflow_hub
 

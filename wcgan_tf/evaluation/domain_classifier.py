@@ -18,7 +18,7 @@ from wcgan_tf.core.console import ProgressBar
 FEATURES = 64
 BATCH_SIZE = 128
 EPOCHS = 8
-FEWEST_LOOKS = 50_000  # small sets are repeated until about this many images are seen: digits 43 times
+FEWEST_IMAGES_SEEN = 50_000  # small sets are repeated until about this many images are seen: digits 43 times
 MOST_IMAGES = 200_000  # in its training set
 LEARNING_RATE = 4e-3
 SMALL = 16  # pixels; below this side every pixel counts: no average pooling, no shifts
@@ -28,7 +28,7 @@ RECIPE = 3  # increase it when the network or its training changes: stored weigh
 
 def training_images_seen(number: int) -> int:
     """Number of images, repetitions included, that a training on `number` different images sees."""
-    return min(number, MOST_IMAGES) * max(EPOCHS, FEWEST_LOOKS // number)
+    return min(number, MOST_IMAGES) * max(EPOCHS, FEWEST_IMAGES_SEEN // number)
 
 
 def held_out(places: np.ndarray) -> np.ndarray:

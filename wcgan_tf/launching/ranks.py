@@ -1,5 +1,6 @@
 """The labels, CPU threads and GPU of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,13 +42,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     Raises:
         UserError: if none is set, one is no number, or a job of several tasks was started without srun.
     """
-
-    def number(name: str) -> int | None:
-        text = environment.get(name, "")
-        if text and not text.isdecimal():
-            raise UserError(f"{name} is {text!r}, which is no number; unset it, or type --label=3")
-        return int(text) if text else None
-
+    number = functools.partial(_number, environment)
     source, total = "SLURM_PROCID", "SLURM_NTASKS"
     if environment.get("OMPI_COMM_WORLD_RANK"):
         source, total = "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"
@@ -61,6 +56,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     if element is not None:
         whole = number("SLURM_ARRAY_TASK_MIN") == 0 and number("SLURM_ARRAY_TASK_MAX") == (elements or 0) - 1
         if not whole or elements is None:
+            if tasks > 1:
+                raise UserError(
+                    f"every one of the {tasks} tasks of this array element would train label {element}; "
+                    "submit an array 0-N, or one with a task per element"
+                )
             return Share(element, None, "SLURM_ARRAY_TASK_ID")
         if tasks == 1 or task is None:
             return Share(element, elements, "SLURM_ARRAY_TASK_ID")
@@ -78,17 +78,17 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
 def cpu_threads() -> int:
     """Number of CPUs that this process may use: those it is pinned to, at most SLURM_CPUS_PER_TASK; at least 1."""
     pinned = len(os.sched_getaffinity(0))
-    return max(1, min(pinned, _number("SLURM_CPUS_PER_TASK", pinned)))
+    return max(1, min(pinned, _number(os.environ, "SLURM_CPUS_PER_TASK") or pinned))
 
 
 def gpu_index(count: int) -> int:
     """Index of this process's GPU among the `count` visible ones: SLURM_LOCALID modulo `count`, or 0 without Slurm."""
-    return _number("SLURM_LOCALID", 0) % count
+    return (_number(os.environ, "SLURM_LOCALID") or 0) % count
 
 
-def _number(variable: str, otherwise: int) -> int:
-    """The integer in an environment variable; `otherwise` if it is not set."""
-    text = os.environ.get(variable) or str(otherwise)
-    if not text.isdecimal():
-        raise UserError(f"{variable} is {text!r}, which is no number; unset it")
-    return int(text)
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    """The integer in an environment variable; None if it is not set."""
+    text = environment.get(name, "")
+    if text and not text.isdecimal():
+        raise UserError(f"{name} is {text!r}, which is no number; unset it")
+    return int(text) if text else None

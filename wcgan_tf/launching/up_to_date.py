@@ -1,6 +1,5 @@
 """Whether the result of each program exists and matches the present inputs and settings.  No TensorFlow."""
 
-import contextlib
 import time
 from pathlib import Path
 
@@ -81,8 +80,10 @@ def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
     if config.evaluate.classifier == "domain":
         current = records.read_if_whole(DatasetPaths.of(config.dataset).domain, CurrentDomain)
         wanted.append((scores.classifier.digest, current and current.digest))
-    with contextlib.suppress(UserError):
+    try:
         wanted.append((scores.real_images, prepared.digests(config.dataset, labels)))
+    except UserError:
+        return False
     accuracy = "accuracy" in scores.scores.generated or not config.evaluate.accuracy or len(labels) < 2
     return accuracy and all(one == other for one, other in wanted)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from wcgan_tf.core import files, stateless_random
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.images import to_uint8
+from wcgan_tf.core.paths import saved_weights
 
 DAMAGED = (tf.errors.OpError, IndexError, ValueError)  # raised when weights are read from a damaged file
 
@@ -59,7 +60,7 @@ def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
         UserError: if there is no exported generator, or it is damaged.
     """
     try:
-        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+        reader = tf.train.load_checkpoint(str(saved_weights(folder)))
     except (tf.errors.OpError, ValueError):
         raise UserError(f"there is no generator in {folder}; run: ", mend) from None
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith("weights/")]

@@ -11,6 +11,7 @@ from wcgan_tf.combined import pictures
 from wcgan_tf.combined.sampler import Sampler
 from wcgan_tf.config import Dataset
 from wcgan_tf.core.console import ProgressBar
+from wcgan_tf.core.images import GAP
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import classifiers, features
@@ -19,9 +20,8 @@ from wcgan_tf.reporting.run_overview import LabelOverview
 from wcgan_tf.runs import event_files
 
 COLUMNS = 10  # images of each kind in a row
-FRAMES, NOISES = 10, 2  # columns and rows of a film strip
+FRAMES, FILM_LATENTS = 10, 2  # columns and rows of a film strip
 LIKENESSES = 8
-TAG = "generated"
 
 
 class LabelPictures(NamedTuple):
@@ -61,21 +61,21 @@ def draw_labels(
 
 def _film(board: Path, side: int) -> tuple[str, list[int]]:
     """A film strip of the first images of the grids that were written during training, and the steps of these grids."""
-    grids = event_files.read_images(board, TAG)
+    grids = event_files.read_images(board, event_files.PICTURES)
     chosen = sorted({round(place) for place in np.linspace(0, len(grids) - 1, min(FRAMES, len(grids)))})
     if not chosen:
         return "", []
-    frames = [_cells(grids[place][1], side)[:NOISES] for place in chosen]
+    frames = [_cells(grids[place][1], side)[:FILM_LATENTS] for place in chosen]
     rows = [np.stack([frame[noise] for frame in frames]) for noise in range(len(frames[0]))]
     return pictures.contact_sheet(rows, len(chosen)), [grids[place][0] for place in chosen]
 
 
-def _cells(png: bytes, side: int, gap: int = 1) -> np.ndarray:
+def _cells(png: bytes, side: int) -> np.ndarray:
     """The images in the first row of a grid, uint8 [n, side, side, C]; the inverse of `images.tile`."""
     picture = np.asarray(PIL.Image.open(io.BytesIO(png)))
     picture = picture[..., None] if picture.ndim == 2 else picture
-    columns = (picture.shape[1] + gap) // (side + gap)
-    starts = [column * (side + gap) for column in range(columns)]
+    columns = (picture.shape[1] + GAP) // (side + GAP)
+    starts = [column * (side + GAP) for column in range(columns)]
     return np.stack([picture[:side, start : start + side] for start in starts])
 
 

@@ -83,7 +83,7 @@ def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands
         lstrip_blocks=True,
     )
     environment.filters.update(
-        figures=_figures,
+        digits=_digits,
         percent=lambda share: f"{100 * share:.0f} %",
         display_name=lambda key: display_name(key, run.classifier),
     )
@@ -125,7 +125,7 @@ def _confused(run: Overview) -> list[Pair]:
     return sorted(pairs, key=lambda pair: -pair.share)[:CONFUSED]
 
 
-def _figures(value: float | None, digits: int = 3) -> str:
+def _digits(value: float | None, digits: int = 3) -> str:
     """A number with up to `digits` significant digits and DECIMALS decimals; empty if it is None."""
     if value is None:
         return ""

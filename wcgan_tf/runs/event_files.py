@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 PREFIX = "events.out.tfevents."
+PICTURES = "generated"  # the tag of the grids of generated images
 TAGS = {  # logged value -> tag; TensorBoard groups tags by the part before the slash
     "kernel_distance": "score/kernel_distance",
     "wasserstein_estimate": "training/wasserstein_estimate",

@@ -7,7 +7,7 @@ import msgspec
 from wcgan_tf.config import Config
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.core.paths import LabelPaths, is_saved_model, saved_weights
 from wcgan_tf.data.prepared import LabelImages
 from wcgan_tf.runs import label_status
 
@@ -66,7 +66,7 @@ def refuse_different(paths: LabelPaths, settings: Sections, images: TrainingImag
     Raises:
         UserError: naming the settings that differ.
     """
-    if not paths.saved_checkpoints():
+    if not paths.saved_checkpoints() and not paths.generator.is_dir():
         return
     before = read(paths)
     differing = differences(before.sections(), settings)
@@ -99,8 +99,8 @@ def finished(paths: LabelPaths, config: Config) -> bool:
     status, train = label_status.read(paths.status), config.train
     steps_spent = train.max_steps and status.step >= train.max_steps
     seconds_spent = train.max_seconds and status.seconds >= train.max_seconds
-    exported = [paths.generator / "saved_model.pb", paths.generator / "variables" / "variables.index"]
-    return status.state == "done" and all(path.is_file() for path in exported) and bool(steps_spent or seconds_spent)
+    exported = is_saved_model(paths.generator) and saved_weights(paths.generator).with_suffix(".index").is_file()
+    return status.state == "done" and exported and bool(steps_spent or seconds_spent)
 
 
 def model_settings(settings: Sections) -> Sections:

@@ -44,6 +44,11 @@ class LabelScores(msgspec.Struct, frozen=True, kw_only=True):
     step: Count
 
 
+def worst_first(by_label: dict[int, LabelScores]) -> list[int]:
+    """The labels in the order of their kernel distance, the largest first."""
+    return sorted(by_label, key=lambda label: (-(by_label[label].scores.get(RANKED_BY) or 0.0), label))
+
+
 class ClassifierFacts(msgspec.Struct, frozen=True):
     """The classifier of the scores; `accuracy` on real images, None if its labels are not those of the data set."""
 

@@ -79,7 +79,8 @@ class BestWeights(keras.callbacks.Callback):
 
     def restore(self) -> None:
         """Load the weights with the best score into the averaged generator."""
-        self._weights.read(str(self._run.paths.best / "weights")).assert_consumed()
+        if np.isfinite(self._best):  # else no score was a number
+            self._weights.read(str(self._run.paths.best / "weights")).assert_consumed()
 
 
 def _load_classifier(run: LabelRun) -> tuple[str, Callable, np.ndarray]:

@@ -117,7 +117,7 @@ class MetricsWriter(keras.callbacks.Callback):
     def _write_grid(self) -> None:
         pictures = to_uint8(self._gan.average(self._latents, training=False)).numpy()
         with self._writer.as_default(self._budget.step):
-            tf.summary.image("generated", tile(pictures, self._side)[None])
+            tf.summary.image(event_files.PICTURES, tile(pictures, self._side)[None])
 
 
 class ProgressLogger(keras.callbacks.Callback):
