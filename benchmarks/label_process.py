@@ -22,7 +22,7 @@ import numpy as np
 
 IMAGES = 5000
 DEFAULT_CONFIG = "configs/cifar10.py"
-FIRST_STEPS = "steps after"
+FIRST_STEPS = "first execution after"
 
 PARTS = """
 import json, sys, time

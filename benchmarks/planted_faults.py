@@ -113,7 +113,7 @@ FAULTS = [
         "core/files",
     ),
     Fault(
-        "a run goes on with another seed",
+        "a run resumes with another seed",
         "runs/recorded_settings",
         '"max_steps",',
         '"max_steps", "seed",',
@@ -127,9 +127,7 @@ FAULTS = [
         "",
         "training/trainer",
     ),
-    Fault(
-        "weights that are not finite go on", "training/callbacks", " or not self._gan.finite()", "", "training/trainer"
-    ),
+    Fault("weights that are not finite are trained on", "training/callbacks", "not finite or ", "", "training/trainer"),
     Fault(
         "curves go back and forth",
         "runs/event_files",

@@ -2,13 +2,17 @@
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import run, run_python
+
+from wcgan_tf.training.objectives import OBJECTIVES
 
 PROJECT = Path(__file__).parent.parent
 
@@ -100,3 +104,18 @@ def test_fixed_budget_scores_every_method_alike(whole_chain, tmp_path):
 def test_a_planted_fault_is_noticed():
     lines = table("benchmarks/planted_faults.py", "reporting/verdicts")
     assert lines == ["noticed  reporting/verdicts: a good label is called bad", "1 of 1 were noticed"]
+
+
+def test_the_exported_step_has_its_variables_and_losses(tmp_path):
+    """JAX, which runs it, is no dependency."""
+    run_python("benchmarks/gpu/export_steps.py", str(tmp_path), "32px-b32-w32-float32", folder=PROJECT)
+    facts = json.loads((tmp_path / "32px-b32-w32-float32.json").read_text())
+    assert facts["means"].keys() == {*OBJECTIVES["wasserstein"].logged}
+    assert all(math.isfinite(mean) for mean in facts["means"].values())
+    program = (tmp_path / "32px-b32-w32-float32.mlir").read_text()
+    arguments, results = re.search(r"@main\((.*?)\) -> \((.*?)\) {", program).groups()
+    with np.load(tmp_path / "32px-b32-w32-float32.npz") as start:
+        assert len(re.findall(r"%arg\d+: ", arguments)) == 1 + len(start.files)
+        shapes = [list(start[start.files[place]].shape) for place in facts["written"]]
+    written = re.findall(r"tensor<((?:\d+x)*)\w+>", results)[len(facts["means"]) :]
+    assert [[int(side) for side in text.split("x")[:-1]] for text in written] == shapes

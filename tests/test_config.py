@@ -40,7 +40,7 @@ def test_a_config_file_is_accepted_and_documents_its_command(path):
         ("train.objective", "hinge", "train.objective is 'hinge'; it may be wasserstein or dcgan"),
         ("train.precision", "float16", "train.precision is float16, whose range is too small"),
         ("train.precision", "mixed_float16", "train.precision is float16, whose range is too small"),
-        ("train.precision", "float64", "train.precision is 'float64'; it may be float32 or mixed_bfloat16"),
+        ("train.precision", "float64", "train.precision is 'float64'; it may be auto or float32 or mixed_bfloat16"),
         ("train.augment", "color,cutuot", "train.augment has 'cutuot'; it may be none, or some of color, translation"),
         ("train.augment", "", "train.augment has ''"),
         ("model.architecture", "dcgam", "model.architecture"),

@@ -30,6 +30,7 @@ ELSEWHERE = {  # commands run elsewhere, and where
     r".*--classifier[ =]inception": "tests/evaluation/test_classifiers.py",
     r"python -m wcgan_tf\.serve_demo": "tests/test_browser.py",
     r"python -m wcgan_tf\.train --label auto": "tests/test_launch.py",
+    r"python -m wcgan_tf\.launch .*--per_gpu": "tests/test_launch.py",
     r"tensorboard ": "below",
 }
 RESOLUTION = "--config.dataset.resolution=8"

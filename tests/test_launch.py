@@ -58,7 +58,7 @@ def test_a_failed_label_does_not_stop_the_others_and_shows_its_log(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path, begin):
+def test_a_killed_label_resumes_and_a_finished_one_returns_at_once(tmp_path, begin):
     (tmp_path / "digits.py").write_text(UNTIL_ENOUGH)
     arguments = ["--config=digits.py", "--labels=4"]
     process = begin("launch", *arguments, folder=tmp_path, stdout=subprocess.PIPE)
@@ -68,9 +68,9 @@ def test_a_killed_label_goes_on_and_a_finished_one_returns_at_once(tmp_path, beg
     os.kill(label_status.read(paths.status).pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
-    assert "label 4: killed by signal 9; attempt 2 of 3 goes on from its last checkpoint" in output
+    assert "label 4: killed by signal 9; attempt 2 of 3 resumes from its last checkpoint" in output
     log = paths.log.read_text()
-    assert re.search(r"label 4: .*, goes on from step [1-9]", log)
+    assert re.search(r"label 4: .*, resumes from step [1-9]", log)
     assert states(tmp_path) == {4: "done"}
     steps = label_status.read(paths.status).step
     again = run("launch", *arguments, f"--config.train.max_steps={steps}", folder=tmp_path)
@@ -90,7 +90,7 @@ def test_stopping_the_launcher_saves_every_label(tmp_path, number, jobs, begin):
         process.send_signal(number)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.STOPPED, output
-    assert "the same command goes on from here" in output
+    assert "the same command resumes" in output
     assert states(tmp_path) == dict.fromkeys(labels, "stopped")
     for label in labels:
         status = json.loads((tmp_path / f"runs/digits/labels/0000{label}/status.json").read_text())
@@ -108,7 +108,7 @@ def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.STOPPED, output
-    assert "label 1: killed by signal 9; the same command goes on from its last checkpoint" in output
+    assert "label 1: killed by signal 9; the same command resumes it from its last checkpoint" in output
     assert states(tmp_path) == {1: "stale"}
 
 
@@ -181,7 +181,7 @@ def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path, begin)
     assert process.wait(PATIENCE_SECONDS) == errors.STOPPED
     assert re.search(r"label +name +state +step +spent +left +W estimate +images/s +where", text)
     assert "label 1: stopped after " in text
-    assert "stopped; the same command goes on from here" in text
+    assert "stopped; the same command resumes" in text
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0
 
 
@@ -307,3 +307,29 @@ def test_the_worst_labels_are_trained_further(whole_chain, tmp_path):
     done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
     expected = "scores.json is damaged, or of another version; delete it and run: python -m wcgan_tf.evaluate"
     assert expected in done.stderr
+
+
+def test_several_labels_share_a_gpu(tmp_path):
+    """The driver is not there: TensorFlow trains on the CPU."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0,1"}
+    command = [sys.executable, "-m", "wcgan_tf.launch", "--labels=0-4", "--per-gpu=2", *STEPS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert "nvidia-cuda-mps-control is not installed: the processes of a GPU take turns on it" in done.stdout
+    assert "training 5 labels in runs/digits, 4 at a time" in done.stdout
+    places = re.findall(r"started on gpu (\d), cpu", done.stdout)
+    assert sorted(places[:4]) == ["0", "0", "1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--per_gpu=2"], "--per_gpu needs a GPU, and there is none to be seen"),
+        (["--per-gpu=2", "--jobs=3"], "--jobs and --per_gpu both say how many processes there are; leave one out"),
+    ],
+)
+def test_processes_per_gpu_that_cannot_be_are_refused(tmp_path, arguments, words):
+    done = run("launch", *arguments, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -99,7 +99,7 @@ def test_a_stage_that_is_killed_has_failed(tmp_path, begin):
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.FAILED
     assert said.splitlines()[-1] == (
-        "error: launch was killed by signal 9 (Killed); to go on, run: "
+        "error: launch was killed by signal 9 (Killed); to resume, run: "
         "python -m wcgan_tf.pipeline --config.model.width=4 --config.train.max_seconds=0.0 --config.train.max_steps=20 "
         "--config.evaluate.accuracy=False --from=launch"
     )
@@ -129,7 +129,7 @@ def test_a_signal_makes_the_running_stage_save_and_stop(tmp_path, number, begin,
     process.send_signal(number)
     said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.STOPPED
-    assert "stopped in launch; to go on, run: python -m wcgan_tf.pipeline --config.model.width=4 --config" in said
+    assert "stopped in launch; to resume, run: python -m wcgan_tf.pipeline --config.model.width=4 --config" in said
     assert first_label(tmp_path).state == "stopped"
 
 
@@ -156,5 +156,5 @@ def test_labels_that_fail_can_be_left_out(whole):
     assert "or leave out the labels that did not finish" in failed.stderr.splitlines()[-1]
     short = ["--skip=evaluate", "--skip=report"]
     said = run("pipeline", "--partial", "--from=launch", *short, *CHAIN, folder=whole).stdout
-    assert "going on with the labels that are trained" in said
+    assert "continuing with the labels that are trained" in said
     assert "combined 9 of 10 labels" in said

@@ -184,7 +184,7 @@ def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(s
     run("train", *arguments, folder=scored)
     assert not list((scored / "temporary").iterdir())
     best = json.loads((scored / "best/labels/00007/best/score.json").read_text())["step"]
-    assert best in (10, 20)
+    assert 1 <= best <= 20
     run("combine", "--labels=7", "--workdir=best", "--model=best_model", folder=scored)
     assert json.loads((scored / "best_model/manifest.json").read_text())["labels"][0]["best_step"] == best
 

@@ -92,7 +92,7 @@ def trains(folder: Path, label: int) -> bool:
 
 def has_gone_on(folder: Path, label: int, times: int) -> bool:
     """Whether a label has gone on `times` times, and has taken steps since."""
-    begins = re.findall(r"goes on from step ([0-9]+)", log(folder, label))
+    begins = re.findall(r"resumes from step ([0-9]+)", log(folder, label))
     step = label_status.read(RunPaths(folder / "runs/digits").label(label).status).step
     return len(begins) == times and step > int(begins[-1])
 
@@ -108,7 +108,7 @@ def assert_nothing_was_lost(text: str) -> None:
     """Assert that the label went on from the step of each stop."""
     stops = re.findall(r"stopped after ([0-9]+) steps", text)
     assert stops
-    assert re.findall(r"goes on from step ([0-9]+)", text) == stops
+    assert re.findall(r"resumes from step ([0-9]+)", text) == stops
 
 
 def test_weak_scaling_is_measured_with_copies_launch_and_slurm(one_core, tmp_path):
@@ -161,7 +161,7 @@ def is_asked(pid: int, number: signal.Signals) -> bool:
     return bool(waiting >> (number - 1) & 1)
 
 
-def test_a_job_goes_on_after_preemption_and_time_limit_but_not_after_scancel(tmp_path, endless):
+def test_a_job_resumes_after_preemption_and_time_limit_but_not_after_scancel(tmp_path, endless):
     shape = ["--ntasks=1", "--time=10", "--signal=USR1@40"]
     job = submit(tmp_path, *shape, str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
@@ -183,7 +183,7 @@ def test_a_job_goes_on_after_preemption_and_time_limit_but_not_after_scancel(tmp
     wait_until(lambda: has_gone_on(tmp_path, 5, times=2), "its second return")
     assert_nothing_was_lost(log(tmp_path, 5))
     text = (tmp_path / f"slurm-{job}.log").read_text()
-    assert f"stopped before their end; job {job} goes on when it is started again" in text
+    assert f"stopped before their end; job {job} resumes when it is started again" in text
 
     call("scancel", job)
     wait_for(job)
@@ -205,7 +205,7 @@ def test_the_job_of_tasks_refuses_to_be_an_array(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="killing a node takes root")
-def test_a_label_of_a_node_that_died_goes_on_elsewhere(tmp_path, endless):
+def test_a_label_of_a_node_that_died_resumes_elsewhere(tmp_path, endless):
     job = submit(tmp_path, "--ntasks=1", str(SCRIPTS / "train.sbatch"), *endless, "--labels=5")
     status = tmp_path / "runs/digits/labels/00005/status.json"
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")
@@ -221,7 +221,7 @@ def test_a_label_of_a_node_that_died_goes_on_elsewhere(tmp_path, endless):
         wait_until(lambda: call(*idle).strip() == "idle", "the node's return")
     assert details(job)["JobState"] == "COMPLETED"
     assert states(tmp_path)[5] == "done"
-    assert re.search(r"goes on from step [1-9]", log(tmp_path, 5))
+    assert re.search(r"resumes from step [1-9]", log(tmp_path, 5))
 
 
 def target(link: Path) -> str:
@@ -251,7 +251,7 @@ def kill_node(node: str) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def test_a_requeued_element_goes_on_and_leaves_the_other_alone(whole_chain, tmp_path, endless):
+def test_a_requeued_element_resumes_and_leaves_the_other_alone(whole_chain, tmp_path, endless):
     trained(whole_chain[0], tmp_path, 2)
     job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "train_array.sbatch"), *endless, "--labels=2,5")
     wait_until(lambda: trains(tmp_path, 5), "the first checkpoint")

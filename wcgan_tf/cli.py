@@ -199,7 +199,7 @@ def show(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):  # the reader of the output closed the pipe
         return errors.FAILED
     if "No space left on device" in str(error):  # the wording of the system, TensorFlow and HDF5
-        return show_line("no space is left on the device; free some, and the same command goes on", errors.FAILED)
+        return show_line("no space is left on the device; free some, and the same command resumes", errors.FAILED)
     if isinstance(error, OSError):  # such as a read-only folder, or a file in place of a folder
         file, problem = error.filename or "a file", error.strerror or error
         code = errors.WRONG_INPUT if isinstance(error, LASTING) else errors.FAILED
@@ -218,7 +218,10 @@ def show_line(text: str, code: int) -> int:
 
 
 def _take_config_file(argv: list[str]) -> list[str]:
-    """Load the files that `--config` names and check the names in `--config.<name>`; returns all other arguments."""
+    """Load the files that `--config` names and check the names in `--config.<name>`; returns all other arguments.
+
+    A hyphen in a flag's name becomes the underscore that absl expects.
+    """
     others, arguments = argv[:1], iter(argv[1:])
     for argument in arguments:
         if match := re.fullmatch(r"--?config(?:=(.*))?", argument):
@@ -226,7 +229,7 @@ def _take_config_file(argv: list[str]) -> list[str]:
             continue
         if match := re.match(r"--?(?:no)?config\.([^=]*)", argument):
             check_name(match[1])
-        others.append(argument)
+        others.append(re.sub(r"^--[\w-]+", lambda name: "--" + name[0][2:].replace("-", "_"), argument))
     return others
 
 

@@ -90,9 +90,17 @@ class Train(Section):
     eval_seconds: float = _setting(
         0.0, "seconds between two scores, of which the best is kept; 0: none", low=0.0, high=1e9
     )
-    steps_per_execution: int = _setting(10, "steps in one call of TensorFlow", low=1, high=10000)
+    steps_per_execution: int = _setting(
+        0, "steps in one call of TensorFlow; 0: as many as take half a second", low=0, high=10000
+    )
     jit_compile: str = _setting("auto", "compile the step with XLA; auto: on a GPU only", "auto", "on", "off")
-    precision: str = _setting("float32", "precision of the networks' layers", "float32", "mixed_bfloat16")
+    precision: str = _setting(
+        "auto",
+        "precision of the networks' layers; auto: mixed_bfloat16 on a GPU that has it, else float32",
+        "auto",
+        "float32",
+        "mixed_bfloat16",
+    )
     device: str = _setting("auto", "auto: a GPU if there is one; gpu: an error without one", "auto", "cpu", "gpu")
     seed: int = _setting(0, "seed of weights, batches and latents", low=0, high=2**31 - 1)
 

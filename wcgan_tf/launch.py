@@ -2,6 +2,7 @@
 
     python -m wcgan_tf.launch
     python -m wcgan_tf.launch --config configs/cifar10.py --labels cat,dog --jobs 2
+    python -m wcgan_tf.launch --config configs/cifar10.py --per_gpu 4       # labels at a time on each GPU
     python -m wcgan_tf.launch --config configs/cifar10.py --failed
     python -m wcgan_tf.launch --config configs/cifar10.py --worst 3 --config.train.max_seconds=1800
 
@@ -10,6 +11,8 @@ running.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP all processes write a checkpoint
 and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
 """
 
+import functools
+import os
 import sys
 
 from absl import flags
@@ -20,7 +23,7 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.data import prepared
-from wcgan_tf.launching import workers
+from wcgan_tf.launching import gpus, mps, workers
 from wcgan_tf.launching.launcher import Launcher
 from wcgan_tf.runs import label_status, recorded_settings, status_table
 from wcgan_tf.runs.score_report import EVALUATE, ScoreReport, worst_first
@@ -30,6 +33,9 @@ def define_flags() -> None:
     cli.define_common_flags(workdir=True)
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all if not given.")
     flags.DEFINE_integer("jobs", None, "Processes at a time; one per GPU, or else per core.", lower_bound=1)
+    flags.DEFINE_integer(
+        "per_gpu", None, "Processes at a time on each GPU, by NVIDIA's MPS where it runs, else in turns.", lower_bound=1
+    )
     flags.DEFINE_bool("missing", False, "Of these labels, only those that are neither done nor running.")
     flags.DEFINE_integer(
         "worst", None, "Of these labels, only so many that scored worst alone; with a larger budget.", lower_bound=1
@@ -52,11 +58,14 @@ def main() -> int:
     if not labels:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
         return errors.DONE
-    gpus = [] if config.train.device == "cpu" else workers.visible_gpus()
-    places = workers.places(cli.FLAGS.jobs, gpus)[: len(labels)]
+    places = _places()[: len(labels)]
     held = {label: status[label] for label in labels if status[label].state == "running"}
     train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={run.folder}"]
-    unfinished, stopped = Launcher(labels, names, places, lambda k: [*train, f"--label={k}"], run, held).run()
+    on_gpus = [place.gpu for place in places if place.gpu]
+    shared = len(set(on_gpus)) < len(on_gpus)
+    with mps.service(shared, functools.partial(print, flush=True)) as variables:
+        os.environ.update(variables)  # the labels' processes inherit them
+        unfinished, stopped = Launcher(labels, names, places, lambda k: [*train, f"--label={k}"], run, held).run()
     if not unfinished:
         return errors.DONE
     if stopped:
@@ -64,6 +73,21 @@ def main() -> int:
     again = cli.command("launch", f"--labels={format_labels(unfinished)}")
     text = f"{len(unfinished)} of {number_of_labels(len(labels))} did not finish (see above)"
     return cli.show_line(f"{text}; to try again, run: {again}", errors.FAILED)
+
+
+def _places() -> list[workers.Place]:
+    """Where processes run, by `--jobs`, `--per_gpu` and `train.device`.
+
+    Raises:
+        UserError: if the flags contradict each other or the machine.
+    """
+    jobs, per_gpu = cli.FLAGS.jobs, cli.FLAGS.per_gpu
+    found = [] if cli.config().train.device == "cpu" else gpus.visible()
+    if per_gpu and jobs:
+        raise UserError("--jobs and --per_gpu both say how many processes there are; leave one out")
+    if per_gpu and not found:
+        raise UserError("--per_gpu needs a GPU, and there is none to be seen (nvidia-smi -L); type --jobs=N")
+    return workers.places(per_gpu * len(found) if per_gpu else jobs, found)
 
 
 def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:

@@ -4,7 +4,7 @@
     python -m wcgan_tf.pipeline --config configs/cifar10.py
     python -m wcgan_tf.pipeline --config configs/cifar10.py --from evaluate    # keep the results before it
     python -m wcgan_tf.pipeline --config configs/cifar10.py --skip evaluate    # without scores
-    python -m wcgan_tf.pipeline --config configs/cifar10.py --partial          # go on with the trained labels
+    python -m wcgan_tf.pipeline --config configs/cifar10.py --partial          # continue with the trained labels
 
 Each stage is a program of its own, which can also be run by hand.  A second run repeats only stages whose result is
 missing or out of date.  Ctrl-C stops the current stage, which saves its state; the same command resumes.
@@ -70,9 +70,9 @@ def main() -> int:
         print(f"{title}: {stage.does}", flush=True)
         seconds, code = runner.run(program, stage.arguments)
         if code == errors.FAILED and program == "launch" and cli.FLAGS.partial and _trained():
-            print(f"{title}: going on with the labels that are trained", flush=True)
+            print(f"{title}: continuing with the labels that are trained", flush=True)
         elif runner.stopped or code in STOPPED:
-            print(f"stopped in {program}; to go on, run: {_again(program)}", flush=True)
+            print(f"stopped in {program}; to resume, run: {_again(program)}", flush=True)
             return errors.STOPPED
         elif code != errors.DONE:
             return _failed(program, code)
@@ -158,11 +158,11 @@ def _again(program: str) -> str:
 
 
 def _failed(program: str, code: int) -> int:
-    """Print which stage failed and how to go on; returns the exit code."""
+    """Print which stage failed and how to resume; returns the exit code."""
     again, partial = _again(program), ""
     if code < 0:
         killed = f"{program} was killed by signal {-code} ({signal.strsignal(-code)})"
-        return cli.show_line(f"{killed}; to go on, run: {again}", errors.FAILED)
+        return cli.show_line(f"{killed}; to resume, run: {again}", errors.FAILED)
     if program == "launch" and not cli.FLAGS.partial and _trained():
         partial = f", or leave out the labels that did not finish: {again} --partial"
     return cli.show_line(f"{program} failed (see above); mend that and run: {again}{partial}", code)

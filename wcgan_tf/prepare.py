@@ -75,7 +75,7 @@ def _prepare() -> None:
                 if missing := prepared.missing(dataset, split, labels):
                     _prepare_split(dataset, source, split, missing, paths)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here")
+        print("stopped; the same command resumes")
         raise
     _say_totals(dataset, paths, source.label_names)
 
@@ -91,7 +91,7 @@ def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels:
             skipped=lambda name, reason: count.say(f"skipped {name}: {reason}"),
         )
         if sorter.seen:
-            count.say(f"going on after {sorter.seen} images")
+            count.say(f"resuming after {sorter.seen} images")
         sorter.sort(count.to)
     sorter.finish()
 

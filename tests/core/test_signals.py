@@ -73,7 +73,7 @@ def test_a_signal_while_importing_stops_the_label(start):
     label = start("--config.train.max_seconds=300", fresh=True)
     wait_until(lambda: "tensorflow" in proc(label.process, "maps"), "the import", label.process)
     assert label.end_by(signal.SIGTERM) == STOPPED
-    assert label.output.read_text() == "label 3: stopped before it took a step; the same command goes on\n"
+    assert label.output.read_text() == "label 3: stopped before it took a step; the same command resumes\n"
     assert json.loads(label.paths.status.read_text())["state"] == "stopped"
     assert not label.paths.temporary.exists()
 
@@ -89,14 +89,14 @@ def test_a_signal_during_a_long_compilation_stops_the_label(start):
     wait_until(lambda: label.says("tracing and compiling the step"), "compiling", label.process)
     begun = label.cpu_seconds()
     wait_until(lambda: label.cpu_seconds() > begun + 2, "compiling", label.process)
-    assert not label.says("first 10 steps")
+    assert not label.says("first execution")
     assert label.end_by(signal.SIGINT) == STOPPED
     assert label.says("stopped before it took a step")
     status = json.loads(label.paths.status.read_text())
     assert (status["state"], status["step"]) == ("stopped", 0)
 
 
-def test_a_signal_while_stepping_saves_and_the_label_goes_on(start, tmp_path):
+def test_a_signal_while_stepping_saves_and_the_label_resumes(start, tmp_path):
     arguments = ["--config.model.width=4", "--config.train.max_seconds=300"]
     label = start(*arguments)
     wait_until(lambda: label_status.read(label.paths.status).step > 10, "some steps", label.process)
@@ -107,7 +107,7 @@ def test_a_signal_while_stepping_saves_and_the_label_goes_on(start, tmp_path):
     assert step > 10
     assert label.paths.checkpoints.joinpath(f"ckpt-{step}.index").exists()
     again = run("train", *ARGUMENTS, *arguments, f"--config.train.max_steps={step + 10}", folder=tmp_path)
-    assert f"goes on from step {step}\n" in again.stdout
+    assert f"resumes from step {step}\n" in again.stdout
     assert json.loads(label.paths.status.read_text())["step"] == step + 10
 
 

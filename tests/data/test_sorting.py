@@ -95,7 +95,7 @@ def test_every_image_is_sorted_once(photos):
 
 
 @pytest.mark.parametrize("stop", [1, 3, 8])
-def test_stopping_and_going_on_gives_the_same_files(photos, expected, small, stop):
+def test_stopping_and_resuming_gives_the_same_files(photos, expected, small, stop):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=stop)
     assert not (DatasetPaths.of(photos).folder / "train").exists()

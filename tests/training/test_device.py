@@ -8,6 +8,7 @@ from conftest import run_python
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import ranks
+from wcgan_tf.training import device as device_module
 from wcgan_tf.training.device import device_name, jit_compile, own_device
 
 
@@ -44,25 +45,29 @@ class Recorded:
 
 
 @pytest.mark.parametrize(
-    ("setting", "gpus", "local_id", "mine"),
+    ("setting", "gpus", "environment", "mine"),
     [
-        ("auto", 1, None, 0),
-        ("auto", 4, None, 0),
-        ("auto", 4, "", 0),
-        ("auto", 4, "0", 0),
-        ("auto", 4, "3", 3),
-        ("auto", 4, "4", 0),
-        ("auto", 4, "7", 3),
-        ("auto", 1, "5", 0),  # Slurm shows this task its own GPU only
-        ("gpu", 2, "1", 1),
-        ("auto", 0, "1", None),
-        ("cpu", 4, "1", None),
+        ("auto", 1, {}, 0),
+        ("auto", 4, {}, 0),
+        ("auto", 4, {"SLURM_LOCALID": ""}, 0),
+        ("auto", 4, {"SLURM_LOCALID": "0"}, 0),
+        ("auto", 4, {"SLURM_LOCALID": "3"}, 3),
+        ("auto", 4, {"SLURM_LOCALID": "4"}, 0),
+        ("auto", 4, {"SLURM_LOCALID": "7"}, 3),
+        ("auto", 1, {"SLURM_LOCALID": "5"}, 0),  # Slurm shows this task its own GPU only
+        ("auto", 4, {"OMPI_COMM_WORLD_LOCAL_RANK": "2"}, 2),
+        ("auto", 4, {"OMPI_COMM_WORLD_LOCAL_RANK": "2", "SLURM_LOCALID": "0"}, 2),  # mpirun in a Slurm task
+        ("auto", 4, {"OMPI_COMM_WORLD_LOCAL_RANK": "0", "SLURM_LOCALID": "3"}, 0),
+        ("gpu", 2, {"SLURM_LOCALID": "1"}, 1),
+        ("auto", 0, {"SLURM_LOCALID": "1"}, None),
+        ("cpu", 4, {"SLURM_LOCALID": "1"}, None),
     ],
 )
-def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch, setting, gpus, local_id, mine):
-    monkeypatch.delenv("SLURM_LOCALID", raising=False)
-    if local_id is not None:
-        monkeypatch.setenv("SLURM_LOCALID", local_id)
+def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch, setting, gpus, environment, mine):
+    for name in ranks.LOCAL_RANKS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     told = Recorded(gpus).patch(monkeypatch)
     strategy = own_device(setting)
     if mine is None:
@@ -72,6 +77,44 @@ def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch,
         assert strategy == "/GPU:0"  # the only one that TensorFlow sees from now on
         assert told.visible == {"GPU": [f"GPU {mine}"]}
         assert told.growing == [f"GPU {mine}"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "strategy", "capability", "expected"),
+    [
+        ("auto", "GPU", (9, 0), "mixed_bfloat16"),
+        ("auto", "GPU", (8, 0), "mixed_bfloat16"),
+        ("auto", "GPU", (7, 5), "float32"),
+        ("auto", "GPU", None, "float32"),  # no NVIDIA
+        ("auto", "CPU", (9, 0), "float32"),
+        ("float32", "GPU", (9, 0), "float32"),
+        ("mixed_bfloat16", "CPU", None, "mixed_bfloat16"),
+    ],
+)
+def test_bfloat16_is_the_default_where_the_gpu_has_it(monkeypatch, setting, strategy, capability, expected):
+    monkeypatch.setattr(device_module, "device_name", lambda _: f"{strategy}:0")
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["GPU"])
+    details = {"compute_capability": capability} if capability else {}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert device_module.precision(setting, strategy) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (tf.errors.ResourceExhaustedError(None, None, "{{function_node x}} OOM when allocating tensor"), True),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate 17179869184 bytes"),
+            True,
+        ),
+        (tf.errors.InternalError(None, None, "RESOURCE_EXHAUSTED: Out of memory while trying to allocate"), True),
+        (tf.errors.ResourceExhaustedError(None, None, "ckpt-3.index; No space left on device"), False),
+        (tf.errors.InvalidArgumentError(None, None, "Incompatible shapes"), False),
+        (MemoryError("out of memory"), False),  # of the host
+    ],
+)
+def test_no_memory_on_the_device_is_told_from_a_full_disk(error, expected):
+    assert device_module.is_out_of_memory(error) == expected
 
 
 def test_a_variable_that_is_no_number_is_named(monkeypatch):

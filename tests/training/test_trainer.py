@@ -1,15 +1,18 @@
-"""The training of one label: what it writes, how it goes on, how it stops."""
+"""The training of one label: what it writes, how it resumes, how it stops."""
 
 import gc
 import json
+import os
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import made_once, small_config, train_label
+from conftest import STEPS, made_once, small_config, train_label
 
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import Command, UserError
@@ -122,7 +125,7 @@ def test_each_config_file_trains_a_few_steps(file, tmp_path):
     assert images.shape == (2, side, side, channels)
 
 
-def test_going_on_equals_an_uninterrupted_training(config, two_checkpoints, tmp_path):
+def test_resuming_equals_an_uninterrupted_training(config, two_checkpoints, tmp_path):
     halves, whole = two_checkpoints, train(config, tmp_path / "whole")
     assert_same_state(halves, whole)
     steps = [json.loads(row)["step"] for row in halves.metrics.read_text().splitlines()]
@@ -156,7 +159,7 @@ def test_20_and_20_steps_equal_40_steps_bit_for_bit(config, tmp_path, objective)
 
 
 def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_path):
-    """It follows a label with more images and one that goes on from a checkpoint; the step is traced once."""
+    """It follows a label with more images and one that resumes from a checkpoint; the step is traced once."""
     config.train.objective = "dcgan"  # it has more kinds of variables
     data = {label: prepared.label_images(config.dataset, "train", label) for label in (5, 1, 3)}
     assert len(data[1].images) > len(data[5].images) > len(data[3].images)
@@ -226,7 +229,7 @@ def test_if_the_newest_checkpoint_is_damaged_the_previous_one_is_restored(config
     train(config, tmp_path / "run")
     said = capsys.readouterr().out
     assert "checkpoints/ckpt-6 is damaged" in said
-    assert "goes on from step 4" in said
+    assert "resumes from step 4" in said
     kinds = ("data-00000-of-00001", "index")
     assert {path.name for path in two_checkpoints.checkpoints.iterdir()} == {
         f"ckpt-{s}.{kind}" for s in (4, 6) for kind in kinds
@@ -367,8 +370,8 @@ def test_a_number_that_is_not_finite_ends_the_label_and_keeps_its_checkpoint(con
 def test_weights_that_are_not_finite_end_the_label_before_its_losses_show_it(config, trained, monkeypatch):
     config.train.max_steps = 50
     data = prepared.label_images(config.dataset, "train", 3)
-    monkeypatch.setattr(LabelGAN, "finite", lambda self: False)
-    assert train_label(config, data, trained) == "diverged"
+    monkeypatch.setattr(LabelGAN, "finite", lambda self: tf.constant(False))
+    assert train_label(config, data, trained, trainer=Trainer(config, len(data.images))) == "diverged"
     assert json.loads(trained.status.read_text())["step"] == 6 + config.train.steps_per_execution
 
 
@@ -427,3 +430,26 @@ def test_scoring_while_training_needs_the_features_of_prepare(config, tmp_path):
     records.write(paths.domain, {"digest": "d", "labels": 10})
     with pytest.raises(UserError, match=r"has not seen these images of label 3; run: .*--classifier=domain"):
         train(config, tmp_path / "run")
+
+
+def test_no_memory_on_the_device_is_one_line(config, tmp_path, monkeypatch):
+    def fit(self, *_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8,32,8,8]")
+
+    monkeypatch.setattr(LabelGAN, "fit", fit)
+    words = r"CPU:0 has no memory left for train.batch_size=8 at model.width=4; type --config.train.batch_size=4, or"
+    with pytest.raises(UserError, match=words):
+        train(config, tmp_path / "run")
+    status = json.loads(LabelPaths(tmp_path / "run").status.read_text())
+    assert status["state"] == "failed"
+    assert "no memory left" in status["error"]
+
+
+def test_the_next_label_of_a_process_compiles_nothing(tmp_path):
+    """XLA dumps each program that it compiles: the step, once."""
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path}/xla"}
+    command = [sys.executable, "-m", "wcgan_tf.train", "--label=3,4", "--config.train.jit_compile=on", *STEPS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert "label 3: tracing and compiling the step" in done.stdout
+    assert "label 4: done after 20 steps" in done.stdout
+    assert len(list((tmp_path / "xla").glob("*before_optimizations.txt"))) == 1

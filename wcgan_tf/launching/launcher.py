@@ -75,7 +75,7 @@ class Launcher:
         if not unfinished:
             self._out.say(f"trained {number_of_labels(len(self._labels))} in {self._run.folder}")
         elif self._signals:
-            self._out.say("stopped; the same command goes on from here")
+            self._out.say("stopped; the same command resumes")
         self._out.finish()
         return unfinished, bool(self._signals)
 
@@ -117,7 +117,7 @@ class Launcher:
         if code in (errors.DONE, errors.STOPPED):
             self._say(label, f"{WORDS[code]} after {status.step} steps and {duration(status.seconds)}")
         elif self._was_stopped(code):
-            self._say(label, f"{workers.ended_by(code)}; the same command goes on from its last checkpoint")
+            self._say(label, f"{workers.ended_by(code)}; the same command resumes it from its last checkpoint")
         else:
             self._say(label, f"{workers.ended_by(code)}; the last lines of {paths.log}:")
             for line in _last_lines(paths.log):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from wcgan_tf.core.errors import UserError
 
+LOCAL_RANKS = ("OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")  # mpirun's processes may have Slurm's too, of one task
+
 
 @dataclass(frozen=True)
 class Share:
@@ -82,8 +84,8 @@ def cpu_threads() -> int:
 
 
 def gpu_index(count: int) -> int:
-    """Index of this process's GPU among the `count` visible ones: SLURM_LOCALID modulo `count`, or 0 without Slurm."""
-    return (_number(os.environ, "SLURM_LOCALID") or 0) % count
+    """Index of this process's GPU among the `count` visible ones: its local rank modulo `count`, or 0 without one."""
+    return next((rank for name in LOCAL_RANKS if (rank := _number(os.environ, name)) is not None), 0) % count
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:

@@ -2,7 +2,6 @@
 
 import collections
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -48,17 +47,6 @@ def _cores() -> list[frozenset[int]]:
         siblings = Path(SIBLINGS.format(cpu))
         by_core[siblings.read_text() if siblings.exists() else cpu].add(cpu)
     return [frozenset(cpus) for cpus in by_core.values()]
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use: the entries of CUDA_VISIBLE_DEVICES, else the indices from nvidia-smi."""
-    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [gpu for gpu in chosen.split(",") if gpu.strip() not in ("", "-1")]
-    if not shutil.which("nvidia-smi"):
-        return []
-    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    found = subprocess.run(query, capture_output=True, text=True, check=False)
-    return found.stdout.split() if found.returncode == 0 else []
 
 
 class Worker(NamedTuple):
@@ -140,7 +128,7 @@ class Workers:
             self._on_end(label, code)
         else:
             attempt = f"attempt {again + 2} of {ATTEMPTS}"
-            self._say(label, f"{ended_by(code)}; {attempt} goes on from its last checkpoint")
+            self._say(label, f"{ended_by(code)}; {attempt} resumes from its last checkpoint")
             self._waiting.append((label, again + 1))
 
     def _start(self, label: int, place: Place, again: int) -> Worker:

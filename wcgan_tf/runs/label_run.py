@@ -63,7 +63,7 @@ def open_run(
     with files.lock_folder(paths.folder), _own_temporary_files(paths):
         recorded_settings.record(paths, config, data)
         if recorded_settings.finished(paths, config):
-            spent = "nothing is left of its budget; give it more train.max_seconds or train.max_steps to go on"
+            spent = "nothing is left of its budget; give it more train.max_seconds or train.max_steps to resume"
             out.say(f"{data.title}: done before, and {spent}", paths.log)
             yield None
             return
@@ -72,7 +72,7 @@ def open_run(
 
         def farewell() -> None:
             heartbeat.end("stopped")
-            run.say("stopped before it took a step; the same command goes on")
+            run.say("stopped before it took a step; the same command resumes")
             shutil.rmtree(paths.temporary, ignore_errors=True)
             out.finish()
 

@@ -18,7 +18,7 @@ from wcgan_tf.core.images import tile, to_uint8
 from wcgan_tf.core.signals import StopRequests
 from wcgan_tf.runs import event_files, recorded_settings
 from wcgan_tf.runs.label_run import LabelRun
-from wcgan_tf.training.gan import LabelGAN
+from wcgan_tf.training.gan import LabelGAN, spent_shares
 
 SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the budget, and at least once a minute
 GRID_SHARE = 0.1  # a picture, and a line if there is no terminal, with every tenth of the budget
@@ -30,7 +30,7 @@ LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and
 class Budget(keras.callbacks.Callback):
     """Counts the seconds, and ends `fit` when they are spent, when asked to stop, or if a number is not finite.
 
-    The first of the callbacks: the others read its numbers, which it reads from the device once per execution.
+    The first of the callbacks: the others read its numbers.
 
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
@@ -49,8 +49,9 @@ class Budget(keras.callbacks.Callback):
         self._stop.ends_in_good_order()  # from the first execution on there is something to lose
         self.seconds = time.monotonic() - self._began
         self._gan.seconds.assign(self.seconds)
-        self.step, self.progress = int(self._gan.step), float(self._gan.progress())
-        if not all(math.isfinite(value) for value in logs.values()) or not self._gan.finite():
+        self.step, finite = self._gan.last
+        self.progress = min(1.0, max(spent_shares(self._gan.settings, self.step, self.seconds)))
+        if not finite or not all(math.isfinite(value) for value in logs.values()):
             self.state = "diverged"
         elif self.progress >= 1.0:
             self.state = "done"
@@ -104,7 +105,7 @@ class MetricsWriter(keras.callbacks.Callback):
 
     def _write_scalars(self, logs: Any) -> None:
         step, seconds = self._budget.step, round(self._budget.seconds, 3)
-        scalars = {**{name: float(value) for name, value in logs.items()}, **self._throughput.rate()}
+        scalars = {**logs, **self._throughput.rate()}
         row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
         watched = {name: row[name] for name in ("wasserstein_estimate", "images_per_second") if name in row}
         self._note(**watched)
@@ -131,7 +132,7 @@ class ProgressLogger(keras.callbacks.Callback):
         self._task = self.bar.add_task(run.data.title, total=1.0, text="")
         self._throughput = Throughput(gan, budget)
         self._lines = Milestones(budget, GRID_SHARE)
-        self._executions, self._first_step = 0, budget.step
+        self._executions = 0
         self._began = self._last = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -154,8 +155,8 @@ class ProgressLogger(keras.callbacks.Callback):
         """Say how long the first execution took, and if executions are too long to answer a signal in time."""
         now = time.monotonic()
         if self._executions == 0:
-            self._say(f"first {self._budget.step - self._first_step} steps after {now - self._began:.1f} s")
-        elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS:
+            self._say(f"first execution after {now - self._began:.1f} s")
+        elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS and self._gan.execution_steps > 1:
             self._say(
                 f"one execution takes {now - self._last:.0f} s, and a signal waits for its end; "
                 "type --config.train.steps_per_execution=1 to shorten it"

@@ -1,9 +1,13 @@
 """The one device that this process uses, to be selected before TensorFlow initialises its runtime."""
 
+import re
+
 import tensorflow as tf
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import ranks
+
+BFLOAT16_CAPABILITY = (8, 0)  # of NVIDIA's Ampere and later
 
 
 def own_device(device: str) -> tf.distribute.Strategy:
@@ -29,6 +33,23 @@ def own_device(device: str) -> tf.distribute.Strategy:
 def device_name(strategy: tf.distribute.Strategy) -> str:
     """The short name of a strategy's device, such as CPU:0."""
     return strategy.extended.worker_devices[0].rpartition("device:")[2]
+
+
+def precision(setting: str, strategy: tf.distribute.Strategy) -> str:
+    """The precision of the networks' layers; "auto" is mixed_bfloat16 on a GPU with tensor cores for it, else float32.
+
+    What stays in float32 on such a GPU uses TF32, TensorFlow's own default.
+    """
+    if setting != "auto":
+        return setting
+    gpus = tf.config.get_visible_devices("GPU") if device_name(strategy).startswith("GPU") else []
+    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability") if gpus else None
+    return "mixed_bfloat16" if capability and capability >= BFLOAT16_CAPABILITY else "float32"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether TensorFlow or XLA could not allocate memory on the device; a full disk is another error."""
+    return isinstance(error, tf.errors.OpError) and bool(re.search(r"OOM|out of memory", str(error), re.IGNORECASE))
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:

@@ -1,5 +1,6 @@
 """The GAN of one label as a `keras.Model`: its `train_step` is the method."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -24,6 +25,19 @@ class Draws(NamedTuple):
     augments: tf.Tensor  # float32 [critic_steps + 1, 2, batch, augment.DRAWS] in 0..1, for real and fake images
 
 
+class Outcome(NamedTuple):
+    """What an execution ended with."""
+
+    step: int
+    finite: bool  # whether every weight of both networks is a finite number
+
+
+def spent_shares(settings: Train, step: Any, seconds: Any) -> list:
+    """The spent shares of the limits that there are, of steps and of seconds; of numbers or of tensors."""
+    limits = ((step, settings.max_steps), (seconds, settings.max_seconds))
+    return [spent / limit for spent, limit in limits if limit]
+
+
 class LabelGAN(keras.Model):
     """Generator and critic of one label, trained by an objective; the average of the generator is what is kept.
 
@@ -39,8 +53,15 @@ class LabelGAN(keras.Model):
         label: its index; all randomness comes from (settings.seed, label, step).
         capacity: the number of images that there is room for; `take_state` may bring more than there are now.
 
-    `fit` takes a dataset of as many elements as there are steps to take; the elements themselves are not used.
+    `fit` takes a dataset of as many elements as there are executions, each of up to `execution_steps` steps and never
+    beyond `settings.max_steps`; the elements themselves are not used.
+
+    Attributes:
+        execution_steps: steps of the next execution.
+        last: what the last execution ended with.
     """
+
+    train_function: Callable | None
 
     def __init__(
         self,
@@ -69,6 +90,8 @@ class LabelGAN(keras.Model):
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
         self.means = {name: keras.metrics.Mean(name) for name in objective.logged}
+        self.execution_steps = settings.steps_per_execution or 1
+        self.last = Outcome(step=0, finite=True)
         for average_variable, variable in zip(average.variables, generator.variables, strict=True):
             average_variable.assign(variable)
         self.built = True
@@ -97,15 +120,47 @@ class LabelGAN(keras.Model):
 
     def progress(self) -> tf.Tensor:
         """The share of the budget that is spent, float32 scalar in 0..1: of steps or of seconds, the larger."""
-        steps = tf.cast(self.step, tf.float32) / self.settings.max_steps if self.settings.max_steps else 0.0
-        seconds = tf.cast(self.seconds, tf.float32) / self.settings.max_seconds if self.settings.max_seconds else 0.0
-        return tf.minimum(tf.maximum(steps, seconds), 1.0)
+        spent = tf.cast(self.step, tf.float32), tf.cast(self.seconds, tf.float32)
+        return tf.minimum(tf.reduce_max(spent_shares(self.settings, *spent)), 1.0)
 
-    @tf.function(autograph=False)
     def finite(self) -> tf.Tensor:
         """Whether every weight of both networks is a finite number, bool scalar."""
         weights = self.generator.variables + self.critic.variables
         return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make what `fit` calls for an execution: steps in a loop, and one transfer to the host at their end.
+
+        Keras's own has the number of steps in its graph, and would be traced again for another.
+        """
+        if self.train_function is not None and not force:
+            return
+        one_step = tf.function(
+            lambda: self.distribute_strategy.run(self.train_step, (None,)),
+            jit_compile=self.jit_compile,
+            autograph=False,
+        )
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
+        def execute(number: tf.Tensor) -> tf.Tensor:
+            if self.settings.max_steps:
+                left = tf.minimum(self.settings.max_steps - self.step, number.dtype.max)
+                number = tf.minimum(number, tf.cast(left, number.dtype))
+
+            def take(turn: tf.Tensor) -> tf.Tensor:
+                one_step()
+                return turn + 1
+
+            tf.while_loop(lambda turn: turn < number, take, [0])
+            ended = [self.step.value(), self.finite(), *(mean.result() for mean in self.means.values())]
+            return tf.stack([tf.cast(value, tf.float64) for value in ended])
+
+        def train_function(_: Any) -> dict[str, float]:
+            step, finite, *means = execute(self.execution_steps).numpy().tolist()
+            self.last = Outcome(int(step), bool(finite))
+            return dict(zip(self.means, means, strict=True))
+
+        self.train_function = train_function
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """`critic_steps` steps of the critic, one of the generator, one of its average.  Returns the means so far."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 from wcgan_tf import models
 from wcgan_tf.config import Config
 from wcgan_tf.core import files, stateless_random
+from wcgan_tf.core.errors import UserError
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
 from wcgan_tf.models.generator_export import export_generator
@@ -17,7 +18,8 @@ from wcgan_tf.training import optimizers
 from wcgan_tf.training.best_weights import BestWeights
 from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
 from wcgan_tf.training.checkpoint import Checkpoints
-from wcgan_tf.training.device import device_name, jit_compile, own_device
+from wcgan_tf.training.device import device_name, is_out_of_memory, jit_compile, own_device, precision
+from wcgan_tf.training.execution_length import ExecutionLength
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES, Objective
 
@@ -38,7 +40,10 @@ class Trainer:
         self._gan: LabelGAN | None = None
 
     def train(self, run: LabelRun) -> str:
-        """Train a label until its budget is spent, or go on where it stopped; writes only into its own folder.
+        """Train a label until its budget is spent, or resume it; writes only into its own folder.
+
+        Raises:
+            UserError: if the device has too little memory.
 
         Returns:
             "done"; "stopped" after a signal, with a checkpoint; or "diverged" after a number that is not finite, with
@@ -48,13 +53,22 @@ class Trainer:
             folder.mkdir(exist_ok=True)
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
-        fresh = build(self._config, run.data, self._strategy, self._capacity)
-        first = self._gan is None
-        if self._gan is None:
-            self._gan = fresh
-        else:
-            self._gan.take_state(fresh)
-        return _fit(self._gan, run, device_name(self._strategy), compiles=first)
+        first, device = self._gan is None, device_name(self._strategy)
+        try:
+            fresh = build(self._config, run.data, self._strategy, self._capacity)
+            if self._gan is None:
+                self._gan = fresh
+            else:
+                self._gan.take_state(fresh)
+            return _fit(self._gan, run, device, compiles=first)
+        except tf.errors.OpError as error:
+            if not is_out_of_memory(error):
+                raise
+            batch, width = self._config.train.batch_size, self._config.model.width
+            raise UserError(
+                f"{device} has no memory left for train.batch_size={batch} at model.width={width}; "
+                f"type --config.train.batch_size={max(2, batch // 2)}, or start fewer processes on it"
+            ) from None
 
 
 def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.Strategy, capacity: int = 0) -> LabelGAN:
@@ -65,11 +79,11 @@ def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.St
     """
     # Keras draws from it what initial weights depend on. To seed TensorFlow too would clear what it has compiled.
     random.seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
-    objective = OBJECTIVES[config.train.objective]
+    objective, computed_in = OBJECTIVES[config.train.objective], precision(config.train.precision, strategy)
     _, side, _, channels = data.images.shape
     with strategy.scope():
-        generator = models.generator(config.model, side, channels, config.train.precision)
-        critic = models.critic(config.model, side, channels, config.train.precision, batch_norm=objective.batch_norm)
+        generator = models.generator(config.model, side, channels, computed_in)
+        critic = models.critic(config.model, side, channels, computed_in, batch_norm=objective.batch_norm)
         _set_weights(objective, [*generator.trainable_variables, *critic.trainable_variables], data.label, config)
         gan = LabelGAN(
             generator,
@@ -86,7 +100,6 @@ def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.St
         gan.compile(
             generator_optimizer=optimizers.Adam(config.train.generator_learning_rate, *objective.adam_betas),
             critic_optimizer=optimizers.Adam(config.train.critic_learning_rate, *objective.adam_betas),
-            steps_per_execution=config.train.steps_per_execution,
             jit_compile=jit_compile(config.train.jit_compile, strategy),
         )
     return gan
@@ -117,12 +130,13 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
         run.stop.ends_in_good_order()
         budget.state = "done"
     else:
-        going_on = f", goes on from step {budget.step}" if resumed else ""
+        resumes = f", resumes from step {budget.step}" if resumed else ""
         place, now = f"{label_status.host()} {device}", time.strftime("%Y-%m-%d %H:%M:%S")
-        run.say(f"{len(run.data.images)} images, {place}, {now}{going_on}")
+        run.say(f"{len(run.data.images)} images, {place}, {gan.critic.dtype_policy.name}, {now}{resumes}")
         with run.out.show(progress.bar):
-            callbacks = [budget, *best, metrics, progress, checkpoints]
-            gan.fit(_steps_left(gan), callbacks=callbacks, verbose=0, shuffle=False)
+            length = [] if run.config.train.steps_per_execution else [ExecutionLength(gan, budget)]
+            callbacks = [budget, *length, *best, metrics, progress, checkpoints]
+            gan.fit(_endless(), callbacks=callbacks, verbose=0, shuffle=False)
     if budget.state != "diverged":
         checkpoints.save()
         for scorer in best:
@@ -130,15 +144,13 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
             scorer.restore()
         export_generator(gan.average, run.config.model.latent_size, run.paths.generator)
     run.heartbeat.end(budget.state)
-    and_now = ", the same command goes on" if budget.state == "stopped" else ""
+    and_now = ", the same command resumes" if budget.state == "stopped" else ""
     run.say(f"{budget.state} after {budget.step} steps and {budget.seconds:.0f} s{and_now}; see {run.paths.folder}")
     return budget.state
 
 
-def _steps_left(gan: LabelGAN) -> tf.data.Dataset:
-    """As many elements as there are steps left, so that `fit` ends on the step, in mid-execution if need be."""
+def _endless() -> tf.data.Dataset:
+    """Elements for `fit`, which `Budget` ends."""
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing to tune, and its thread takes seconds to end
-    if gan.settings.max_steps:
-        return tf.data.Dataset.range(int(gan.step), gan.settings.max_steps).with_options(options)
     return tf.data.Dataset.counter().with_options(options)
