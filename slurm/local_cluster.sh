@@ -48,6 +48,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=1,bf_interval=1
 MpiDefault=none
+GresTypes=gpu,shard
 # Jobs of the partition "urgent" preempt others, which have 20 s to save and are requeued.
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -62,9 +63,22 @@ SlurmctldPidFile=$folder/slurmctld.pid
 SlurmdPidFile=$folder/%n.pid
 SlurmctldLogFile=$folder/log/slurmctld.log
 SlurmdLogFile=$folder/log/%n.log
-NodeName=n[1-4] NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((first_port + 1))-$((first_port + 4))] CPUs=2
+NodeName=n[1-4] NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((first_port + 1))-$((first_port + 4))] CPUs=2 Gres=gpu:2,shard:8
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
+CONF
+}
+
+# Two devices on each node that Slurm takes for GPUs: they are /dev/null, and no program can compute on them.
+write_gpus() {
+    local device
+    for device in 0 1; do
+        mknod "$folder/gpu$device" c 1 3 2>/dev/null || touch "$folder/gpu$device"  # Slurm then ignores them
+    done
+    cat >"$folder/gres.conf" <<CONF
+AutoDetect=off
+Name=gpu File=$folder/gpu[0-1]
+Name=shard Count=8
 CONF
 }
 
@@ -93,6 +107,7 @@ start() {
     mkdir -m 755 "$folder" || fail "what lies there is not ours: delete it, or set WCGAN_CLUSTER to another folder"
     mkdir "$folder"/{state,spool,log,munge}
     write_conf
+    write_gpus
     start_munge
     slurmctld -f "$conf" || fail "slurmctld did not start; see $folder/log/slurmctld.log"
     for node in "${nodes[@]}"; do

@@ -144,6 +144,24 @@ def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
     assert {threads for *_, threads in rows} == {"1"}
 
 
+@pytest.mark.skipif(not (FOLDER / "gpu0").is_char_device(), reason="this machine lets root make no devices")
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (["--ntasks=2", "--gpus-per-task=1"], {"0 0", "1 1"}),  # task, and the GPU that Slurm gave it
+        (["--ntasks=2", "--gpus=1", "--ntasks-per-gpu=2"], {"0 0", "1 0"}),
+        (["--ntasks=2", "--gres=shard:2"], {"0 0", "1 0"}),
+    ],
+)
+def test_each_task_sees_the_gpu_that_slurm_gives_it(tmp_path, shape, expected):
+    program = "import os; from wcgan_tf.launching import gpus, ranks; mine = gpus.visible(); "
+    program += "print(os.environ['SLURM_PROCID'], mine[ranks.gpu_index(len(mine))])"
+    (tmp_path / "tasks.sh").write_text(f'#!/bin/bash\nsrun --mpi=none {sys.executable} -c "{program}"\n')
+    job = submit(tmp_path, "--nodes=1", *shape, "--output=tasks.log", "tasks.sh")
+    wait_for(job)
+    assert set((tmp_path / "tasks.log").read_text().splitlines()) == expected
+
+
 @pytest.fixture
 def endless(tmp_path):
     """Arguments of labels that train until they are stopped, or 20 steps more if the file `enough` exists."""
