@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wcgan_tf import models
-from wcgan_tf.config import DECLARATIONS, Train, default_config, halvings, listing, validate
+from wcgan_tf.config import DECLARATIONS, Train, check_name, default_config, halvings, listing, validate
 from wcgan_tf.core.errors import UserError
 
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
@@ -78,6 +78,21 @@ def test_a_misspelt_key_suggests_the_nearest():
     config = default_config()
     with pytest.raises(UserError, match=r"no setting train.batchsize; did you mean train.batch_size"):
         config.train.batchsize = 3
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("data_dir", "dataset.data_dir"),
+        ("train.learning_rate", "train.generator_learning_rate"),
+        ("model.batch_size", "train.batch_size"),
+        ("trane.seed", "train.seed"),
+        ("model.widht", "model.width"),
+    ],
+)
+def test_a_misspelt_setting_suggests_the_nearest(name, nearest):
+    with pytest.raises(UserError, match=f"no setting {name}; did you mean {nearest}?"):
+        check_name(name)
 
 
 def test_a_wrong_type_is_named():

@@ -318,6 +318,8 @@ def test_several_labels_share_a_gpu(tmp_path):
     assert "training 5 labels in runs/digits, 4 at a time" in done.stdout
     places = re.findall(r"started on gpu (\d), cpu", done.stdout)
     assert sorted(places[:4]) == ["0", "0", "1", "1"]
+    log = RunPaths(tmp_path / "runs/digits").label(0).log.read_text()
+    assert re.search(r"this process may use GPU [01], but TensorFlow sees none: it trains on the CPU; type pip", log)
 
 
 @pytest.mark.parametrize(

@@ -134,8 +134,10 @@ def test_weak_scaling_is_measured_with_copies_launch_and_slurm(one_core, tmp_pat
 
 def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
     """With two GPUs on each node, no two tasks of a node take the same one, whatever their ranks."""
-    program = "import os; from wcgan_tf.launching.ranks import cpu_threads, gpu_index; "
-    program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], gpu_index(2), cpu_threads())"
+    program = (
+        "import os; from wcgan_tf.launching.ranks import cpu_threads; from wcgan_tf.launching.gpus import own_index; "
+    )
+    program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], own_index(2), cpu_threads())"
     shape = ["--nodes=3", "--ntasks=6", "--ntasks-per-node=2", "--cpus-per-task=1"]
     rows = [row.split() for row in call("srun", *shape, sys.executable, "-c", program, folder=tmp_path).splitlines()]
     assert sorted(int(rank) for rank, *_ in rows) == list(range(6))
@@ -154,8 +156,8 @@ def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
     ],
 )
 def test_each_task_sees_the_gpu_that_slurm_gives_it(tmp_path, shape, expected):
-    program = "import os; from wcgan_tf.launching import gpus, ranks; mine = gpus.visible(); "
-    program += "print(os.environ['SLURM_PROCID'], mine[ranks.gpu_index(len(mine))])"
+    program = "import os; from wcgan_tf.launching import gpus; mine = gpus.visible(); "
+    program += "print(os.environ['SLURM_PROCID'], mine[gpus.own_index(len(mine))])"
     (tmp_path / "tasks.sh").write_text(f'#!/bin/bash\nsrun --mpi=none {sys.executable} -c "{program}"\n')
     job = submit(tmp_path, "--nodes=1", *shape, "--output=tasks.log", "tasks.sh")
     wait_for(job)

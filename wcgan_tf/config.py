@@ -237,7 +237,8 @@ def check_name(name: str) -> None:
     """
     names = [*SECTIONS, *DECLARATIONS]
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
+        key = name.rpartition(".")[2]
+        near = [own for own in names if key and own.endswith(key)] or difflib.get_close_matches(name, names, n=1)
         raise UserError(f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
 

@@ -8,6 +8,7 @@ from conftest import run_python
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import ranks
+from wcgan_tf.launching.gpus import LOCAL_RANKS
 from wcgan_tf.training import device as device_module
 from wcgan_tf.training.device import device_name, jit_compile, own_device
 
@@ -64,7 +65,7 @@ class Recorded:
     ],
 )
 def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch, setting, gpus, environment, mine):
-    for name in ranks.LOCAL_RANKS:
+    for name in LOCAL_RANKS:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

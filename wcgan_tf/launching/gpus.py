@@ -1,4 +1,4 @@
-"""The GPUs of this machine that this process may use.  No TensorFlow."""
+"""The GPUs that this process may use, and the one that it takes.  No TensorFlow."""
 
 import itertools
 import os
@@ -6,6 +6,9 @@ import re
 import shutil
 import subprocess
 
+from wcgan_tf.launching import ranks
+
+LOCAL_RANKS = ("OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")  # mpirun's processes may have Slurm's too, of one task
 NAME = r"[0-9]+|(GPU|MIG)-[0-9A-Za-z/-]+"  # index, UUID, MIG instance; CUDA ignores what follows another word
 LISTED = r"GPU (?P<index>[0-9]+):|\s+MIG .*\(UUID: (?P<instance>MIG-[^)]+)\)"
 LIST_SECONDS = 20.0  # a driver in trouble may never answer
@@ -36,3 +39,8 @@ def _installed() -> list[str]:
             else:
                 names[-1] = [name for name in names[-1] if not name.isdecimal()] + [match["instance"]]
     return list(itertools.chain(*names))
+
+
+def own_index(count: int) -> int:
+    """Index of this process's GPU among the `count` visible ones: its local rank modulo `count`, or 0 without one."""
+    return next((rank for name in LOCAL_RANKS if (rank := ranks.number(os.environ, name)) is not None), 0) % count

@@ -1,4 +1,4 @@
-"""The labels, CPU threads and GPU of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
+"""The labels and CPU threads of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
 
 import functools
 import os
@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wcgan_tf.core.errors import UserError
-
-LOCAL_RANKS = ("OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")  # mpirun's processes may have Slurm's too, of one task
 
 
 @dataclass(frozen=True)
@@ -44,19 +42,19 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     Raises:
         UserError: if none is set, one is no number, or a job of several tasks was started without srun.
     """
-    number = functools.partial(_number, environment)
+    own = functools.partial(number, environment)
     source, total = "SLURM_PROCID", "SLURM_NTASKS"
     if environment.get("OMPI_COMM_WORLD_RANK"):
         source, total = "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"
-    task, tasks = number(source), number(total) or 1
+    task, tasks = own(source), own(total) or 1
     if source == "SLURM_PROCID" and task is not None and tasks > 1 and not environment.get("SLURM_STEP_ID"):
         raise UserError(
             f"this is one process, not one of Slurm's {tasks} tasks; "
             "start it with: srun python -m wcgan_tf.train --label auto"
         )
-    element, elements = number("SLURM_ARRAY_TASK_ID"), number("SLURM_ARRAY_TASK_COUNT")
+    element, elements = own("SLURM_ARRAY_TASK_ID"), own("SLURM_ARRAY_TASK_COUNT")
     if element is not None:
-        whole = number("SLURM_ARRAY_TASK_MIN") == 0 and number("SLURM_ARRAY_TASK_MAX") == (elements or 0) - 1
+        whole = own("SLURM_ARRAY_TASK_MIN") == 0 and own("SLURM_ARRAY_TASK_MAX") == (elements or 0) - 1
         if not whole or elements is None:
             if tasks > 1:
                 raise UserError(
@@ -68,8 +66,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
             return Share(element, elements, "SLURM_ARRAY_TASK_ID")
         return Share(element * tasks + task, elements * tasks, f"SLURM_ARRAY_TASK_ID, {source}")
     if task is not None:
-        return Share(task, number(total), source)
-    if (index := number("JOB_COMPLETION_INDEX")) is not None:
+        return Share(task, own(total), source)
+    if (index := own("JOB_COMPLETION_INDEX")) is not None:
         return Share(index, None, "JOB_COMPLETION_INDEX")
     raise UserError(
         "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID and "
@@ -80,15 +78,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
 def cpu_threads() -> int:
     """Number of CPUs that this process may use: those it is pinned to, at most SLURM_CPUS_PER_TASK; at least 1."""
     pinned = len(os.sched_getaffinity(0))
-    return max(1, min(pinned, _number(os.environ, "SLURM_CPUS_PER_TASK") or pinned))
+    return max(1, min(pinned, number(os.environ, "SLURM_CPUS_PER_TASK") or pinned))
 
 
-def gpu_index(count: int) -> int:
-    """Index of this process's GPU among the `count` visible ones: its local rank modulo `count`, or 0 without one."""
-    return next((rank for name in LOCAL_RANKS if (rank := _number(os.environ, name)) is not None), 0) % count
-
-
-def _number(environment: Mapping[str, str], name: str) -> int | None:
+def number(environment: Mapping[str, str], name: str) -> int | None:
     """The integer in an environment variable; None if it is not set."""
     text = environment.get(name, "")
     if text and not text.isdecimal():

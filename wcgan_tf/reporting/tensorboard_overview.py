@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from wcgan_tf.core import files
 from wcgan_tf.core.console import printable
+from wcgan_tf.evaluation.scores import display_name
 from wcgan_tf.reporting import charts
 from wcgan_tf.reporting.run_overview import Overview
 from wcgan_tf.runs.event_files import TAGS
+from wcgan_tf.runs.score_report import RANKED_BY
 
 POINTS = 100  # at most, of a curve over all labels
 SPREAD = ("lower_tenth", "", "upper_tenth")  # runs of the three curves in `overview`, which itself has the median
@@ -47,7 +49,7 @@ def _spread(run: Overview, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _table(run: Overview) -> str:
     """The counts of the verdicts and the ROWS worst labels, in Markdown."""
     counts = ", ".join(f"{number} {word}" for word, number in run.verdicts().items())
-    head = ["label", "name", "verdict", "why", "steps", "kernel distance", "coverage"]
+    head = ["label", "name", "verdict", "why", "steps", display_name(RANKED_BY, run.classifier), "coverage"]
     rows = [
         [
             str(own.label),

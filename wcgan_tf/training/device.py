@@ -5,7 +5,7 @@ import re
 import tensorflow as tf
 
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.launching import ranks
+from wcgan_tf.launching import gpus, ranks
 
 BFLOAT16_CAPABILITY = (8, 0)  # of NVIDIA's Ampere and later
 
@@ -16,11 +16,11 @@ def own_device(device: str) -> tf.distribute.Strategy:
     Raises:
         UserError: if `device` is "gpu" and TensorFlow sees none.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if device == "gpu" and not gpus:
+    found = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not found:
         raise UserError("train.device is gpu, but TensorFlow sees none; type --config.train.device=cpu")
-    if gpus and device != "cpu":
-        gpu = gpus[ranks.gpu_index(len(gpus))]
+    if found and device != "cpu":
+        gpu = found[gpus.own_index(len(found))]
         tf.config.set_visible_devices(gpu, "GPU")
         tf.config.experimental.set_memory_growth(gpu, True)
         return tf.distribute.OneDeviceStrategy("/GPU:0")
@@ -35,6 +35,11 @@ def device_name(strategy: tf.distribute.Strategy) -> str:
     return strategy.extended.worker_devices[0].rpartition("device:")[2]
 
 
+def unseen_gpus(device: str, strategy: tf.distribute.Strategy) -> list[str]:
+    """The GPUs that this process may use although TensorFlow took the CPU by itself."""
+    return gpus.visible() if device == "auto" and device_name(strategy).startswith("CPU") else []
+
+
 def precision(setting: str, strategy: tf.distribute.Strategy) -> str:
     """The precision of the networks' layers; "auto" is mixed_bfloat16 on a GPU with tensor cores for it, else float32.
 
@@ -42,8 +47,8 @@ def precision(setting: str, strategy: tf.distribute.Strategy) -> str:
     """
     if setting != "auto":
         return setting
-    gpus = tf.config.get_visible_devices("GPU") if device_name(strategy).startswith("GPU") else []
-    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability") if gpus else None
+    own = tf.config.get_visible_devices("GPU") if device_name(strategy).startswith("GPU") else []
+    capability = tf.config.experimental.get_device_details(own[0]).get("compute_capability") if own else None
     return "mixed_bfloat16" if capability and capability >= BFLOAT16_CAPABILITY else "float32"
 
 
@@ -53,5 +58,5 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:
-    """Whether to compile with XLA; "auto": on a GPU only, because on a CPU it takes more memory and is no faster."""
+    """Whether to compile with XLA; "auto": on a GPU only, because on a CPU it takes more memory and is slower."""
     return setting == "on" or (setting == "auto" and device_name(strategy).startswith("GPU"))

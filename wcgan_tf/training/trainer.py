@@ -18,7 +18,7 @@ from wcgan_tf.training import optimizers
 from wcgan_tf.training.best_weights import BestWeights
 from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
 from wcgan_tf.training.checkpoint import Checkpoints
-from wcgan_tf.training.device import device_name, is_out_of_memory, jit_compile, own_device, precision
+from wcgan_tf.training.device import device_name, is_out_of_memory, jit_compile, own_device, precision, unseen_gpus
 from wcgan_tf.training.execution_length import ExecutionLength
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES, Objective
@@ -37,6 +37,7 @@ class Trainer:
     def __init__(self, config: Config, capacity: int):
         self._config, self._capacity = config, capacity
         self._strategy = own_device(config.train.device)
+        self._unseen = unseen_gpus(config.train.device, self._strategy)
         self._gan: LabelGAN | None = None
 
     def train(self, run: LabelRun) -> str:
@@ -53,6 +54,11 @@ class Trainer:
             folder.mkdir(exist_ok=True)
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
+        if self._unseen:
+            run.say(
+                f"this process may use GPU {', '.join(self._unseen)}, but TensorFlow sees none: it trains on the CPU; "
+                "type pip install -e '.[cuda]', or --config.train.device=cpu"
+            )
         first, device = self._gan is None, device_name(self._strategy)
         try:
             fresh = build(self._config, run.data, self._strategy, self._capacity)
