@@ -1,7 +1,6 @@
 """The GPUs that this process may use."""
 
 import os
-import time
 
 import pytest
 
@@ -61,11 +60,10 @@ def test_a_driver_without_a_gpu_lists_none(tmp_path, monkeypatch):
 
 
 def test_a_driver_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
-    install(tmp_path, monkeypatch, "exec sleep 300")
+    os.mkfifo(tmp_path / "never")
+    install(tmp_path, monkeypatch, f"read line < {tmp_path}/never")
     monkeypatch.setattr(gpus, "LIST_SECONDS", 0.2)
-    began = time.monotonic()
     assert gpus.visible() == []
-    assert time.monotonic() - began < 100
 
 
 def test_without_a_driver_there_are_none(tmp_path, monkeypatch):

@@ -54,7 +54,7 @@ def precision(setting: str, strategy: tf.distribute.Strategy) -> str:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether TensorFlow or XLA could not allocate memory on the device; a full disk is another error."""
-    return isinstance(error, tf.errors.OpError) and bool(re.search(r"OOM|out of memory", str(error), re.IGNORECASE))
+    return isinstance(error, tf.errors.OpError) and bool(re.search(r"\bOOM\b|[Oo]ut of memory", str(error)))
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:
