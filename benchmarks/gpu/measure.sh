@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# On a machine with a GPU, JAX and PyTorch, in the folder of prepare.sh: one table, under 8 minutes.
+# On a machine with a GPU, JAX and PyTorch, in the folder of prepare.sh: one table; its time limits end it in less than 8 minutes.
 #
 #   bash measure.sh | tee table.txt
 cd "$(dirname "$0")" || exit 1

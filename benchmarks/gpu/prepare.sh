@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that measure.sh needs on a machine with a GPU, into a folder: .gpu/steps if none is named.  From the project's
-# root, in its environment; about 3 minutes.
+# root, in its environment.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-.gpu/steps}
