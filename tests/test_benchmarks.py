@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import run, run_python
 
 from wcgan_tf.training.objectives import OBJECTIVES
@@ -106,16 +108,48 @@ def test_a_planted_fault_is_noticed():
     assert lines == ["noticed  reporting/verdicts: a good label is called bad", "1 of 1 were noticed"]
 
 
+def test_the_memory_of_a_label_is_more_than_its_variables():
+    head, _, row = table("benchmarks/label_memory.py", "configs/cifar10.py")
+    cells = dict(zip(head.split("|"), row.split("|"), strict=True))
+    images, weights = 5000 * 32 * 32 * 3, 2.2e6 * 4  # of the networks, the average and the optimizers
+    assert int(cells[" MiB "]) * 2**20 > images + weights
+    assert int(cells[" 16 GB "]) < int(cells[" 40 GB "]) < int(cells[" 80 GB "])
+
+
 def test_the_exported_step_has_its_variables_and_losses(tmp_path):
     """JAX, which runs it, is no dependency."""
-    run_python("benchmarks/gpu/export_steps.py", str(tmp_path), "32px-b32-w32-float32", folder=PROJECT)
-    facts = json.loads((tmp_path / "32px-b32-w32-float32.json").read_text())
-    assert facts["means"].keys() == {*OBJECTIVES["wasserstein"].logged}
-    assert all(math.isfinite(mean) for mean in facts["means"].values())
-    program = (tmp_path / "32px-b32-w32-float32.mlir").read_text()
-    arguments, results = re.search(r"@main\((.*?)\) -> \((.*?)\) {", program).groups()
-    with np.load(tmp_path / "32px-b32-w32-float32.npz") as start:
-        assert len(re.findall(r"%arg\d+: ", arguments)) == 1 + len(start.files)
-        shapes = [list(start[start.files[place]].shape) for place in facts["written"]]
-    written = re.findall(r"tensor<((?:\d+x)*)\w+>", results)[len(facts["means"]) :]
-    assert [[int(side) for side in text.split("x")[:-1]] for text in written] == shapes
+    run_python("benchmarks/gpu/export_steps.py", str(tmp_path), "32px-b32-w32", folder=PROJECT)
+    for precision in ("float32", "mixed_bfloat16"):
+        facts = json.loads((tmp_path / f"32px-b32-w32-{precision}.json").read_text())
+        for means in facts["means"].values():
+            assert len(means) == len(OBJECTIVES["wasserstein"].logged)
+            assert all(math.isfinite(mean) for mean in means)
+        program = (tmp_path / f"32px-b32-w32-{precision}.mlir").read_text()
+        arguments, results = re.search(r"@main\((.*?)\) -> \((.*?)\) {", program).groups()
+        with np.load(tmp_path / "32px-b32-w32.npz") as start:
+            shapes = [list(start[name].shape) for name in facts["arguments"]]
+        assert sides_of(arguments)[1:] == shapes
+        assert sides_of(results)[len(means) :] == [shapes[place] for place in facts["written"]]
+
+
+def sides_of(types: str) -> list[list[int]]:
+    """The shapes of StableHLO's tensor types."""
+    return [[int(side) for side in text.split("x")[:-1]] for text in re.findall(r"tensor<((?:\d+x)*)\w+>", types)]
+
+
+def test_operations_are_counted_where_they_are_needed():
+    """A convolution of 6 images of side 8, the gradient of its kernel, and a product in a quarter of the runs."""
+    of_graph = runpy.run_path(str(PROJECT / "benchmarks/flops.py"))["of_graph"]
+    product, convolution = 2 * 6 * 2 * 7, 2 * (6 * 4 * 4 * 5) * (3 * 3 * 2)
+
+    def function(images, kernel, due, more):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            scores = tf.nn.conv2d(images, kernel, strides=2, padding="SAME")
+        tf.linalg.matmul(more, more, transpose_b=True)  # nobody reads it
+        extra = tf.cond(due, lambda: tf.linalg.matmul(images[:, 0, 0], more), lambda: tf.zeros([6, 7]))
+        return tape.gradient(scores, kernel), extra
+
+    arguments = tf.zeros([6, 8, 8, 2]), tf.zeros([3, 3, 2, 5]), tf.constant(True), tf.zeros([2, 7])
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    assert of_graph(graph, taken=0.25) == convolution + 0.25 * product  # the gradient of sums needs no scores

@@ -5,5 +5,5 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-.gpu/steps}
 python "$here/export_steps.py" "$folder"
-cp "$here"/{run_steps.py,torch_steps.py,measure.sh} "$folder"
+cp "$here"/{run_steps.py,torch_steps.py,packed_steps.py,measure.sh} "$folder"
 du -sh "$folder"

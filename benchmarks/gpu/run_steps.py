@@ -2,8 +2,9 @@
 
     python run_steps.py STEPS.json ... [--seconds 3]
 
-Needs JAX alone, and the .mlir and .npz beside each .json; see export_steps.py.  One call runs so many steps that it
-takes about CALL_SECONDS, so that a call from Python costs nothing beside it.
+Needs JAX alone, and the files of export_steps.py beside each .json.  One call runs so many steps that it takes about
+CALL_SECONDS, so that a call from Python costs nothing beside it.  On a GPU a row also has the share of the card's own
+rate in products of bfloat16 matrices, and the most memory that XLA held.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from jax._src.lib.mlir import ir
 from jaxlib import xla_client
 
 CALL_SECONDS = 0.3
-TOLERANCE = {"float32": 2e-3, "mixed_bfloat16": 0.1}  # of the means after a few steps, relative or absolute
+MATRIX = 8192  # rows and columns of the matrices whose products give the card's own rate
+# Of the means after so many steps, relative or absolute.
+TOLERANCES = {"float32": {1: 2e-3, 3: 0.05}, "mixed_bfloat16": {1: 0.05, 3: 0.1}}
 
 
 class Program:
@@ -36,10 +39,11 @@ class Program:
             devices = xla_client.DeviceList((device,))
             self.executable = device.client.compile_and_load(module, devices, xla_client.CompileOptions())
             self.compile_seconds = time.perf_counter() - began
-        with np.load(facts.with_suffix(".npz")) as start:
-            self.variables = [jax.device_put(start[name], device) for name in start.files]
         known = json.loads(facts.read_text())
-        self.device, self.losses, self.written = device, len(known["means"]), known["written"]
+        with np.load(facts.with_name(facts.stem.rpartition("-")[0] + ".npz")) as start:
+            # A buffer of its own for each: those that the program writes are given away to it.
+            self.variables = [jax.device_put(start[name], device) for name in known["arguments"]]
+        self.device, self.losses, self.written = device, len(known["means"]["1"]), known["written"]
         assert [inputs[place] for place in self.written] == outputs[self.losses :], "other outputs than the variables"
 
     def run(self, steps: int) -> list[float]:
@@ -51,12 +55,10 @@ class Program:
         return [float(result) for (result,) in results[: self.losses]]
 
 
-def measure(facts: Path, seconds: float) -> str:
-    """A row of the table."""
+def measure(facts: Path, seconds: float, card: float | None) -> str:
+    """A row of the table; `card` is `card_rate()`."""
     form, program = json.loads(facts.read_text()), Program(facts)
-    means = program.run(form["checked"])
-    wanted, tolerance = list(form["means"].values()), TOLERANCE[form["precision"]]
-    equal = np.allclose(means, wanted, rtol=tolerance, atol=tolerance)
+    same = compared(program, form)
     began = time.perf_counter()
     program.run(20)
     number = max(20, int(20 * CALL_SECONDS / (time.perf_counter() - began)))
@@ -67,11 +69,39 @@ def measure(facts: Path, seconds: float) -> str:
         rates.append(number / (time.perf_counter() - began))
     rate = statistics.median(rates)
     images = rate * form["batch_size"] * form["critic_steps"]
-    same = "as TensorFlow" if equal else f"DIFFERS: {np.round(means, 4)}, TensorFlow {np.round(wanted, 4)}"
+    operations = rate * form["flops"]
+    share = f" ({operations / card:.1%} of the card's)" if card else ""
+    held = (program.device.memory_stats() or {}).get("peak_bytes_in_use")
+    memory = f"{held / 2**20:.0f} MiB, " if held else ""
     return (
-        f"{facts.stem:32s} ours, XLA, {number} steps a call  {rate:9.1f} steps/s {images:11.0f} images/s  "
-        f"compiled in {program.compile_seconds:.1f} s, {same}"
+        f"{facts.stem:32s} ours, XLA, {number:6d} steps a call {rate:18.1f} steps/s {images:11.0f} images/s "
+        f"{operations / 1e12:6.2f} TFLOP/s{share}  {memory}compiled in {program.compile_seconds:.1f} s, {same}"
     )
+
+
+def compared(program: Program, form: dict) -> str:
+    """Whether the first steps' means are those of TensorFlow."""
+    taken = 0
+    for steps, tolerance in TOLERANCES[form["precision"]].items():
+        means, wanted = program.run(steps - taken), form["means"][str(steps)]
+        taken = steps
+        if not np.allclose(means, wanted, rtol=tolerance, atol=tolerance):
+            return f"DIFFERS after {steps} steps: {np.round(means, 4)}, TensorFlow {np.round(wanted, 4)}"
+    return "as TensorFlow"
+
+
+def card_rate() -> float | None:
+    """Operations per second of a GPU in products of bfloat16 matrices; none on a CPU."""
+    if jax.default_backend() == "cpu":
+        return None
+    matrix = jax.numpy.ones([MATRIX, MATRIX], jax.numpy.bfloat16)
+    product = jax.jit(lambda left, right: left @ right)
+    seconds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        product(matrix, matrix).block_until_ready()
+        seconds.append(time.perf_counter() - began)
+    return 2.0 * MATRIX**3 / statistics.median(seconds)
 
 
 def main() -> None:
@@ -80,9 +110,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)  # the step counts in 64 bits
-    print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}", flush=True)
+    card = card_rate()
+    own = f", {card / 1e12:.0f} TFLOP/s in products of bfloat16 matrices" if card else ""
+    print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}{own}", flush=True)
     for facts in arguments.facts:
-        print(measure(facts, arguments.seconds), flush=True)
+        print(measure(facts, arguments.seconds, card), flush=True)
 
 
 if __name__ == "__main__":

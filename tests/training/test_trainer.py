@@ -432,17 +432,36 @@ def test_scoring_while_training_needs_the_features_of_prepare(config, tmp_path):
         train(config, tmp_path / "run")
 
 
-def test_no_memory_on_the_device_is_one_line(config, tmp_path, monkeypatch):
-    def fit(self, *_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8,32,8,8]")
+def room_for(monkeypatch, batch_size: int) -> None:
+    """A device whose memory is enough for so many images."""
+    draw = LabelGAN._draw
 
-    monkeypatch.setattr(LabelGAN, "fit", fit)
-    words = r"CPU:0 has no memory left for train.batch_size=8 at model.width=4; type --config.train.batch_size=4, or"
+    def checked(gan):
+        if gan.settings.batch_size > batch_size:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8,32,8,8]")
+        return draw(gan)
+
+    monkeypatch.setattr(LabelGAN, "_draw", checked)
+
+
+def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(config, tmp_path, monkeypatch):
+    room_for(monkeypatch, 2)
+    words = (
+        r"CPU:0 has no memory for train.batch_size=8 at model.width=4; type --config.train.batch_size=2, which fits, or"
+    )
     with pytest.raises(UserError, match=words):
         train(config, tmp_path / "run")
     status = json.loads(LabelPaths(tmp_path / "run").status.read_text())
     assert status["state"] == "failed"
-    assert "no memory left" in status["error"]
+    assert "which fits" in status["error"]
+    config.train.batch_size = 2
+    train(config, tmp_path / "run")
+
+
+def test_if_no_batch_fits_a_smaller_width_is_advised(config, tmp_path, monkeypatch):
+    room_for(monkeypatch, 1)
+    with pytest.raises(UserError, match=r"no memory for .* at model.width=4; type a smaller --config.model.width, or"):
+        train(config, tmp_path / "run")
 
 
 def test_the_next_label_of_a_process_compiles_nothing(tmp_path):

@@ -1,5 +1,6 @@
 """One label, or several in turn, from their images to their exported generators."""
 
+import copy
 import random
 import time
 
@@ -23,6 +24,7 @@ from wcgan_tf.training.execution_length import ExecutionLength
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES, Objective
 
+SMALLEST_BATCH = 2
 SEED_STRIDE = 100003  # a prime: initial weights differ between labels and between seeds
 
 
@@ -59,22 +61,44 @@ class Trainer:
                 f"this process may use GPU {', '.join(self._unseen)}, but TensorFlow sees none: it trains on the CPU; "
                 "type pip install -e '.[cuda]', or --config.train.device=cpu"
             )
-        first, device = self._gan is None, device_name(self._strategy)
         try:
-            fresh = build(self._config, run.data, self._strategy, self._capacity)
-            if self._gan is None:
-                self._gan = fresh
-            else:
-                self._gan.take_state(fresh)
-            return _fit(self._gan, run, device, compiles=first)
+            return self._train(run)
         except tf.errors.OpError as error:
             if not is_out_of_memory(error):
                 raise
-            batch, width = self._config.train.batch_size, self._config.model.width
-            raise UserError(
-                f"{device} has no memory left for train.batch_size={batch} at model.width={width}; "
-                f"type --config.train.batch_size={max(2, batch // 2)}, or start fewer processes on it"
-            ) from None
+        self._gan = None  # here nothing holds its memory any more
+        raise UserError(self._what_fits(run))
+
+    def _train(self, run: LabelRun) -> str:
+        first, fresh = self._gan is None, build(self._config, run.data, self._strategy, self._capacity)
+        if self._gan is None:
+            self._gan = fresh
+        else:
+            self._gan.take_state(fresh)
+        return _fit(self._gan, run, device_name(self._strategy), compiles=first)
+
+    def _what_fits(self, run: LabelRun) -> str:
+        """The message for too little memory: which half, quarter, ... of the batch size has room for a step."""
+        config = copy.deepcopy(self._config)
+        batch, width = config.train.batch_size, config.model.width
+        problem = f"{device_name(self._strategy)} has no memory for train.batch_size={batch} at model.width={width}"
+        run.say(f"{problem}; looking for a batch size that fits")
+        while config.train.batch_size > SMALLEST_BATCH and not run.stop.received:
+            config.train.batch_size //= 2
+            if self._has_room(config, run):
+                fits = config.train.batch_size
+                return f"{problem}; type --config.train.batch_size={fits}, which fits, or start fewer processes on it"
+        return f"{problem}; type a smaller --config.model.width, or start fewer processes on it"
+
+    def _has_room(self, config: Config, run: LabelRun) -> bool:
+        """Whether an execution with these settings runs, beside whatever else uses the device now."""
+        try:
+            build(config, run.data, self._strategy, self._capacity).fit(_endless().take(1), verbose=0, shuffle=False)
+        except tf.errors.OpError as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        return True
 
 
 def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.Strategy, capacity: int = 0) -> LabelGAN:
