@@ -5,9 +5,11 @@
     python -m wcgan_tf.combine --config configs/imagenet64.py
     python -m wcgan_tf.evaluate --config configs/imagenet64.py
 
-The folder has the usual layout: <root>/train/n01440764/*.JPEG and <root>/val/n01440764/*.JPEG.  If it also has
-synset_words.txt or LOC_synset_mapping.txt, the words become the label names.  If TensorFlow Datasets has prepared
-ImageNet, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its folder>.
+The folder has the usual layout: <root>/train/n01440764/*.JPEG and <root>/val/n01440764/*.JPEG.  If val is as its
+archive unpacks, type also --config.dataset.val_labels=<ILSVRC2012_validation_ground_truth.txt of the development kit>.
+If there is a synset_words.txt or LOC_synset_mapping.txt, the words become the label names.  If TensorFlow Datasets has
+prepared ImageNet, type instead --config.dataset.name=imagenet2012 --config.dataset.root= --config.dataset.tfds_dir=<its
+folder>.
 """
 
 from wcgan_tf.config import Config, photo_config

@@ -187,3 +187,24 @@ assert not {"matplotlib", "pandas", "sklearn"} & set(sys.modules)
 import matplotlib.figure, sklearn.neighbors
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (home / "mine.py").write_text(
+        "from wcgan_tf.config import default_config\n\n\n"
+        "def get_config():\n    config = default_config()\n    config.dataset.data_dir = '~/data'\n    return config\n"
+    )
+    done = run("prepare", "--config=~/mine.py", "--labels=3", folder=tmp_path, fresh=True)
+    assert f"images in {home}/data/digits-8" in done.stdout
+    done = run("status", "--workdir=~/runs/none", folder=tmp_path, fresh=True, check=False)
+    assert f"{home}/runs/none" in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_the_home_folder_of_nobody_is_an_error(tmp_path):
+    done = run("train", "--label=3", "--workdir=~nobody-of-this-name/run", folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "the path '~nobody-of-this-name/run' names the home folder of a user that there is not" in done.stderr

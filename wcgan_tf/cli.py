@@ -29,6 +29,8 @@ TAKEN_BY = {  # folder flag -> the programs that take it
     "workdir": ("train", "launch", "status", "combine", "evaluate", "report", "pipeline"),
     "model": ("combine", "sample", "evaluate", "report", "pipeline", "serve_demo"),
 }
+PATH_FLAGS = ("workdir", "model", "output", "classifier")
+PATH_SETTINGS = ("root", "val_labels", "tfds_dir", "data_dir")  # of config.dataset
 HIGHEST_SEED = 2**63 - 1  # the largest int64
 LEAVE_SECONDS = 10.0  # limit for the cleanup after a signal: a library's threads may wait for a network
 LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
@@ -152,6 +154,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             define_flags()
             extra = FLAGS(argv)[1:]
             validate(config())
+            _expand_homes()
             if extra:
                 raise UserError(f"{extra[0]!r} is not understood; arguments look like --name=value (see --help)")
         except KeyboardInterrupt:
@@ -180,6 +183,27 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         process.end(code or errors.DONE)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _expand_homes() -> None:
+    """Expand `~` in all flags and settings that are paths; a shell does so in front of a path only."""
+    dataset = config().dataset
+    for name in PATH_SETTINGS:
+        setattr(dataset, name, _expand_home(getattr(dataset, name)))
+    for name in PATH_FLAGS:
+        if name in FLAGS and (path := FLAGS[name].value):
+            FLAGS[name].value = _expand_home(path)
+
+
+def _expand_home(path: str) -> str:
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        raise UserError(
+            f"the path {path!r} names the home folder of a user that there is not; type ./ before a file's own ~"
+        ) from None
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -234,6 +258,7 @@ def _take_config_file(argv: list[str]) -> list[str]:
 
 
 def _load_config_file(path: str) -> ConfigFile:
+    path = _expand_home(path)
     if not Path(path).is_file():
         raise UserError(f"there is no config file {path!r}; the ones at hand are under configs/")
     try:

@@ -52,6 +52,7 @@ class Dataset(Section):
 
     name: str = _setting("digits", "digits, a data set of TensorFlow Datasets, or your own name for `root`")
     root: str = _setting("", "folder of images, ROOT/train/LABEL/ and ROOT/val/LABEL/; empty: none")
+    val_labels: str = _setting("", "file that lists the labels of ROOT/val/*, unsorted images; empty: none")
     tfds_dir: str = _setting("", "folder of TensorFlow Datasets; empty: its own default")
     data_dir: str = _setting("data", "folder that `prepare` writes to")
     resolution: int = _setting(8, "side of the square images, in pixels", low=8, high=1024)

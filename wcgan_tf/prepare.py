@@ -9,16 +9,19 @@
 Writes <data_dir>/<name>-<resolution>/.  Started again after a stop, it resumes; finished files are not written again.
 """
 
+import itertools
+from pathlib import Path
+
 from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import files
 from wcgan_tf.core.console import ProgressBar
-from wcgan_tf.core.labels import number_of_labels, parse_labels
+from wcgan_tf.core.labels import format_labels, label_title, number_of_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import quiet_imports
-from wcgan_tf.data import prepared, sources
+from wcgan_tf.data import folders, prepared, sources
 from wcgan_tf.data.sorting import SplitSorter
 
 
@@ -58,10 +61,10 @@ def _prepare() -> None:
     dataset = cli.config().dataset
     paths = DatasetPaths.of(dataset)
     prepared.refuse_other_root(dataset)
-    if paths.info.exists():  # if nothing is left to do, the source is not opened
+    if paths.info.exists():  # if nothing is left to do, no images are opened
         labels = parse_labels(cli.FLAGS.labels, prepared.names_in(paths))
         if not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
-            print(f"{paths.folder} is prepared already; delete it to do it again")
+            _say_finished(dataset, paths, labels)
             return
     with quiet_imports(without=()):  # the digits are part of scikit-learn
         source = sources.source(dataset)
@@ -70,6 +73,9 @@ def _prepare() -> None:
     try:
         with files.lock_folder(paths.folder, waiting=lambda: print(waiting, flush=True)):
             prepared.write_info(paths, dataset, source)
+            for split, label in _changed(dataset, source, labels):
+                print(f"the {split} images of {label_title(label, source.label_names[label])} have changed")
+                paths.record(split, label).unlink()
             for split in sources.SPLITS:
                 files.clear_leftovers(paths.images(split, 0).parent)
                 if missing := prepared.missing(dataset, split, labels):
@@ -78,6 +84,35 @@ def _prepare() -> None:
         print("stopped; the same command resumes")
         raise
     _say_totals(dataset, paths, source.label_names)
+    _say_left(source, labels)
+
+
+def _changed(dataset: Dataset, source: sources.Source, labels: list[int]) -> list[tuple[str, int]]:
+    """The splits and labels whose files have changed since they were prepared."""
+    if source.files is None:
+        return []
+    with ProgressBar(f"looking for changes in {dataset.root}", len(sources.SPLITS) * len(labels)) as bar:
+        found = []
+        for split, label in itertools.product(sources.SPLITS, labels):
+            if prepared.changed(dataset, source, split, label):
+                found.append((split, label))
+            bar.add(1)
+    return found
+
+
+def _say_finished(dataset: Dataset, paths: DatasetPaths, labels: list[int]) -> None:
+    """Print that nothing is left to do, or which labels have other files now."""
+    changed: list[int] = []
+    if dataset.root and Path(dataset.root).is_dir():  # it may have been moved away
+        changed = sorted({label for _, label in _changed(dataset, sources.source(dataset), labels)})
+    if not changed:
+        print(f"{paths.folder} is prepared already; delete it to do it again")
+        return
+    which = f"label{'s' if len(changed) > 1 else ''} {format_labels(changed)}"
+    print(
+        f"{paths.folder} is prepared already, but the files of {which} in {dataset.root} "
+        "have changed since: delete it and run this again to take them"
+    )
 
 
 def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels: set[int], paths: DatasetPaths) -> None:
@@ -114,6 +149,18 @@ def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None
         print(f"{resized} had another size and were cropped and resized to {dataset.resolution}x{dataset.resolution}")
     if unreadable := sum(record.unreadable for record in everything):
         print(f"{unreadable} could not be read and were left out")
+
+
+def _say_left(source: sources.Source, labels: list[int]) -> None:
+    """Print which files of a folder were not taken, and why."""
+    if source.files is None:
+        return
+    left = source.around()
+    for split, label in itertools.product(sources.SPLITS, labels):
+        for reason, paths in source.files(split, label).left.items():
+            left.setdefault(reason, []).extend(paths)
+    if words := folders.in_words({reason: sorted(set(paths)) for reason, paths in left.items()}):
+        print(f"not taken: {words}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Sorting by label: undisturbed, stopped anywhere, twice at once; and the output of `prepare`."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,6 +219,51 @@ def test_prepared_images_of_another_folder_are_refused(photos, tmp_path):
         assert f"holds the images of {tmp_path}/photos, not of {photos.root}" in done.stderr
     (tmp_path / "photos").rename(tmp_path / "before")  # the folder was moved
     assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
+
+
+def test_images_added_after_a_failed_start_are_taken(photos, tmp_path):
+    """One image alone, and no test split: `prepare` asks for more, and takes them all."""
+    shutil.rmtree(tmp_path / "photos/val")
+    rare = tmp_path / "photos/train/rare"
+    rare.mkdir()
+    kept = sorted((tmp_path / "photos/train/kind 0").glob("*.png"))
+    shutil.copy(kept[0], rare)
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert "no readable test images of label 3 (rare); add some" in done.stderr
+    for path in kept[1:]:
+        shutil.copy(path, rare)
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "the train images of label 3 (rare) have changed\n" in done.stdout
+    assert prepared.count(photos, "train", 3) == 16
+    assert prepared.count(photos, "test", 3) == 4
+
+
+def test_a_folder_that_has_changed_since_is_told(photos, tmp_path):
+    run("prepare", *arguments(photos), folder=tmp_path)
+    before = content_of(photos)
+    os.utime(tmp_path / "photos/val/kind 1/00.png", (1, 1))
+    (tmp_path / "photos/train/kind 2/00.png").unlink()
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "is prepared already, but the files of labels 1-2 in " in done.stdout
+    assert "have changed since: delete it and run this again to take them" in done.stdout
+    assert content_of(photos) == before
+
+
+def test_a_folder_that_changes_during_a_stop_is_sorted_anew(photos, small):
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, interrupt_after=4)
+    (Path(photos.root) / "train/kind 0/00.png").unlink()
+    sort(photos)
+    assert prepared.count(photos, "train", 0) == 19
+
+
+def test_prepare_ends_with_what_it_did_not_take(photos, tmp_path):
+    (tmp_path / "photos/train/kind 0/notes.txt").write_text("")
+    (tmp_path / "photos/val/Thumbs.db").write_text("")
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    last = done.stdout.splitlines()[-1]
+    assert last == f"not taken: files of other kinds (2, such as {photos.root}/train/kind 0/notes.txt)"
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "half"])

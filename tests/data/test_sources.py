@@ -1,7 +1,10 @@
 """The table of data sets: real digits, folders of images, and TensorFlow Datasets."""
 
+import unicodedata
+
 import numpy as np
 import pytest
+import scipy.io
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
@@ -9,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.data import decoding, sources
+from wcgan_tf.data import decoding, folders, sources, split_folders
 
 EVERYTHING = set(range(10))
 
@@ -96,6 +99,151 @@ def test_synsets_are_named_by_their_words(dataset, tmp_path, file):
     ]
 
 
+@pytest.mark.parametrize("ending", ["webp", "bmp", "gif", "tiff", "avif", "jp2", "ppm"])
+def test_every_format_that_pillow_reads_is_taken(dataset, tmp_path, ending):
+    picture(tmp_path / f"train/cat/1.{ending}", 80)
+    picture(tmp_path / "val/cat/2.png", 2)
+    ((label, grey),) = levels(sources.source(dataset), "train")
+    assert label == 0
+    assert abs(grey - 80) <= 2
+
+
+def test_links_to_folders_are_followed_and_each_folder_is_read_once(dataset, tmp_path):
+    picture(tmp_path / "elsewhere/2.png", 2)
+    picture(tmp_path / "train/cat/1.png", 1)
+    picture(tmp_path / "val/cat/4.png", 4)
+    (tmp_path / "train/cat/away").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "train/cat/again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "train/cat/loop").symlink_to(tmp_path / "train/cat")
+    (tmp_path / "train/cat/lost.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "train/dog").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "val/dog").symlink_to(tmp_path / "elsewhere")
+    source = sources.source(dataset)
+    assert levels(source, "train") == [(0, 1), (0, 2), (1, 2)]
+    assert {reason: len(paths) for reason, paths in source.files("train", 0).left.items()} == {
+        folders.SEEN: 2,
+        folders.NO_TARGET: 1,
+    }
+
+
+def test_what_systems_add_is_no_data(dataset, tmp_path):
+    for split in ("train", "val"):
+        picture(tmp_path / split / "cat/1.png", 1)
+        for name in ("__MACOSX/cat/._1.png", "@eaDir/1.png", "cat/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg", "cat/._1.png"):
+            picture(tmp_path / split / name, 9)
+    source = sources.source(dataset)
+    assert source.label_names == ["cat"]
+    assert levels(source, "train") == levels(source, "test") == [(0, 1)]
+    assert [len(paths) for paths in source.around().values()] == [4]
+
+
+def test_what_is_not_taken_is_known_by_its_reason(dataset, tmp_path):
+    picture(tmp_path / "train/cat/1.png", 1)
+    picture(tmp_path / "val/cat/1.png", 1)
+    picture(tmp_path / "train/stray.png", 1)
+    (tmp_path / "train/cat/a.heic").write_bytes(b"")
+    (tmp_path / "train/cat/b.txt").write_text("")
+    source = sources.source(dataset)
+    assert source.around() == {split_folders.OUTSIDE: [tmp_path / "train/stray.png"]}
+    left = source.files("train", 0).left
+    assert folders.in_words(left) == f"files of other kinds (2, such as {tmp_path / 'train/cat/a.heic'})"
+
+
+def test_a_label_whose_files_are_no_images_says_what_they_are(dataset, tmp_path):
+    (tmp_path / "train/cat").mkdir(parents=True)
+    (tmp_path / "train/cat/a.heic").write_bytes(b"")
+    with pytest.raises(
+        UserError, match=r"no images of 'cat' in .*train \(files of other kinds \(1, such as .*a.heic\)\);"
+    ):
+        sources.source(dataset)
+
+
+def test_folders_of_one_name_in_two_forms_of_unicode_are_one_label(dataset, tmp_path):
+    picture(tmp_path / "train" / unicodedata.normalize("NFC", "café") / "1.png", 1)
+    picture(tmp_path / "val" / unicodedata.normalize("NFD", "café") / "2.png", 2)
+    source = sources.source(dataset)
+    assert source.label_names == [unicodedata.normalize("NFC", "café")]
+    assert levels(source, "test") == [(0, 2)]
+    picture(tmp_path / "train" / unicodedata.normalize("NFD", "café") / "1.png", 1)
+    with pytest.raises(UserError, match=r"train has two folders called 'café', spelt with other Unicode"):
+        sources.source(dataset)
+
+
+def unsorted_validation(tmp_path) -> None:
+    """Three labels, and validation images of them as ImageNet's archive has them: in one folder."""
+    for index, synset in enumerate(("n01", "n02", "n03")):
+        picture(tmp_path / f"train/{synset}/1.JPEG", index)
+    for index in range(1, 5):
+        picture(tmp_path / f"val/ILSVRC2012_val_0000000{index}.JPEG", 40 * index)
+
+
+def test_unsorted_validation_images_are_refused(dataset, tmp_path):
+    unsorted_validation(tmp_path)
+    with pytest.raises(UserError, match=r"val has images, but no folders of labels; type --config.dataset.val_labels="):
+        sources.source(dataset)
+
+
+NAMED = [f"ILSVRC2012_val_0000000{index}" for index in range(1, 5)]
+LISTS = {
+    "caffe": "".join(f"{name}.JPEG {place}\n" for name, place in zip(NAMED, (2, 0, 1, 0), strict=True)),
+    "names": "".join(f"{name}.JPEG\tn0{place + 1}\r\n" for name, place in zip(NAMED, (2, 0, 1, 0), strict=True)),
+    "kaggle": "ImageId,PredictionString\n"
+    + "".join(
+        f"{name},n0{place + 1} 1 2 3 4 n0{place + 1} 5 6 7 8\n" for name, place in zip(NAMED, (2, 0, 1, 0), strict=True)
+    ),
+    "devkit": "7\n9\n8\n9\n",
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_unsorted_validation_images_get_their_labels_from_a_list(dataset, tmp_path, form):
+    unsorted_validation(tmp_path)
+    (tmp_path / "labels.txt").write_text(LISTS[form])
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    if form == "devkit":
+        with pytest.raises(UserError, match=r"labels.txt has numbers that meta.mat explains; copy it there"):
+            sources.source(dataset)
+        rows = np.array([(7, "n03"), (9, "n01"), (8, "n02")], [("ILSVRC2012_ID", object), ("WNID", object)])
+        scipy.io.savemat(tmp_path / "meta.mat", {"synsets": rows})
+    found = levels(sources.source(dataset), "test")
+    assert [(label, round(grey / 40)) for label, grey in found] == [(0, 2), (0, 4), (1, 3), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "has no label of ILSVRC2012_val_00000001.JPEG and 3 more"),
+        ("1\n2\n", "has 2 labels for 4 images"),
+        (LISTS["caffe"].replace(" 2", " 700"), "has a label 700, but train has 3 folders, 0 to 2"),
+        (None, "cannot be read as a list of labels"),
+    ],
+)
+def test_a_list_that_does_not_fit_is_named(dataset, tmp_path, text, problem):
+    unsorted_validation(tmp_path)
+    if text is not None:
+        (tmp_path / "labels.txt").write_text(text)
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    with pytest.raises(UserError, match=f"labels.txt {problem}"):
+        sources.source(dataset)
+
+
+def test_listed_images_of_other_labels_are_left_out(dataset, tmp_path):
+    unsorted_validation(tmp_path)
+    picture(tmp_path / "val/more.JPEG", 5)
+    (tmp_path / "labels.txt").write_text(LISTS["names"] + "more.JPEG n99\n")
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    source = sources.source(dataset)
+    assert source.around() == {split_folders.NO_LABEL: [tmp_path / "val/more.JPEG"]}
+    assert len(levels(source, "test")) == 4
+
+
+def test_a_list_without_unsorted_images_is_refused(dataset, tmp_path):
+    picture(tmp_path / "train/cat/1.png", 1)
+    dataset.val_labels = "labels.txt"
+    with pytest.raises(UserError, match=r"dataset.val_labels is set, but .* has no folder val of unsorted images"):
+        sources.source(dataset)
+
+
 def test_control_characters_in_a_name_are_replaced(dataset, tmp_path):
     picture(tmp_path / "train/a\n\x1b[31mb/1.png", 1)
     assert sources.source(dataset).label_names == ["a??[31mb"]
@@ -105,7 +253,7 @@ def test_a_folder_that_is_no_data_set_is_named(dataset, tmp_path):
     with pytest.raises(UserError, match=r"no folders of images in .*/train; type --config.dataset.root="):
         sources.source(dataset)
     (tmp_path / "train/cat").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"no images in .*/train/cat; add some, or take 'cat' out of the data set"):
+    with pytest.raises(UserError, match=r"no images of 'cat' in .*/train; add some, or take it out of the data set"):
         sources.source(dataset)
     picture(tmp_path / "train/cat/1.png", 1)
     picture(tmp_path / "val/dog/1.png", 1)

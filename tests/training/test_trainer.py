@@ -450,7 +450,7 @@ def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(co
         r"CPU:0 has no memory for train.batch_size=8 at model.width=4; type --config.train.batch_size=2, which fits, or"
     )
     with pytest.raises(UserError, match=words):
-        train(config, tmp_path / "run")
+        train(config, tmp_path / "run", trainer=Trainer(config, 200))  # of its own, which traces the step
     status = json.loads(LabelPaths(tmp_path / "run").status.read_text())
     assert status["state"] == "failed"
     assert "which fits" in status["error"]
@@ -461,7 +461,7 @@ def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(co
 def test_if_no_batch_fits_a_smaller_width_is_advised(config, tmp_path, monkeypatch):
     room_for(monkeypatch, 1)
     with pytest.raises(UserError, match=r"no memory for .* at model.width=4; type a smaller --config.model.width, or"):
-        train(config, tmp_path / "run")
+        train(config, tmp_path / "run", trainer=Trainer(config, 200))
 
 
 def test_the_next_label_of_a_process_compiles_nothing(tmp_path):

@@ -41,6 +41,7 @@ class ImageRecord(msgspec.Struct):
     resized: Count
     unreadable: Count
     digest: str
+    files: str = ""  # digest of the names, sizes and times of the files that the images are from, if they are files
 
 
 class CurrentDomain(msgspec.Struct, frozen=True):
@@ -128,6 +129,14 @@ def exists(dataset: Dataset, split: str, label: int) -> bool:
 def missing(dataset: Dataset, split: str, labels: Iterable[int]) -> set[int]:
     """The subset of `labels` whose images are not prepared yet."""
     return {label for label in labels if not exists(dataset, split, label)}
+
+
+def changed(dataset: Dataset, source: sources.Source, split: str, label: int) -> bool:
+    """Whether the files of a label are others than those that its prepared images are from."""
+    if source.files is None or not exists(dataset, split, label):
+        return False
+    record = records.read_if_whole(DatasetPaths.of(dataset).record(split, label), ImageRecord)
+    return record is not None and bool(record.files) and record.files != source.files(split, label).digest
 
 
 def label_names(dataset: Dataset) -> list[str]:

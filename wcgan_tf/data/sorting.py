@@ -11,7 +11,7 @@ import shutil
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class SortingState(msgspec.Struct):
 
     origin: str  # of the source; with another source, sorting starts again
     labels: list[int]  # the labels to sort
+    files: dict[int, str] = {}  # by label, the digest of its files, if the source has files
     seen: Count = 0  # examples read from the source
     # count, resized, unreadable: number of images by label
     count: dict[int, Count] = {}
@@ -121,7 +122,8 @@ class SplitSorter:
         raw = np.memmap(self._raw(label), np.uint8, "r", shape=(state.count[label], *self._shape))
         files.write_array(self._paths.images(self._split, label), raw)
         resized, unreadable = state.resized.get(label, 0), state.unreadable.get(label, 0)
-        record = ImageRecord(label, name, len(raw), resized, unreadable, files.digest(raw))
+        origin = state.files.get(label, "")
+        record = ImageRecord(label, name, len(raw), resized, unreadable, files.digest(raw), origin)
         records.write(self._paths.record(self._split, label), record)
         self._raw(label).unlink()
 
@@ -159,12 +161,19 @@ class SplitSorter:
         folder = self._paths.unfinished(self._split)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return SortingState(self._source.origin, sorted(labels))
+        return SortingState(self._source.origin, sorted(labels), self._files(labels))
+
+    def _files(self, labels: Iterable[int]) -> dict[int, str]:
+        """The digests of the labels' files, as they are now."""
+        files = self._source.files
+        return {label: files(self._split, label).digest for label in labels} if files else {}
 
     def _earlier(self, labels: set[int]) -> SortingState | None:
         """The state of an earlier start with this source and these labels, or None; cuts the raw files to it."""
         state = records.read_if_whole(self._paths.sorting_state(self._split), SortingState)
         if state is None or state.origin != self._source.origin or not labels <= set(state.labels):
+            return None
+        if state.files != self._files(state.labels):  # the folder has changed since
             return None
         for label in state.labels:
             size, raw = state.count.get(label, 0) * self._image_bytes, self._raw(label)

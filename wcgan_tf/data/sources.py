@@ -6,7 +6,6 @@ resume.  Only the source that needs TensorFlow imports it.
 
 import difflib
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ from wcgan_tf.config import Dataset
 from wcgan_tf.core import files
 from wcgan_tf.core.console import printable
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.data import folders
 from wcgan_tf.data.decoding import Content
+from wcgan_tf.data.split_folders import TEST_SPLITS, SortedFolder, SplitFolder, find_test
 
 SPLITS = ("train", "test")
-TEST_SPLITS = ("validation", "val", "test")  # names of the test split; the first that exists is used
 EVERY = 5  # if there is no test split, every fifth image of the training split goes to it
-ENDINGS = {".jpg", ".jpeg", ".png"}
 SYNSET_WORDS = ("synset_words.txt", "words.txt", "LOC_synset_mapping.txt")  # in Caffe, Tiny ImageNet, Kaggle
 
 
@@ -44,6 +43,9 @@ class Source:
     channels: int  # 1 for grey images, 3 for RGB
     counts: dict[str, int | None]  # images per split, over all labels; None if not known in advance
     examples: Callable[[str, set[int]], Iterator[Example]]  # (split, labels) -> the examples of these labels
+    # Of folders: (split, label) -> the sum of the label's files, and the files of no label by reason.
+    files: Callable[[str, int], folders.Summary] | None = None
+    around: Callable[[], dict[str, list[Path]]] = dict
 
 
 def digits(dataset: Dataset) -> Source:
@@ -63,32 +65,39 @@ def digits(dataset: Dataset) -> Source:
 
 
 def folder(dataset: Dataset) -> Source:
-    """Photographs in `<root>/<split>/<label name>/`, at any depth: .jpg, .jpeg and .png, in upper or lower case.
+    """Photographs in `<root>/<split>/<label name>/`, at any depth, in any format that Pillow reads.
 
-    The labels are the folders in `train`, sorted by name.  If the root has a file of synset words, with lines such as
+    The labels are the folders in `train`, sorted by name.  The images of `val` may lie in one folder, with a file that
+    lists their labels, `val_labels`.  If the root has a file of synset words, with lines such as
     `n01440764 tench, Tinca tinca`, the words are the name of the label.
     """
     root = Path(dataset.root)
-    train = root / "train"
-    folders = _folders(train)
-    if not folders:
+    train = SortedFolder(root / "train")
+    if not train.names:
         raise UserError(
-            f"there are no folders of images in {train}; "
+            f"there are no folders of images in {train.folder}; "
             "type --config.dataset.root=<the folder that has train/<label>/>"
         )
-    test = next((root / name for name in TEST_SPLITS if _folders(root / name)), None)
-    if test and (strange := sorted(set(_folders(test)) - set(folders))):
-        raise UserError(f"{test} has a folder {strange[0]!r} that {train} has not; move it away, or add it there")
-    for split_folder in filter(None, (train, test)):
-        _refuse_empty(split_folder, folders)
+    test, names = find_test(root, dataset.val_labels, train), train.names
+    own: dict[str, SplitFolder] = {"train": train} | ({"test": test} if test else {})
+    for split in own.values():
+        _refuse_empty(split, names)
 
     def examples(split: str, labels: set[int]) -> Iterator[Example]:
         for label in sorted(labels):
-            inside = sorted(_walk((test if test and split == "test" else train) / folders[label]))
-            for path in inside if test else _share(inside, split):
+            files = own.get(split, train).files(names[label])
+            paths = sorted(path for kind, path in files if kind == folders.IMAGE)
+            for path in paths if test else _share(paths, split):
                 yield Example(printable(str(path)), label, path)
 
-    return Source(str(root.resolve()), _readable(root, folders), 3, dict.fromkeys(SPLITS), examples)
+    def summary(split: str, label: int) -> folders.Summary:
+        chosen = own.get(split, train)
+        return folders.summary(chosen.folder, chosen.files(names[label]))
+
+    def around() -> dict[str, list[Path]]:
+        return folders.by_reason(itertools.chain.from_iterable(split.around() for split in own.values()))
+
+    return Source(str(root.resolve()), _readable(root, names), 3, dict.fromkeys(SPLITS), examples, summary, around)
 
 
 def tensorflow_datasets(dataset: Dataset) -> Source:
@@ -158,39 +167,25 @@ def _share_counts(total: int) -> dict[str, int | None]:
     return {"train": total - total // EVERY, "test": total // EVERY}
 
 
-def _folders(parent: Path) -> list[str]:
-    if not parent.is_dir():
-        return []
-    return sorted(path.name for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _walk(parent: Path) -> Iterator[Path]:
-    """The image files below a folder, unsorted, without hidden files and folders."""
-    for folder, below, names in os.walk(parent, onerror=_raise):
-        below[:] = [name for name in below if not name.startswith(".")]
-        for name in names:
-            path = Path(folder) / name
-            if path.suffix.lower() in ENDINGS and not name.startswith(".") and path.is_file():
-                yield path
-
-
-def _refuse_empty(split: Path, names: list[str]) -> None:
+def _refuse_empty(split: SplitFolder, names: list[str]) -> None:
     for name in names:
-        if not (split / name).is_dir() or next(_walk(split / name), None) is None:
+        left: list[tuple[str, Path]] = []
+        for kind, path in split.files(name):
+            if kind == folders.IMAGE:
+                break
+            left.append((kind, path))
+        else:
+            there = f" ({words})" if (words := folders.in_words(folders.by_reason(left))) else ""
             raise UserError(
-                f"there are no images in {split / name}; add some, or take {name!r} out of the data set, in every split"
+                f"there are no images of {name!r} in {split.folder}{there}; "
+                "add some, or take it out of the data set, in every split"
             )
-
-
-def _raise(error: OSError) -> None:
-    """Raise an error of `os.walk`, which otherwise skips an unreadable folder and its images silently."""
-    raise error
 
 
 def _readable(root: Path, folders: list[str]) -> list[str]:
     """The folders' synset words, or else their names; words shared by several folders get the folder's name added."""
     table = next((root / name for name in SYNSET_WORDS if (root / name).is_file()), None)
-    lines = table.read_text(encoding="utf-8", errors="replace").splitlines() if table else []
+    lines = table.read_text(encoding="utf-8-sig", errors="replace").splitlines() if table else []
     words = dict(parts for line in lines if len(parts := line.split(maxsplit=1)) == 2)
     names = [words.get(name, name).strip() for name in folders]
     doubled = {name for name, same in itertools.groupby(sorted(names)) if len(list(same)) > 1}

@@ -1,0 +1,103 @@
+"""The folder of a split: whose images are where, by the names of the labels' folders in `train`."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.data import folders, val_labels
+
+TEST_SPLITS = ("validation", "val", "test")  # names of the test split; the first that exists is used
+OUTSIDE = "images outside of the labels' folders"
+NO_LABEL = "images of labels that train has not"
+
+
+class SplitFolder(Protocol):
+    """A split's folder; files are told as by `folders.walk`."""
+
+    folder: Path
+
+    def files(self, name: str) -> Iterable[tuple[str, Path]]:
+        """The files of a label."""
+
+    def around(self) -> Iterator[tuple[str, Path]]:
+        """The files of no label."""
+
+
+class SortedFolder:
+    """A split's folder with a folder for each label."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._labels = folder, folders.label_folders(folder)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the labels' folders, sorted."""
+        return list(self._labels)
+
+    def files(self, name: str) -> Iterable[tuple[str, Path]]:
+        """The files in a label's folder, none if there is no such folder."""
+        return folders.walk(self.folder / self._labels[name]) if name in self._labels else ()
+
+    def around(self) -> Iterator[tuple[str, Path]]:
+        """The files that lie outside of the labels' folders."""
+        return ((OUTSIDE if kind == folders.IMAGE else kind, path) for kind, path in folders.outside(self.folder))
+
+
+class ListedFolder:
+    """A split's folder with the images of all labels.
+
+    Args:
+        file: lists the images' labels, see `val_labels`.
+        names: of the labels' folders in `train`.
+    """
+
+    def __init__(self, folder: Path, file: Path, names: list[str]) -> None:
+        self.folder = folder
+        self._images: dict[str, list[Path]] = {name: [] for name in names}
+        found = list(folders.outside(folder))
+        self._others = [(kind, path) for kind, path in found if kind != folders.IMAGE]
+        images = [path for kind, path in found if kind == folders.IMAGE]
+        for path, name in val_labels.read(file, images, names).items():
+            if name in self._images:
+                self._images[name].append(path)
+            else:
+                self._others.append((NO_LABEL, path))
+
+    def files(self, name: str) -> Iterable[tuple[str, Path]]:
+        """The images of a label."""
+        return ((folders.IMAGE, path) for path in self._images[name])
+
+    def around(self) -> Iterator[tuple[str, Path]]:
+        """The files that are no images, and images of labels that `train` has not."""
+        yield from self._others
+
+
+def find_test(root: Path, listed: str, train: SortedFolder) -> SplitFolder | None:
+    """The folder of the test split, if there is one.
+
+    Args:
+        listed: the file that names the labels of images in one folder; empty: none.
+
+    Raises:
+        UserError: if the label of an image is not known.
+    """
+    test = next((root / name for name in TEST_SPLITS if folders.has_images(root / name)), None)
+    found = SortedFolder(test) if test else None
+    if found and not found.names:
+        if not listed:
+            raise UserError(
+                f"{found.folder} has images, but no folders of labels; "
+                "type --config.dataset.val_labels=<the file that lists their labels>, or move them away"
+            )
+        return ListedFolder(found.folder, Path(listed), train.names)
+    if listed:
+        raise UserError(
+            f"dataset.val_labels is set, but {root} has no folder val of unsorted images; "
+            "type --config.dataset.val_labels="
+        )
+    if found and (strange := sorted(set(found.names) - set(train.names))):
+        raise UserError(
+            f"{found.folder} has a folder {strange[0]!r} that {train.folder} has not; move it away, or add it there"
+        )
+    return found
