@@ -22,8 +22,13 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+
 .venv/installed: setup.cfg pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@python=$(PYTHON); test ! -e .venv || python=$(BIN)/python; "$$python" -c '$(SUPPORTED)' 2>/dev/null || { \
+		echo "error: $$python is no Python 3.10 to 3.13; type: rm -rf .venv; make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+		exit 2; }
+	@test -e .venv || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 2; }
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
 

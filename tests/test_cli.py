@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import run
+from conftest import STEPS, run
+from PIL import Image
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import LabelPaths
@@ -208,3 +209,18 @@ def test_the_home_folder_of_nobody_is_an_error(tmp_path):
     done = run("train", "--label=3", "--workdir=~nobody-of-this-name/run", folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "the path '~nobody-of-this-name/run' names the home folder of a user that there is not" in done.stderr
+
+
+def test_letters_that_the_terminal_has_not_are_escaped(monkeypatch, tmp_path):
+    """In messages and in the table of `status`; the log has them as they are."""
+    for index in range(10):
+        path = tmp_path / f"photos/train/schön/{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(path)
+    photos = ["--config.dataset.name=photos", "--config.dataset.root=photos"]
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    run("prepare", *photos, folder=tmp_path, fresh=True)
+    done = run("train", "--label=schön", *photos, *STEPS, folder=tmp_path, fresh=True)
+    assert "done after 20 steps" in done.stdout
+    done = run("status", *photos, folder=tmp_path, fresh=True)
+    assert "sch\\xf6n" in done.stdout

@@ -137,6 +137,25 @@ def test_make_demo_runs_the_pipeline():
     assert recipe.splitlines()[-1] == ".venv/bin/python -m wcgan_tf.pipeline"
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+def test_an_unsupported_python_is_refused_in_one_line_and_leaves_nothing(tmp_path, earlier):
+    """Also the one of an environment that an earlier `make` left."""
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    old = tmp_path / (".venv/bin/python" if earlier else "python3.9")
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(["make", "demo", "PYTHON=./python3.9"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    name = ".venv/bin/python" if earlier else "./python3.9"
+    assert done.stderr.splitlines()[0] == (
+        f"error: {name} is no Python 3.10 to 3.13; type: rm -rf .venv; make demo PYTHON=python3.12"
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_tensorboard_shows_the_labels_by_their_names(whole_chain, tensorboard):
     address, process = tensorboard(whole_chain[0] / "runs/digits")
 

@@ -8,7 +8,8 @@ import signal
 import subprocess
 
 import pytest
-from conftest import CHAIN, ENDLESS, PATIENCE_SECONDS, run, wait_until
+from conftest import CHAIN, ENDLESS, PATIENCE_SECONDS, STEPS, run, wait_until
+from PIL import Image
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.paths import RunPaths
@@ -158,3 +159,24 @@ def test_labels_that_fail_can_be_left_out(whole):
     said = run("pipeline", "--partial", "--from=launch", *short, *CHAIN, folder=whole).stdout
     assert "continuing with the labels that are trained" in said
     assert "combined 9 of 10 labels" in said
+
+
+def test_labels_with_few_images_end_with_samples_and_a_page(tmp_path):
+    """A label with 49 training images has 9 for the floor of its scores."""
+    for split, number in (("train", 49), ("val", 10)):
+        for index in range(number):
+            path = tmp_path / f"photos/{split}/rare/{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (index, 0, 0)).save(path)
+    photos = ["--config.dataset.name=photos", "--config.dataset.root=photos", *STEPS]
+    said = run("pipeline", *photos, folder=tmp_path).stdout
+    words = "too few images for scores, which want 50 training and 10 test images: label 0 (rare)\n"
+    assert said.index(words) < said.index("[2/6] launch")
+    assert f"[4/6] evaluate: left out; {words}" in said
+    for name in ("samples.png", "report.html", "grid.png"):
+        assert (tmp_path / "runs/digits" / name).exists()
+    said = run("pipeline", *photos, folder=tmp_path).stdout
+    assert said.index(words) < said.index("[2/6] launch")
+    done = run("evaluate", *photos, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert done.stderr == f"error: {words.strip()}; add some\n"

@@ -22,6 +22,7 @@ from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import parse_model_labels
 from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.evaluation import enough
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values, worst_first
 
@@ -61,11 +62,16 @@ def main() -> None:
 
     model = sampler.load(cli.model_paths().folder)
     model.refuse_other_dataset(config.dataset)
+    chosen = parse_model_labels(cli.FLAGS.labels, model.manifest.names, list(model.labels))
+    if small := enough.too_small(config, chosen, classifier):
+        if len(small) == len(chosen):
+            raise UserError(f"{enough.in_words(config, small, classifier)}; add some")
+        print(f"left out: {enough.in_words(config, small, classifier)}")
     report = Evaluator(
         model,
         classifiers.load(classifier, config.dataset, print),
         config.dataset,
-        parse_model_labels(cli.FLAGS.labels, model.manifest.names, list(model.labels)),
+        [label for label in chosen if label not in small],
         config.evaluate.split,
         cli.FLAGS.num_per_label or config.evaluate.num_per_label,
         config.evaluate.seed,

@@ -30,6 +30,7 @@ from wcgan_tf.core.labels import format_labels
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import end_with_parent
 from wcgan_tf.data import prepared
+from wcgan_tf.evaluation import enough
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.launching import up_to_date
 
@@ -63,9 +64,14 @@ def main() -> int:
         if program in cli.FLAGS.skip:
             print(f"{title}: left out", flush=True)
             continue
+        if program == "evaluate" and not _scored():
+            print(f"{title}: left out; {enough.in_words(config, _labels(), config.evaluate.classifier)}", flush=True)
+            continue
         stage = STAGES[program]()
         if not start and stage.done:
             print(f"{title}: done before; see {stage.result}", flush=True)
+            if program == "prepare" and (small := _small()):
+                print(enough.in_words(config, small, config.evaluate.classifier), flush=True)
             continue
         print(f"{title}: {stage.does}", flush=True)
         seconds, code = runner.run(program, stage.arguments)
@@ -144,6 +150,16 @@ def _budget(train: Train) -> str:
 def _labels() -> list[int]:
     """All labels of the data set; an earlier stage has prepared it."""
     return list(range(len(prepared.label_names(cli.config().dataset))))
+
+
+def _small() -> list[int]:
+    """The labels with too few images for scores."""
+    return enough.too_small(cli.config(), _labels(), cli.config().evaluate.classifier)
+
+
+def _scored() -> set[int]:
+    """The labels that are combined and have enough images for scores."""
+    return set(_trained()) - set(_small())
 
 
 def _trained() -> list[int]:

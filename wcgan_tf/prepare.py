@@ -23,6 +23,7 @@ from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import folders, prepared, sources
 from wcgan_tf.data.sorting import SplitSorter
+from wcgan_tf.evaluation import enough
 
 
 def define_flags() -> None:
@@ -141,14 +142,17 @@ def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None
         ]
         for split in sources.SPLITS
     }
-    ready = len(set.intersection(*({record.label for record in there[split]} for split in sources.SPLITS)))
+    ready = set.intersection(*({record.label for record in there[split]} for split in sources.SPLITS))
     images = ", ".join(f"{sum(record.count for record in there[split])} {split}" for split in sources.SPLITS)
-    print(f"{dataset.name}: {ready} of {number_of_labels(len(names))}, {images} images in {paths.folder}")
+    print(f"{dataset.name}: {len(ready)} of {number_of_labels(len(names))}, {images} images in {paths.folder}")
     everything = there["train"] + there["test"]
     if resized := sum(record.resized for record in everything):
         print(f"{resized} had another size and were cropped and resized to {dataset.resolution}x{dataset.resolution}")
     if unreadable := sum(record.unreadable for record in everything):
         print(f"{unreadable} could not be read and were left out")
+    classifier = cli.config().evaluate.classifier
+    if small := enough.too_small(cli.config(), sorted(ready), classifier):
+        print(enough.in_words(cli.config(), small, classifier))
 
 
 def _say_left(source: sources.Source, labels: list[int]) -> None:

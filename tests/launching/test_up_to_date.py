@@ -6,6 +6,7 @@ import os
 import examples
 import pytest
 
+from wcgan_tf.combined import manifest
 from wcgan_tf.core import files, records
 from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
 from wcgan_tf.data import prepared
@@ -26,8 +27,8 @@ def world(config, tmp_path):
     entries = []
     for label in LABELS:
         for split in ("train", "test"):
-            records.write(data.record(split, label), ImageRecord(label, "", 9, 0, 0, f"{split}{label}"))
-        images = TrainingImages((9, 8, 8, 1), f"train{label}")
+            records.write(data.record(split, label), ImageRecord(label, "", 90, 0, 0, f"{split}{label}"))
+        images = TrainingImages((90, 8, 8, 1), f"train{label}")
         records.write(run.label(label).config, RecordedSettings(**config.to_dict(), images=images))
         status = LabelStatus(state="done", step=config.train.max_steps, seconds=1.5)
         records.write(run.label(label).status, status)
@@ -175,3 +176,14 @@ def test_a_file_from_the_future_is_not_up_to_date(tmp_path):
     assert up_to_date.is_newer(result, source)
     os.utime(result, (2e10, 2e10))
     assert not up_to_date.is_newer(result, source)
+
+
+def test_labels_with_too_few_images_need_no_scores(world):
+    config, run, model = world
+    change(DatasetPaths.of(config.dataset).record("train", 1), count=49)
+    change(run.scores, labels=[0], real_images=prepared.digests(config.dataset, [0]))
+    change(run.scores, model=manifest.weights_digest([examples.label_entry(0, step=config.train.max_steps)]))
+    config.evaluate.accuracy = False
+    assert up_to_date.is_evaluated(config, run, model)
+    change(DatasetPaths.of(config.dataset).record("train", 1), count=50)
+    assert not up_to_date.is_evaluated(config, run, model)

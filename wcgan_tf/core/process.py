@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import ctypes
 import gc
+import io
 import os
 import signal
 import sys
@@ -32,11 +33,17 @@ def _flush() -> None:
 
 
 def open_standard_streams() -> None:
-    """Open standard streams that are closed on /dev/null; otherwise the next file gets their descriptor."""
+    """Open standard streams that are closed on /dev/null; otherwise the next file gets their descriptor.
+
+    Letters that a terminal's encoding has not are printed as `\\xf6`, in place of an error.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open(mode)  # noqa: SIM115  # gets the lowest free descriptor, its own
             setattr(sys, name, nowhere)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a notebook's is none
+            stream.reconfigure(errors="backslashreplace")
 
 
 def is_stdout(descriptor: int) -> bool:

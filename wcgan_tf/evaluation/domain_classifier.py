@@ -14,6 +14,7 @@ from keras import layers
 
 from wcgan_tf.config import halvings
 from wcgan_tf.core.console import ProgressBar
+from wcgan_tf.evaluation.enough import HELD_OUT
 
 FEATURES = 64
 BATCH_SIZE = 128
@@ -22,7 +23,6 @@ FEWEST_IMAGES_SEEN = 50_000  # small sets are repeated until about this many ima
 MOST_IMAGES = 200_000  # in its training set
 LEARNING_RATE = 4e-3
 SMALL = 16  # pixels; below this side every pixel counts: no average pooling, no shifts
-HELD_OUT = 5  # every fifth training image of a label is held out
 RECIPE = 3  # increase it when the network or its training changes: stored weights are then not used again
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.evaluation import metrics, tfgan
+from wcgan_tf.evaluation.enough import FEWEST
 from wcgan_tf.evaluation.features import ImageFeatures
 from wcgan_tf.runs.score_report import Values
 
 ENOUGH_FOR_FRECHET = 2048  # samples; with fewer, bias dominates: rely on the kernel distance
-FEWEST = 10  # samples that a score needs
 
 
 class Sets(NamedTuple):

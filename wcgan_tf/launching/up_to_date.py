@@ -11,6 +11,7 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
 from wcgan_tf.data import prepared, sources
 from wcgan_tf.data.prepared import CurrentDomain
+from wcgan_tf.evaluation import enough
 from wcgan_tf.runs import label_status, recorded_settings
 from wcgan_tf.runs.score_report import ScoreReport
 
@@ -68,7 +69,8 @@ def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
     scores, known = records.read_if_whole(run.scores, ScoreReport), records.read_if_whole(model.manifest, Manifest)
     if scores is None or known is None:
         return False
-    labels = sorted(known.entries)
+    small = enough.too_small(config, known.entries, config.evaluate.classifier)
+    labels = sorted(known.entries.keys() - set(small))  # the others have no scores
     wanted = [
         (scores.labels, labels),
         (scores.model, manifest.weights_digest([known.entries[label] for label in labels])),
