@@ -16,9 +16,11 @@ pytestmark = pytest.mark.xdist_group("isolation")  # they share a process
 
 LABEL = "00003"
 NO_NETWORK = ["unshare", "--map-root-user", "--net"]
-# Runs at the start of the label process: notes what is opened, made, moved or deleted, and every socket.
+# Runs at the start of the label process: notes what is opened, made, moved or deleted, and every socket.  TensorFlow
+# imports urllib3, which would open a socket for an instant to check for IPv6.
 WATCH = """
-import os, sys
+import os, socket, sys
+socket.has_ipv6 = False
 notes = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_APPEND)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 
@@ -133,9 +135,7 @@ def test_a_label_process_reads_only_its_own_images(watched):
 
 
 def test_a_label_process_opens_no_socket(watched):
-    # Importing TensorFlow imports urllib3, which opens a socket once to check for IPv6.
-    assert {event for event, _ in watched.events if event.startswith("socket")} <= {"socket.__new__", "socket.bind"}
-    assert sum(event == "socket.bind" for event, _ in watched.events) <= 1
+    assert not [event for event, _ in watched.events if event.startswith("socket")]
     assert watched.looks > 1000
     assert not watched.sockets
 

@@ -227,6 +227,16 @@ def test_a_list_that_does_not_fit_is_named(dataset, tmp_path, text, problem):
         sources.source(dataset)
 
 
+@pytest.mark.parametrize("gap", [" ", "\t", ", "])
+def test_names_in_a_list_may_have_spaces(dataset, tmp_path, gap):
+    picture(tmp_path / "train/polar bear/1.png", 1)
+    image = "b.png" if gap == " " else "my bear.png"
+    picture(tmp_path / "val" / image, 80)
+    (tmp_path / "labels.txt").write_text(f"{image}{gap}polar bear\n")
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    assert levels(sources.source(dataset), "test") == [(0, 80)]
+
+
 def test_listed_images_of_other_labels_are_left_out(dataset, tmp_path):
     unsorted_validation(tmp_path)
     picture(tmp_path / "val/more.JPEG", 5)

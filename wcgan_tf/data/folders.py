@@ -18,19 +18,16 @@ NO_PHOTOGRAPHS = {"BUFR", "GRIB", "HDF5", "WMF", "EPS", "MPEG", "IPTC", "FITS", 
 # Folders and files that operating systems, network storage and archive programs add; in lower case.
 OF_SYSTEMS = {"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}
 
+IMAGE = "images"
 HIDDEN = "hidden or added by a system"
 OTHER_ENDING = "files of other kinds"
 NO_TARGET = "links to nothing"
 SEEN = "links to folders read before"
 
 
-IMAGE = "images"
-
-
 class Summary(NamedTuple):
-    """Of a label's files: the number of images, a digest of their names, sizes and times, and what is left out."""
+    """Of a label's files: a digest of the images' names, sizes and times, and what is left out."""
 
-    number: int
     digest: str
     left: dict[str, list[Path]]  # by reason
 
@@ -47,11 +44,11 @@ def walk(parent: Path) -> Iterator[tuple[str, Path]]:
 def summary(parent: Path, files: Iterable[tuple[str, Path]]) -> Summary:
     """Sum up what lies below a folder."""
     left = by_reason(files)
-    digest, found = hashlib.sha256(), sorted(left.pop(IMAGE, []))
-    for path in found:
+    digest = hashlib.sha256()
+    for path in sorted(left.pop(IMAGE, [])):
         stat = path.stat()
         digest.update(os.fsencode(f"{path.relative_to(parent)}\0{stat.st_size}\0{stat.st_mtime_ns}\0"))
-    return Summary(len(found), digest.hexdigest(), left)
+    return Summary(digest.hexdigest(), left)
 
 
 def by_reason(files: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
@@ -75,7 +72,7 @@ def label_folders(split: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     if split.is_dir():
-        for name in sorted(path.name for path in split.iterdir() if path.is_dir() and not is_hidden(path.name)):
+        for name in sorted(entry.name for entry in _inside(split) if _is_open_folder(entry)):
             if (form := unicodedata.normalize("NFC", name)) in found:
                 raise UserError(
                     f"{split} has two folders called {form!r}, spelt with other Unicode; put their images into one"
@@ -88,7 +85,7 @@ def outside(split: Path) -> list[tuple[str, Path]]:
     """What lies in a split's folder itself, outside of the folders of labels, as `walk` tells it."""
     if not split.is_dir():
         return []
-    return [(_kind(path), path) for path in sorted(split.iterdir()) if not path.is_dir() or is_hidden(path.name)]
+    return [(_kind(entry), Path(entry.path)) for entry in _inside(split) if not _is_open_folder(entry)]
 
 
 def has_images(split: Path) -> bool:
@@ -115,17 +112,27 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[str, Path]
         yield SEEN, folder
         return
     seen.add((stat.st_dev, stat.st_ino))
-    for path in sorted(folder.iterdir(), key=lambda path: (path.is_symlink(), path.name)):
-        if path.is_dir() and not is_hidden(path.name):
-            yield from _walk(path, seen)
+    for entry in _inside(folder):
+        if _is_open_folder(entry):
+            yield from _walk(Path(entry.path), seen)
         else:
-            yield _kind(path), path
+            yield _kind(entry), Path(entry.path)
 
 
-def _kind(path: Path) -> str:
+def _inside(folder: Path) -> list[os.DirEntry]:
+    """What a folder has, real files and folders before links, sorted by name; asks the system about links only."""
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+
+
+def _is_open_folder(entry: os.DirEntry) -> bool:
+    return entry.is_dir() and not is_hidden(entry.name)
+
+
+def _kind(entry: os.DirEntry) -> str:
     """IMAGE, or the reason why a file is not taken."""
-    if is_hidden(path.name):
+    if is_hidden(entry.name):
         return HIDDEN
-    if not path.exists():
+    if entry.is_symlink() and not Path(entry.path).exists():
         return NO_TARGET
-    return IMAGE if path.suffix.lower() in endings() else OTHER_ENDING
+    return IMAGE if Path(entry.name).suffix.lower() in endings() else OTHER_ENDING

@@ -8,13 +8,16 @@ from wcgan_tf.core.errors import UserError
 
 META = "meta.mat"  # of ImageNet's development kit, beside its ground truth: which number is which synset
 
+HEADER = "ImageId"  # of Kaggle's table
+NUMBER = "[0-9]{1,9}"
+
 
 def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, str]:
     """The label of each image: the name of a folder in `train`, or another name if there is none for it.
 
     Args:
         file: with a line per image, in one of three forms: its name and its label, a folder's name or its place from 0
-            on (Caffe's val.txt; any table whose first two columns these are); Kaggle's LOC_val_solution.csv; or
+            on, with a space, a tab or a comma between (Caffe's val.txt); Kaggle's LOC_val_solution.csv; or
             ImageNet's ILSVRC2012_validation_ground_truth.txt, a number per image in the order of the images' names,
             with the development kit's meta.mat beside it.
         images: the images, sorted by name.
@@ -25,13 +28,16 @@ def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, s
     """
     images = list(images)
     try:
-        lines = [line.split() for line in file.read_text(encoding="utf-8-sig").replace(",", " ").splitlines()]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read as a list of labels: {error}; set dataset.val_labels") from None
-    lines = [words for words in lines if words]
-    if lines and all(len(words) == 1 and words[0].isdecimal() for words in lines):
-        return _by_order(file, [int(words[0]) for words in lines], images)
-    known = {words[0]: _folder(words[1], folders, file) for words in lines if len(words) > 1 and words[0] != "ImageId"}
+    lines = [line for line in lines if line]
+    if lines and all(re.fullmatch(NUMBER, line) for line in lines):
+        return _by_order(file, [int(line) for line in lines], images)
+    pairs = [re.split(r"\s*[\t,]\s*" if re.search(r"[\t,]", line) else r"\s+", line, maxsplit=1) for line in lines]
+    known = {
+        pair[0]: _folder(pair[1], folders, file) for pair in pairs if len(pair) == 2 and pair[1] and pair[0] != HEADER
+    }
     known |= {Path(name).stem: label for name, label in known.items()}
     without = [image for image in images if image.name not in known and image.stem not in known]
     if without:
@@ -40,8 +46,11 @@ def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, s
 
 
 def _folder(label: str, folders: list[str], file: Path) -> str:
-    """The folder that a label means."""
-    if label in folders or not re.fullmatch("[0-9]{1,9}", label):
+    """The folder that a label means; Kaggle has more after the label."""
+    if label in folders:
+        return label
+    label = label.split()[0]
+    if label in folders or not re.fullmatch(NUMBER, label):
         return label
     if int(label) >= len(folders):
         raise UserError(f"{file} has a label {label}, but train has {len(folders)} folders, 0 to {len(folders) - 1}")
