@@ -211,6 +211,38 @@ def test_the_home_folder_of_nobody_is_an_error(tmp_path):
     assert "the path '~nobody-of-this-name/run' names the home folder of a user that there is not" in done.stderr
 
 
+def test_a_notebooks_matplotlib_and_a_home_that_cannot_be_written_change_nothing(monkeypatch, whole, tmp_path):
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("HOME", "/proc")
+    for variable in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    done = run("report", folder=whole, fresh=True)
+    assert done.stdout.startswith("look at runs/digits/report.html")
+    assert done.stderr == ""
+
+
+def test_a_program_run_in_a_notebook_leaves_the_kernel_alive(tmp_path):
+    kernel = """
+import builtins, runpy, sys
+builtins.__IPYTHON__ = True
+sys.argv = ["status", "--workdir=nowhere"]
+try:
+    runpy.run_module("wcgan_tf.status", run_name="__main__")
+except SystemExit as error:
+    print("exit code", error.code)
+print("alive")
+"""
+    done = subprocess.run([sys.executable, "-c", kernel], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-2:] == [f"exit code {errors.DONE}", "alive"]
+    done = subprocess.run(
+        [sys.executable, "-c", kernel.replace('"--workdir=nowhere"', '"--help"')],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "alive"
+
+
 def test_letters_that_the_terminal_has_not_are_escaped(monkeypatch, tmp_path):
     """In messages and in the table of `status`; the log has them as they are."""
     for index in range(10):

@@ -12,6 +12,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from logging import getLogger
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -144,6 +145,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # important log messages also arrive as exceptions
     # Otherwise every process writes ~/.keras/keras.json, and Keras takes its backend from that file.
     os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's backend is not here; figures are drawn into files only
 
     def parse(argv: list[str]) -> list[str]:
         _files[1:] = []  # a process forked from another program inherits its files
@@ -172,6 +174,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             if signal.getsignal(number) != signal.SIG_IGN:  # a shell makes background jobs ignore SIGINT
                 signal.signal(number, _leave)
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # matplotlib draws a box for a missing glyph
+        getLogger("matplotlib").setLevel("ERROR")  # a home folder that cannot be written is no concern of the user's
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
         try:

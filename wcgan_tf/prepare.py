@@ -85,6 +85,8 @@ def _prepare() -> None:
         print("stopped; the same command resumes")
         raise
     _say_totals(dataset, paths, source.label_names)
+    if source.note:
+        print(source.note)
     _say_left(source, labels)
 
 
@@ -105,7 +107,9 @@ def _say_finished(dataset: Dataset, paths: DatasetPaths, labels: list[int]) -> N
     """Print that nothing is left to do, or which labels have other files now."""
     changed: list[int] = []
     if dataset.root and Path(dataset.root).is_dir():  # it may have been moved away
-        changed = sorted({label for _, label in _changed(dataset, sources.source(dataset), labels)})
+        source = sources.source(dataset)
+        prepared.write_info(paths, dataset, source)  # refuses other labels
+        changed = sorted({label for _, label in _changed(dataset, source, labels)})
     if not changed:
         print(f"{paths.folder} is prepared already; delete it to do it again")
         return

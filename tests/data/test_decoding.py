@@ -83,6 +83,13 @@ def test_a_photograph_is_turned_upright():
     assert pixels[9:].max() < 5
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_numbers_of_unknown_range_are_an_error(tmp_path, kind):
+    Image.fromarray(np.full([8, 8], 1, kind)).save(tmp_path / "one.tiff")
+    with pytest.raises(ValueError, match="32-bit numbers, whose range is not known; save it with 8 or 16 bits"):
+        square(tmp_path / "one.tiff", 8, 3)
+
+
 def test_a_truncated_file_is_an_error(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, [64, 64, 3], np.uint8)
     for content in (stored(Image.fromarray(noise), "JPEG"), stored(Image.fromarray(noise))):

@@ -250,6 +250,28 @@ def test_a_folder_that_has_changed_since_is_told(photos, tmp_path):
     assert content_of(photos) == before
 
 
+@pytest.mark.parametrize("change", ["added", "removed"])
+def test_other_labels_are_refused_after_a_finished_start_too(photos, tmp_path, change):
+    run("prepare", *arguments(photos), folder=tmp_path)
+    for split in ("train", "val"):
+        if change == "added":
+            shutil.copytree(tmp_path / f"photos/{split}/kind 2", tmp_path / f"photos/{split}/kind 3")
+        else:
+            shutil.rmtree(tmp_path / f"photos/{split}/kind 2")
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert f"holds a data set of other labels (3 there, {4 if change == 'added' else 2} here)" in done.stderr
+
+
+def test_a_test_split_that_goes_changes_the_training_images_too(photos, tmp_path):
+    """Without it, every fifth training image is a test image, and must not be trained on."""
+    run("prepare", *arguments(photos), "--labels=0", folder=tmp_path)
+    shutil.rmtree(tmp_path / "photos/val")
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "has no validation, val, test: every fifth image is a test image" in done.stdout
+    assert [prepared.count(photos, split, 0) for split in ("train", "test")] == [16, 4]
+
+
 def test_a_folder_that_changes_during_a_stop_is_sorted_anew(photos, small):
     with pytest.raises(KeyboardInterrupt):
         sort(photos, interrupt_after=4)

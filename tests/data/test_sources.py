@@ -1,5 +1,6 @@
 """The table of data sets: real digits, folders of images, and TensorFlow Datasets."""
 
+import os
 import unicodedata
 
 import numpy as np
@@ -122,8 +123,28 @@ def test_links_to_folders_are_followed_and_each_folder_is_read_once(dataset, tmp
     assert levels(source, "train") == [(0, 1), (0, 2), (1, 2)]
     assert {reason: len(paths) for reason, paths in source.files("train", 0).left.items()} == {
         folders.SEEN: 2,
-        folders.NO_TARGET: 1,
+        folders.NO_FILE: 1,
     }
+
+
+def test_what_is_no_regular_file_is_left_out(dataset, tmp_path):
+    picture(tmp_path / "train/cat/1.png", 1)
+    os.mkfifo(tmp_path / "train/cat/pipe.png")
+    (tmp_path / "train/cat/loop.png").symlink_to("loop.png")
+    (tmp_path / "train/cat/up").symlink_to("..")
+    left = sources.source(dataset).files("train", 0).left
+    assert {reason: len(paths) for reason, paths in left.items()} == {folders.NO_FILE: 2, folders.SEEN: 1}
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_val_that_is_no_folder_is_named(dataset, tmp_path, kind):
+    picture(tmp_path / "train/cat/1.png", 1)
+    if kind == "file":
+        (tmp_path / "val").write_text("")
+    else:
+        (tmp_path / "val").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(UserError, match=r"/val is no folder; mend it, or move it away"):
+        sources.source(dataset)
 
 
 def test_what_systems_add_is_no_data(dataset, tmp_path):
@@ -214,17 +235,41 @@ def test_unsorted_validation_images_get_their_labels_from_a_list(dataset, tmp_pa
     [
         ("", "has no label of ILSVRC2012_val_00000001.JPEG and 3 more"),
         ("1\n2\n", "has 2 labels for 4 images"),
-        (LISTS["caffe"].replace(" 2", " 700"), "has a label 700, but train has 3 folders, 0 to 2"),
-        (None, "cannot be read as a list of labels"),
+        (LISTS["caffe"].replace(" 2", " 700"), "has a label 700, but train has 3 folders, which are 0 to 2; write"),
+        (LISTS["names"] + f"{NAMED[0]}.JPEG n02\n", f"gives {NAMED[0]}.JPEG two labels, n03 and n02; delete one"),
+        ("\udcff", "is no UTF-8 text; save it as such"),
+        (None, "No such file or directory; type --config.dataset.val_labels="),
     ],
 )
 def test_a_list_that_does_not_fit_is_named(dataset, tmp_path, text, problem):
     unsorted_validation(tmp_path)
     if text is not None:
-        (tmp_path / "labels.txt").write_text(text)
+        (tmp_path / "labels.txt").write_text(text, errors="surrogateescape")
     dataset.val_labels = str(tmp_path / "labels.txt")
-    with pytest.raises(UserError, match=f"labels.txt {problem}"):
+    with pytest.raises(UserError, match=f"labels.txt:? {problem}"):
         sources.source(dataset)
+
+
+def test_a_label_of_several_words_is_no_other_folder(dataset, tmp_path):
+    for name in ("great", "great dane"):
+        picture(tmp_path / "train" / name / "1.png", 1)
+    for index in range(3):
+        picture(tmp_path / f"val/images/{index}.png", 80)
+    (tmp_path / "labels.txt").write_text('"0.png","great dane"\n1.png,great,0,0,9,9\n2.png;great poodle\n')
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    source = sources.source(dataset)
+    assert [example.name[-5:] for example in source.examples("test", {1})] == ["0.png"]
+    assert [example.name[-5:] for example in source.examples("test", {0})] == ["1.png"]
+    assert source.around() == {split_folders.NO_LABEL: [tmp_path / "val/images/2.png"]}
+
+
+def test_a_list_and_its_images_may_have_two_forms_of_unicode(dataset, tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    picture(tmp_path / "train" / decomposed / "1.png", 1)
+    picture(tmp_path / f"val/{decomposed}.png", 80)
+    (tmp_path / "labels.txt").write_text(f"{composed}.png,{decomposed}\n")
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    assert levels(sources.source(dataset), "test") == [(0, 80)]
 
 
 @pytest.mark.parametrize("gap", [" ", "\t", ", "])
@@ -250,7 +295,7 @@ def test_listed_images_of_other_labels_are_left_out(dataset, tmp_path):
 def test_a_list_without_unsorted_images_is_refused(dataset, tmp_path):
     picture(tmp_path / "train/cat/1.png", 1)
     dataset.val_labels = "labels.txt"
-    with pytest.raises(UserError, match=r"dataset.val_labels is set, but .* has no folder val of unsorted images"):
+    with pytest.raises(UserError, match=r"dataset.val_labels is set, but .* has no images in val"):
         sources.source(dataset)
 
 

@@ -1,6 +1,7 @@
 """Low-level operations on this process, each with its reason."""
 
 import atexit
+import builtins
 import contextlib
 import ctypes
 import gc
@@ -19,6 +20,8 @@ PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 def end(code: int) -> None:
     """End the process as `sys.exit` does, but skip TensorFlow's shutdown, which takes seconds."""
+    if hasattr(builtins, "__IPYTHON__"):  # `%run` in a notebook, whose process lives on
+        sys.exit(code)
     atexit._run_exitfuncs()  # private; the only way to delete temporary files before `os._exit`
     flush = threading.Thread(target=_flush, daemon=True)
     flush.start()

@@ -32,6 +32,8 @@ def square(content: Content, resolution: int, channels: int) -> Square:
     else:
         image = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
     with image:
+        if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):  # older Pillow: a PNG of 16 bits
+            raise ValueError("its pixels are 32-bit numbers, whose range is not known; save it with 8 or 16 bits")
         upright = ImageOps.exif_transpose(image)
         plain = _plain(upright, "L" if channels == 1 else "RGB")
     size = (resolution, resolution)

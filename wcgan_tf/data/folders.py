@@ -3,7 +3,7 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ OF_SYSTEMS = {"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin", "sy
 IMAGE = "images"
 HIDDEN = "hidden or added by a system"
 OTHER_ENDING = "files of other kinds"
-NO_TARGET = "links to nothing"
+NO_FILE = "links to nothing, or no regular files"
 SEEN = "links to folders read before"
 
 
@@ -35,10 +35,10 @@ class Summary(NamedTuple):
 def walk(parent: Path) -> Iterator[tuple[str, Path]]:
     """The files below a folder, at any depth, each with IMAGE or the reason why it is none.
 
-    Links to folders are followed, and each folder is read once; real folders come before links, so that a folder is
-    read under its own name.
+    Links to folders are followed, but to none around this folder, and each folder is read once; real folders come
+    before links, so that a folder is read under its own name.
     """
-    yield from _walk(parent, set())
+    yield from _walk(parent, {_identity(folder) for folder in parent.resolve().parents})
 
 
 def summary(parent: Path, files: Iterable[tuple[str, Path]]) -> Summary:
@@ -107,16 +107,21 @@ def endings() -> frozenset[str]:
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[str, Path]]:
-    stat = folder.stat()
-    if (stat.st_dev, stat.st_ino) in seen:
+    identity = _identity(folder)
+    if identity in seen:
         yield SEEN, folder
         return
-    seen.add((stat.st_dev, stat.st_ino))
+    seen.add(identity)
     for entry in _inside(folder):
         if _is_open_folder(entry):
             yield from _walk(Path(entry.path), seen)
         else:
             yield _kind(entry), Path(entry.path)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    stat = folder.stat()
+    return stat.st_dev, stat.st_ino
 
 
 def _inside(folder: Path) -> list[os.DirEntry]:
@@ -126,13 +131,21 @@ def _inside(folder: Path) -> list[os.DirEntry]:
 
 
 def _is_open_folder(entry: os.DirEntry) -> bool:
-    return entry.is_dir() and not is_hidden(entry.name)
+    return _holds(entry.is_dir) and not is_hidden(entry.name)
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    """The answer, which is no for a link to itself."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def _kind(entry: os.DirEntry) -> str:
     """IMAGE, or the reason why a file is not taken."""
     if is_hidden(entry.name):
         return HIDDEN
-    if entry.is_symlink() and not Path(entry.path).exists():
-        return NO_TARGET
+    if not _holds(entry.is_file):
+        return NO_FILE
     return IMAGE if Path(entry.name).suffix.lower() in endings() else OTHER_ENDING

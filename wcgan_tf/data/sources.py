@@ -46,6 +46,7 @@ class Source:
     # Of folders: (split, label) -> the sum of the label's files, and the files of no label by reason.
     files: Callable[[str, int], folders.Summary] | None = None
     around: Callable[[], dict[str, list[Path]]] = dict
+    note: str = ""  # a line for the user about how the source is read
 
 
 def digits(dataset: Dataset) -> Source:
@@ -92,12 +93,16 @@ def folder(dataset: Dataset) -> Source:
 
     def summary(split: str, label: int) -> folders.Summary:
         chosen = own.get(split, train)
-        return folders.summary(chosen.folder, chosen.files(names[label]))
+        found = folders.summary(chosen.folder, chosen.files(names[label]))
+        return found if test else found._replace(digest=f"{found.digest} divided")
 
     def around() -> dict[str, list[Path]]:
         return folders.by_reason(itertools.chain.from_iterable(split.around() for split in own.values()))
 
-    return Source(str(root.resolve()), _readable(root, names), 3, dict.fromkeys(SPLITS), examples, summary, around)
+    note = "" if test else f"{root} has no {', '.join(TEST_SPLITS)}: every fifth image is a test image"
+    return Source(
+        str(root.resolve()), _readable(root, names), 3, dict.fromkeys(SPLITS), examples, summary, around, note
+    )
 
 
 def tensorflow_datasets(dataset: Dataset) -> Source:

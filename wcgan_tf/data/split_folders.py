@@ -1,5 +1,6 @@
 """The folder of a split: whose images are where, by the names of the labels' folders in `train`."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -45,7 +46,7 @@ class SortedFolder:
 
 
 class ListedFolder:
-    """A split's folder with the images of all labels.
+    """A split's folder with the images of all labels, at any depth.
 
     Args:
         file: lists the images' labels, see `val_labels`.
@@ -55,7 +56,7 @@ class ListedFolder:
     def __init__(self, folder: Path, file: Path, names: list[str]) -> None:
         self.folder = folder
         self._images: dict[str, list[Path]] = {name: [] for name in names}
-        found = list(folders.outside(folder))
+        found = sorted(folders.walk(folder), key=lambda file: file[1].name)
         self._others = [(kind, path) for kind, path in found if kind != folders.IMAGE]
         images = [path for kind, path in found if kind == folders.IMAGE]
         for path, name in val_labels.read(file, images, names).items():
@@ -82,22 +83,27 @@ def find_test(root: Path, listed: str, train: SortedFolder) -> SplitFolder | Non
     Raises:
         UserError: if the label of an image is not known.
     """
+    for path in (root / name for name in TEST_SPLITS):
+        if os.path.lexists(path) and not path.is_dir():
+            raise UserError(f"{path} is no folder; mend it, or move it away")
     test = next((root / name for name in TEST_SPLITS if folders.has_images(root / name)), None)
-    found = SortedFolder(test) if test else None
-    if found and not found.names:
-        if not listed:
+    if test is None:
+        if listed:
             raise UserError(
-                f"{found.folder} has images, but no folders of labels; "
-                "type --config.dataset.val_labels=<the file that lists their labels>, or move them away"
+                f"dataset.val_labels is set, but {root} has no images in val; type --config.dataset.val_labels="
             )
-        return ListedFolder(found.folder, Path(listed), train.names)
+        return None
     if listed:
+        return ListedFolder(test, Path(listed), train.names)
+    found = SortedFolder(test)
+    if not found.names:
         raise UserError(
-            f"dataset.val_labels is set, but {root} has no folder val of unsorted images; "
-            "type --config.dataset.val_labels="
+            f"{test} has images, but no folders of labels; "
+            "type --config.dataset.val_labels=<the file that lists their labels>, or move them away"
         )
-    if found and (strange := sorted(set(found.names) - set(train.names))):
+    if strange := sorted(set(found.names) - set(train.names)):
         raise UserError(
-            f"{found.folder} has a folder {strange[0]!r} that {train.folder} has not; move it away, or add it there"
+            f"{test} has a folder {strange[0]!r} that {train.folder} has not; move it away, or add it there; if "
+            "images of all labels are in it, type --config.dataset.val_labels=<the file that lists their labels>"
         )
     return found

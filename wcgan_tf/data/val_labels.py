@@ -1,59 +1,81 @@
 """The labels of validation images that lie in one folder, as ImageNet's do, from the file that lists them."""
 
+import csv
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from wcgan_tf.core.errors import UserError
 
 META = "meta.mat"  # of ImageNet's development kit, beside its ground truth: which number is which synset
-
 HEADER = "ImageId"  # of Kaggle's table
 NUMBER = "[0-9]{1,9}"
+WITH_BOXES = r"(\S+)(\s+[0-9]+){4}.*"  # Kaggle's label, which has boxes after it
+LINE = "a line is the image's name, a comma, and its label"
 
 
 def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, str]:
     """The label of each image: the name of a folder in `train`, or another name if there is none for it.
 
     Args:
-        file: with a line per image, in one of three forms: its name and its label, a folder's name or its place from 0
-            on, with a space, a tab or a comma between (Caffe's val.txt); Kaggle's LOC_val_solution.csv; or
+        file: UTF-8, with a line per image, in one of three forms: its name and its label, a folder's name or its place
+            from 0 on, with a space, a tab or a comma between (Caffe's val.txt); Kaggle's LOC_val_solution.csv; or
             ImageNet's ILSVRC2012_validation_ground_truth.txt, a number per image in the order of the images' names,
             with the development kit's meta.mat beside it.
         images: the images, sorted by name.
-        folders: the folders in `train`, sorted.
+        folders: the folders in `train`, sorted, in Unicode's composed form (NFC).
 
     Raises:
-        UserError: if the file cannot be read, or an image has no label in it.
+        UserError: if the file cannot be read, or an image has no label in it, or two.
     """
     images = list(images)
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read as a list of labels: {error}; set dataset.val_labels") from None
-    lines = [line for line in lines if line]
+        text = unicodedata.normalize("NFC", file.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is no UTF-8 text; save it as such") from None
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}; type --config.dataset.val_labels=<the list of labels>") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and all(re.fullmatch(NUMBER, line) for line in lines):
         return _by_order(file, [int(line) for line in lines], images)
-    pairs = [re.split(r"\s*[\t,]\s*" if re.search(r"[\t,]", line) else r"\s+", line, maxsplit=1) for line in lines]
-    known = {
-        pair[0]: _folder(pair[1], folders, file) for pair in pairs if len(pair) == 2 and pair[1] and pair[0] != HEADER
-    }
-    known |= {Path(name).stem: label for name, label in known.items()}
-    without = [image for image in images if image.name not in known and image.stem not in known]
-    if without:
-        raise UserError(f"{file} has no label of {without[0].name} and {len(without) - 1} more; set dataset.val_labels")
-    return {image: known.get(image.name) or known[image.stem] for image in images}
+    known: dict[str, str] = {}
+    for name, given in filter(None, map(_pair, lines)):
+        label = _folder(given, folders, file)
+        if known.setdefault(name, label) != label:
+            raise UserError(f"{file} gives {name} two labels, {known[name]} and {label}; delete one of the lines")
+    known |= {Path(name).stem: label for name, label in known.items() if Path(name).stem not in known}
+    found = {image: known.get(name) or known.get(Path(name).stem) for image, name in _names(images).items()}
+    if without := [image.name for image, label in found.items() if not label]:
+        more = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        raise UserError(f"{file} has no label of {without[0]}{more}; {LINE}")
+    return {image: label for image, label in found.items() if label}
+
+
+def _names(images: list[Path]) -> dict[Path, str]:
+    """The images' names in Unicode's composed form."""
+    return {image: unicodedata.normalize("NFC", image.name) for image in images}
+
+
+def _pair(line: str) -> tuple[str, str] | None:
+    """A line's image and label; None if it has not both, or is the head of a table."""
+    separator = next((sign for sign in "\t,;" if sign in line), None)
+    words = next(csv.reader([line], delimiter=separator)) if separator else line.split(maxsplit=1)
+    words = [word.strip() for word in words]
+    return (words[0], words[1]) if len(words) > 1 and words[1] and words[0] != HEADER else None
 
 
 def _folder(label: str, folders: list[str], file: Path) -> str:
-    """The folder that a label means; Kaggle has more after the label."""
-    if label in folders:
-        return label
-    label = label.split()[0]
+    """The folder that a label means."""
+    if label not in folders and (with_boxes := re.fullmatch(WITH_BOXES, label)):
+        label = with_boxes[1]
     if label in folders or not re.fullmatch(NUMBER, label):
         return label
     if int(label) >= len(folders):
-        raise UserError(f"{file} has a label {label}, but train has {len(folders)} folders, 0 to {len(folders) - 1}")
+        raise UserError(
+            f"{file} has a label {label}, but train has {len(folders)} folders, which are 0 to {len(folders) - 1}; "
+            "write the names of the folders"
+        )
     return folders[int(label)]
 
 
