@@ -161,6 +161,15 @@ def test_labels_that_fail_can_be_left_out(whole):
     assert "combined 9 of 10 labels" in said
 
 
+def test_a_model_without_its_run_is_scored(whole):
+    """Labels are too small by their images, not because they are not here."""
+    shutil.rmtree(whole / "runs/digits/labels")
+    (whole / "runs/digits/scores.json").unlink()
+    said = run("pipeline", *CHAIN, "--from=evaluate", "--skip=sample", "--skip=report", folder=whole).stdout
+    assert "[4/6] evaluate took" in said
+    assert (whole / "runs/digits/scores.json").exists()
+
+
 def test_labels_with_few_images_end_with_samples_and_a_page(tmp_path):
     """A label with 49 training images has 9 for the floor of its scores."""
     for split, number in (("train", 49), ("val", 10)):

@@ -64,13 +64,13 @@ def main() -> int:
         if program in cli.FLAGS.skip:
             print(f"{title}: left out", flush=True)
             continue
-        if program == "evaluate" and not _scored():
-            print(f"{title}: left out; {enough.in_words(config, _labels(), config.evaluate.classifier)}", flush=True)
+        if program == "evaluate" and (small := _small(_combined())) == _combined():
+            print(f"{title}: left out; {enough.in_words(config, small, config.evaluate.classifier)}", flush=True)
             continue
         stage = STAGES[program]()
         if not start and stage.done:
             print(f"{title}: done before; see {stage.result}", flush=True)
-            if program == "prepare" and (small := _small()):
+            if program == "prepare" and (small := _small(_labels())):
                 print(enough.in_words(config, small, config.evaluate.classifier), flush=True)
             continue
         print(f"{title}: {stage.does}", flush=True)
@@ -152,14 +152,15 @@ def _labels() -> list[int]:
     return list(range(len(prepared.label_names(cli.config().dataset))))
 
 
-def _small() -> list[int]:
-    """The labels with too few images for scores."""
-    return enough.too_small(cli.config(), _labels(), cli.config().evaluate.classifier)
+def _combined() -> list[int]:
+    """The labels of the combined model, or all if there is none."""
+    known = records.read_if_whole(cli.model_paths().manifest, Manifest)
+    return sorted(known.entries) if known else _labels()
 
 
-def _scored() -> set[int]:
-    """The labels that are combined and have enough images for scores."""
-    return set(_trained()) - set(_small())
+def _small(labels: list[int]) -> list[int]:
+    """Those of the labels that have too few images for scores."""
+    return enough.too_small(cli.config(), labels, cli.config().evaluate.classifier)
 
 
 def _trained() -> list[int]:

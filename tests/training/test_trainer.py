@@ -444,11 +444,14 @@ def room_for(monkeypatch, batch_size: int) -> None:
     monkeypatch.setattr(LabelGAN, "_draw", checked)
 
 
-def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(config, tmp_path, monkeypatch):
+@pytest.mark.parametrize("batch_size", [8, 3])
+def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(
+    config, tmp_path, monkeypatch, batch_size
+):
+    config.train.batch_size = batch_size
     room_for(monkeypatch, 2)
-    words = (
-        r"CPU:0 has no memory for train.batch_size=8 at model.width=4; type --config.train.batch_size=2, which fits, or"
-    )
+    problem = rf"CPU:0 has no memory for train.batch_size={batch_size} at model.width=4"
+    words = rf"{problem}; type --config.train.batch_size=2, which fits, or"
     with pytest.raises(UserError, match=words):
         train(config, tmp_path / "run", trainer=Trainer(config, 200))  # of its own, which traces the step
     status = json.loads(LabelPaths(tmp_path / "run").status.read_text())

@@ -24,7 +24,7 @@ from wcgan_tf.training.execution_length import ExecutionLength
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES, Objective
 
-SMALLEST_BATCH = 2
+SMALLEST_BATCH = 2  # that the setting allows
 SEED_STRIDE = 100003  # a prime: initial weights differ between labels and between seeds
 
 
@@ -84,11 +84,12 @@ class Trainer:
         problem = f"{device_name(self._strategy)} has no memory for train.batch_size={batch} at model.width={width}"
         run.say(f"{problem}; looking for a batch size that fits")
         while config.train.batch_size > SMALLEST_BATCH and not run.stop.received:
-            config.train.batch_size //= 2
+            config.train.batch_size = max(SMALLEST_BATCH, config.train.batch_size // 2)
             if self._has_room(config, run):
                 fits = config.train.batch_size
                 return f"{problem}; type --config.train.batch_size={fits}, which fits, or start fewer processes on it"
-        return f"{problem}; type a smaller --config.model.width, or start fewer processes on it"
+        smaller = "--config.train.batch_size" if run.stop.received else "--config.model.width"
+        return f"{problem}; type a smaller {smaller}, or start fewer processes on it"
 
     def _has_room(self, config: Config, run: LabelRun) -> bool:
         """Whether an execution with these settings runs, beside whatever else uses the device now."""
