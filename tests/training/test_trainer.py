@@ -314,6 +314,28 @@ def test_a_checkpoint_restores_every_variable(config, tmp_path, device, objectiv
         np.testing.assert_array_equal(variable, tf.fill(variable.shape, number), err_msg=variable.name)
 
 
+def test_a_kill_during_the_first_checkpoint_leaves_none(config, tmp_path, device, monkeypatch):
+    paths = LabelPaths(tmp_path / "run")
+    paths.checkpoints.mkdir(parents=True)
+    data = prepared.label_images(config.dataset, "train", 3)
+    checkpoints = checkpoint.Checkpoints(build(config, data, device), paths, 1.0)
+    write = tf.train.Checkpoint.write
+
+    def killed(state, prefix):
+        write(state, prefix)
+        for file in Path(prefix).parent.glob("*"):
+            cut(file)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tf.train.Checkpoint, "write", killed)
+        checkpoints.save()
+    assert not checkpoints.restore(pytest.fail)
+    checkpoints.save()
+    assert checkpoints.restore(pytest.fail)
+    assert {file.suffix for file in paths.checkpoints.iterdir()} == {".index", ".data-00000-of-00001"}
+
+
 def test_the_exported_generator_is_the_average(config, tmp_path, device):
     config.model.latent_size = 5
     paths = train(config, tmp_path / "run")

@@ -59,8 +59,15 @@ class Checkpoints(keras.callbacks.Callback):
         return False
 
     def save(self) -> None:
-        """Write a checkpoint now, and delete everything else in the folder except the one before."""
-        self._state.write(str(self._paths.checkpoint(int(self._gan.step))))
+        """Write a checkpoint now, and delete everything else in the folder except the one before.
+
+        TensorFlow writes an `.index` file in place, so the files are written aside; the `.index` file is moved last.
+        """
+        target = self._paths.checkpoint(int(self._gan.step))
+        unfinished = target.parent / "unfinished"
+        self._state.write(str(unfinished / target.name))
+        for file in sorted(unfinished.glob(f"{target.name}.*")):  # `ckpt-6.data-00000-of-00001` before `ckpt-6.index`
+            file.replace(target.parent / file.name)
         keep = tuple(f"{path.name}." for path in self._paths.saved_checkpoints()[:KEEP])
         for path in self._paths.checkpoints.iterdir():
             if not path.name.startswith(keep):
