@@ -28,7 +28,7 @@ OTHERS = r"(SLURM|SBATCH|SRUN|SQUEUE|SACCT|OMPI|PMI|JOB_COMPLETION|TTY_|PYTHONWA
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not re.match(OTHERS, name.upper())}
 ENVIRONMENT |= {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as cli does
 ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow must see none
-ENVIRONMENT["SLURM_CPUS_PER_TASK"] = "1"  # a thread for each process: tests run on all cores at once
+ENVIRONMENT["OMP_NUM_THREADS"] = "1"  # a thread for each process: tests run on all cores at once
 os.environ.clear()
 os.environ.update(ENVIRONMENT)
 

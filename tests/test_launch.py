@@ -25,7 +25,7 @@ from conftest import (
 )
 from PIL import Image
 
-from wcgan_tf.core import errors, files, records
+from wcgan_tf.core import errors, folder_lock, machine, records
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.runs import label_status
 
@@ -68,7 +68,7 @@ def test_a_killed_label_resumes_and_a_finished_one_returns_at_once(tmp_path, beg
     os.kill(label_status.read(paths.status).pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
-    assert "label 4: killed by signal 9; attempt 2 of 3 resumes from its last checkpoint" in output
+    assert re.search(r"label 4: killed by signal 9 \(.*\); attempt 2 of 3 resumes from its last checkpoint", output)
     log = paths.log.read_text()
     assert re.search(r"label 4: .*, resumes from step [1-9]", log)
     assert states(tmp_path) == {4: "done"}
@@ -122,12 +122,14 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
         launcher.wait()
         pid, log = label_status.read(paths.status).pid, paths.log.read_text()
         done = run("launch", "--labels=1", *ENDLESS, folder=tmp_path, check=False)
-        assert f"label 1: another process is training it: {pid} on {label_status.host()}\n" in done.stdout
+        assert f"label 1: another process is training it: {pid} on {machine.host()}\n" in done.stdout
         assert done.returncode == errors.FAILED
         assert "1 of 1 label did not finish" in done.stderr
         done = run("train", "--label=1", *ENDLESS, folder=tmp_path, check=False)
         assert done.returncode == errors.WRONG_INPUT
-        assert done.stderr.startswith("error: runs/digits/labels/00001 is in use by another process")
+        assert done.stderr.startswith(
+            f"error: runs/digits/labels/00001 is in use by process {pid} on {machine.host()}; "
+        )
         assert done.stderr.count("\n") == 1
         assert paths.log.read_text().startswith(log)
         assert "in use" not in paths.log.read_text()
@@ -136,7 +138,7 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
         if pid := label_status.read(paths.status).pid:  # a pid of 0 would kill the tests
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)  # an orphan, now a child of the tests
-    with files.lock_folder(paths.folder):  # the system releases the lock of a dead process
+    with folder_lock.lock(paths.folder, print):  # the system releases the lock of a dead process
         pass
 
 
@@ -316,10 +318,25 @@ def test_several_labels_share_a_gpu(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert "nvidia-cuda-mps-control is not installed: the processes of a GPU take turns on it" in done.stdout
     assert "training 5 labels in runs/digits, 4 at a time" in done.stdout
-    places = re.findall(r"started on gpu (\d), cpu", done.stdout)
+    places = re.findall(r"started with gpu (\d), cpu", done.stdout)
     assert sorted(places[:4]) == ["0", "0", "1", "1"]
+    told = (
+        "TensorFlow sees no GPU, so it trains on the CPU; type pip install -e '.[cuda]', or --config.train.device=cpu"
+    )
+    assert len(re.findall(rf"label [0-4]: {re.escape(told)}; so will the others\n", done.stdout)) == 1
     log = RunPaths(tmp_path / "runs/digits").label(0).log.read_text()
-    assert re.search(r"this process may use GPU [01], but TensorFlow sees none: it trains on the CPU; type pip", log)
+    assert re.search(
+        r"this process may use GPU [01], but TensorFlow sees no GPU, so it trains on the CPU; type pip", log
+    )
+
+
+def test_a_process_per_cpu_that_slurm_gives(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    done = run("launch", "--labels=0,1", *STEPS, folder=tmp_path, fresh=True)
+    assert re.search(r"this process may use 1 CPU( \(SLURM_CPUS_PER_TASK\))? and .* GiB of memory", done.stdout)
+    assert "training 2 labels in runs/digits, 1 at a time" in done.stdout
+    assert "started with 1 thread" in done.stdout or len(os.sched_getaffinity(0)) == 1
+    assert "this process may use 1 CPU" in run("status", folder=tmp_path, fresh=True).stdout
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_stage_that_is_killed_has_failed(tmp_path, begin):
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.FAILED
     assert said.splitlines()[-1] == (
-        "error: launch was killed by signal 9 (Killed); to resume, run: "
+        "error: launch was killed by signal 9 (Killed): if nobody sent it, memory ran out; to resume, run: "
         "python -m wcgan_tf.pipeline --config.model.width=4 --config.train.max_seconds=0.0 --config.train.max_steps=20 "
         "--config.evaluate.accuracy=False --from=launch"
     )

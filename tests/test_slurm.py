@@ -38,7 +38,7 @@ QUICK = [*STEPS, "--config.evaluate.num_per_label=10", "--config.evaluate.accura
 def environment() -> dict[str, str]:
     """As after `eval "$(slurm/local_cluster.sh environment)"`, with our own Python first."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    mine = {name: value for name, value in os.environ.items() if name != "SLURM_CPUS_PER_TASK"}
+    mine = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     return {**mine, "PATH": path, "SLURM_CONF": str(FOLDER / "slurm.conf"), "SLURM_MPI_TYPE": "none"}
 
 
@@ -134,10 +134,8 @@ def test_weak_scaling_is_measured_with_copies_launch_and_slurm(one_core, tmp_pat
 
 def test_tasks_of_a_node_have_local_ranks_of_their_own(tmp_path):
     """With two GPUs on each node, no two tasks of a node take the same one, whatever their ranks."""
-    program = (
-        "import os; from wcgan_tf.launching.ranks import cpu_threads; from wcgan_tf.launching.gpus import own_index; "
-    )
-    program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], own_index(2), cpu_threads())"
+    program = "import os; from wcgan_tf.core.machine import threads; from wcgan_tf.launching.gpus import own_index; "
+    program += "print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], own_index(2), threads())"
     shape = ["--nodes=3", "--ntasks=6", "--ntasks-per-node=2", "--cpus-per-task=1"]
     rows = [row.split() for row in call("srun", *shape, sys.executable, "-c", program, folder=tmp_path).splitlines()]
     assert sorted(int(rank) for rank, *_ in rows) == list(range(6))

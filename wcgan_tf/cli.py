@@ -34,7 +34,6 @@ PATH_FLAGS = ("workdir", "model", "output", "classifier")
 PATH_SETTINGS = ("root", "val_labels", "tfds_dir", "data_dir")  # of config.dataset
 HIGHEST_SEED = 2**63 - 1  # the largest int64
 LEAVE_SECONDS = 10.0  # limit for the cleanup after a signal: a library's threads may wait for a network
-LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
 
 
 class ConfigFile(NamedTuple):
@@ -133,7 +132,8 @@ def folder_arguments(program: str) -> list[str]:
 def describe(error: Exception) -> str:
     """The text of an error, including the commands that fix it."""
     if not isinstance(error, UserError):
-        return str(error)
+        known = errors.problem(error)
+        return known[0] if known else str(error)
     return "".join(
         command(part.program, *part.arguments) if isinstance(part, Command) else part for part in error.parts
     )
@@ -225,12 +225,8 @@ def show(error: Exception) -> int:
         return show_line(describe(error), errors.WRONG_INPUT)
     if isinstance(error, BrokenPipeError):  # the reader of the output closed the pipe
         return errors.FAILED
-    if "No space left on device" in str(error):  # the wording of the system, TensorFlow and HDF5
-        return show_line("no space is left on the device; free some, and the same command resumes", errors.FAILED)
-    if isinstance(error, OSError):  # such as a read-only folder, or a file in place of a folder
-        file, problem = error.filename or "a file", error.strerror or error
-        code = errors.WRONG_INPUT if isinstance(error, LASTING) else errors.FAILED
-        return show_line(f"{file}: {problem}; mend that, or name another folder", code)
+    if known := errors.problem(error):
+        return show_line(*known)
     if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
         return show_line(f"TensorFlow says: {str(error).splitlines()[0][:300]}", errors.FAILED)
     traceback.print_exception(error)

@@ -11,7 +11,6 @@ running.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP all processes write a checkpoint
 and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
 """
 
-import functools
 import os
 import sys
 
@@ -19,11 +18,12 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.core import errors, records
+from wcgan_tf.core.console import print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.data import prepared
-from wcgan_tf.launching import gpus, mps, workers
+from wcgan_tf.launching import gpus, mps, room, workers
 from wcgan_tf.launching.launcher import Launcher
 from wcgan_tf.runs import label_status, recorded_settings, status_table
 from wcgan_tf.runs.score_report import EVALUATE, ScoreReport, worst_first
@@ -32,7 +32,9 @@ from wcgan_tf.runs.score_report import EVALUATE, ScoreReport, worst_first
 def define_flags() -> None:
     cli.define_common_flags(workdir=True)
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all if not given.")
-    flags.DEFINE_integer("jobs", None, "Processes at a time; one per GPU, or else per core.", lower_bound=1)
+    flags.DEFINE_integer(
+        "jobs", None, "Processes at a time; one per GPU, or else per core, as far as memory goes.", lower_bound=1
+    )
     flags.DEFINE_integer(
         "per_gpu", None, "Processes at a time on each GPU, by NVIDIA's MPS where it runs, else in turns.", lower_bound=1
     )
@@ -59,11 +61,13 @@ def main() -> int:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
         return errors.DONE
     places = _places()[: len(labels)]
+    each = room.label_bytes(cli.config()) / room.GIB
+    print_now(f"this process may use {room.describe()}; a label takes about {each:.1f} GiB")
     held = {label: status[label] for label in labels if status[label].state == "running"}
     train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={run.folder}"]
     on_gpus = [place.gpu for place in places if place.gpu]
     shared = len(set(on_gpus)) < len(on_gpus)
-    with mps.service(shared, functools.partial(print, flush=True)) as variables:
+    with mps.service(shared, print_now) as variables:
         os.environ.update(variables)  # the labels' processes inherit them
         unfinished, stopped = Launcher(labels, names, places, lambda k: [*train, f"--label={k}"], run, held).run()
     if not unfinished:
@@ -82,12 +86,13 @@ def _places() -> list[workers.Place]:
         UserError: if the flags contradict each other or the machine.
     """
     jobs, per_gpu = cli.FLAGS.jobs, cli.FLAGS.per_gpu
-    found = [] if cli.config().train.device == "cpu" else gpus.visible()
+    found = [] if cli.config().train.device == "cpu" else gpus.visible(print_now)
     if per_gpu and jobs:
         raise UserError("--jobs and --per_gpu both say how many processes there are; leave one out")
     if per_gpu and not found:
         raise UserError("--per_gpu needs a GPU, and there is none to be seen (nvidia-smi -L); type --jobs=N")
-    return workers.places(per_gpu * len(found) if per_gpu else jobs, found)
+    fit = room.processes(per_gpu * len(found) if per_gpu else len(found), len(workers.cores()), cli.config())
+    return workers.places(jobs or fit, found)
 
 
 def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:

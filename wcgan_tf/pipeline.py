@@ -25,7 +25,7 @@ from wcgan_tf import cli
 from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.config import Train
 from wcgan_tf.core import errors, records, signals
-from wcgan_tf.core.console import duration
+from wcgan_tf.core.console import duration, print_now
 from wcgan_tf.core.labels import format_labels
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import end_with_parent
@@ -62,27 +62,27 @@ def main() -> int:
     for program in names[names.index(start) if start else 0 :]:
         title = f"[{names.index(program) + 1}/{len(names)}] {program}"
         if program in cli.FLAGS.skip:
-            print(f"{title}: left out", flush=True)
+            print_now(f"{title}: left out")
             continue
         if program == "evaluate" and (small := _small(_combined())) == _combined():
-            print(f"{title}: left out; {enough.in_words(config, small, config.evaluate.classifier)}", flush=True)
+            print_now(f"{title}: left out; {enough.in_words(config, small, config.evaluate.classifier)}")
             continue
         stage = STAGES[program]()
         if not start and stage.done:
-            print(f"{title}: done before; see {stage.result}", flush=True)
+            print_now(f"{title}: done before; see {stage.result}")
             if program == "prepare" and (small := _small(_labels())):
-                print(enough.in_words(config, small, config.evaluate.classifier), flush=True)
+                print_now(enough.in_words(config, small, config.evaluate.classifier))
             continue
-        print(f"{title}: {stage.does}", flush=True)
+        print_now(f"{title}: {stage.does}")
         seconds, code = runner.run(program, stage.arguments)
         if code == errors.FAILED and program == "launch" and cli.FLAGS.partial and _trained():
-            print(f"{title}: continuing with the labels that are trained", flush=True)
+            print_now(f"{title}: continuing with the labels that are trained")
         elif runner.stopped or code in STOPPED:
-            print(f"stopped in {program}; to resume, run: {_again(program)}", flush=True)
+            print_now(f"stopped in {program}; to resume, run: {_again(program)}")
             return errors.STOPPED
         elif code != errors.DONE:
             return _failed(program, code)
-        print(f"{title} took {duration(seconds)}; see {stage.result}\n", flush=True)
+        print_now(f"{title} took {duration(seconds)}; see {stage.result}\n")
     print(f"all of it took {duration(time.monotonic() - began)}")
     results = {"report": cli.run_paths().report, "picture": cli.run_paths().grid, "model": cli.model_paths().folder}
     for name, path in results.items():
@@ -178,7 +178,8 @@ def _failed(program: str, code: int) -> int:
     """Print which stage failed and how to resume; returns the exit code."""
     again, partial = _again(program), ""
     if code < 0:
-        killed = f"{program} was killed by signal {-code} ({signal.strsignal(-code)})"
+        memory = ": if nobody sent it, memory ran out" if code == -signal.SIGKILL else ""
+        killed = f"{program} was killed by signal {-code} ({signal.strsignal(-code)}){memory}"
         return cli.show_line(f"{killed}; to resume, run: {again}", errors.FAILED)
     if program == "launch" and not cli.FLAGS.partial and _trained():
         partial = f", or leave out the labels that did not finish: {again} --partial"

@@ -16,8 +16,8 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files
-from wcgan_tf.core.console import ProgressBar
+from wcgan_tf.core import files, folder_lock
+from wcgan_tf.core.console import ProgressBar, print_now
 from wcgan_tf.core.labels import format_labels, label_title, number_of_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import quiet_imports
@@ -72,7 +72,7 @@ def _prepare() -> None:
     labels = parse_labels(cli.FLAGS.labels, source.label_names)
     waiting = f"another process prepares {paths.folder}; waiting for it"
     try:
-        with files.lock_folder(paths.folder, waiting=lambda: print(waiting, flush=True)):
+        with folder_lock.lock(paths.folder, print_now, waiting):
             prepared.write_info(paths, dataset, source)
             for split, label in _changed(dataset, source, labels):
                 print(f"the {split} images of {label_title(label, source.label_names[label])} have changed")

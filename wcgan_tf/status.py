@@ -24,6 +24,7 @@ from wcgan_tf.core.labels import format_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared, sources
+from wcgan_tf.launching import room
 from wcgan_tf.runs import label_status, recorded_settings, status_table
 
 WIDE = 1000
@@ -64,6 +65,7 @@ def main() -> None:
         for label, status in states.items():
             if status.error:
                 console.print(f"label {label}: {status.error}; see {run.label(label).log}", markup=False)
+        console.print(f"this process may use {room.describe()}", markup=False)
         yet = "" if run.folder.is_dir() else "; there is no such folder yet"
         console.print(f"{run.folder}: {status_table.summary(states.values())}{yet}", markup=False)
 

@@ -1,14 +1,11 @@
 """Files that appear whole or not at all."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wcgan_tf.core import files
-from wcgan_tf.core.errors import UserError
 
 
 def test_a_file_appears_only_after_the_block(tmp_path):
@@ -83,27 +80,6 @@ def test_a_text_that_cannot_be_written_leaves_the_old_file(tmp_path):
         files.write_text(target, "half a letter: \ud800")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_locked_folder_is_refused_until_its_holder_dies(tmp_path):
-    code = f"""
-import os, signal
-from pathlib import Path
-from wcgan_tf.core import files
-with files.lock_folder(Path({str(tmp_path)!r})):
-    print("held", flush=True)
-    signal.pause()
-"""
-    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match="in use by another process"), files.lock_folder(tmp_path):
-            pass
-    finally:
-        holder.kill()
-        holder.wait()
-    with files.lock_folder(tmp_path):
-        pass
 
 
 def test_a_digest_depends_on_values_shape_and_type():

@@ -63,7 +63,11 @@ def test_a_driver_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "never")
     install(tmp_path, monkeypatch, f"read line < {tmp_path}/never")
     monkeypatch.setattr(gpus, "LIST_SECONDS", 0.2)
-    assert gpus.visible() == []
+    said = []
+    assert gpus.visible(said.append) == []
+    assert said == [
+        "nvidia-smi -L does not answer for 0.2 s: taken for no GPU; else name them: export CUDA_VISIBLE_DEVICES=0,1"
+    ]
 
 
 def test_without_a_driver_there_are_none(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import time
 import pytest
 from conftest import PATIENCE_SECONDS
 
-from wcgan_tf.core import errors
+from wcgan_tf.core import errors, machine
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.launching import workers
 
@@ -57,7 +57,7 @@ def log(tmp_path, label: int) -> str:
 
 
 def place(cpu: int = HERE[0], gpu: str | None = None) -> workers.Place:
-    return workers.Place(frozenset({cpu}), gpu)
+    return workers.Place(frozenset({cpu}), gpu, 1)
 
 
 def test_each_process_is_pinned_to_its_cpus_and_sees_its_gpu(tmp_path):
@@ -67,6 +67,12 @@ def test_each_process_is_pinned_to_its_cpus_and_sees_its_gpu(tmp_path):
     assert crew.ended == {0: 0, 1: 0}
     assert {log(tmp_path, 0), log(tmp_path, 1)} == {f"[{HERE[0]}] 2\n", f"[{HERE[-1]}] 5\n"}
     assert sorted(os.sched_getaffinity(0)) == HERE
+
+
+def test_a_process_that_is_not_pinned_has_its_number_of_threads(tmp_path):
+    code = "import os; print(sorted(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])"
+    run(tmp_path, code, [0], [workers.Place(frozenset(), None, 1)])
+    assert log(tmp_path, 0) == f"{HERE} 1\n"
 
 
 def test_all_labels_run_in_order(tmp_path):
@@ -92,6 +98,16 @@ def test_a_process_that_dies_is_tried_twice_more_unless_its_exit_code_is_final(t
     assert log(tmp_path, 4) == "try\n" * attempts
     assert sum("resumes from its last checkpoint" in str(text) for _, text in notes.lines) == attempts - 1
     assert notes.lines.count((4, code)) == 1
+    assert any("memory ran out: type a smaller --config" in str(text) for _, text in notes.lines) == (code == -9)
+
+
+def test_fewer_processes_are_a_way_out_of_too_little_memory(tmp_path):
+    crew, notes = run(tmp_path, "import os; os.kill(os.getpid(), 9)", [4], [place(), place(), place()])
+    hint = " (if nobody sent it, memory ran out: type --jobs=1 or a smaller --config.train.batch_size)"
+    assert (4, f"killed by signal 9{hint}; attempt 2 of 3 resumes from its last checkpoint") in notes.lines
+    assert crew.memory_hint(-9) == hint
+    crew.stop()
+    assert crew.memory_hint(-9) == ""  # this program sent it
 
 
 def test_the_second_attempt_may_succeed(tmp_path):
@@ -108,9 +124,10 @@ def test_a_label_that_cannot_be_started_does_not_stop_the_others(tmp_path):
     paths.label(3).folder.write_text("a file")
     paths.label(4).log.mkdir(parents=True)
     crew, notes = run(tmp_path, "print('here')", [3, 4, 5], [place()])
-    assert crew.ended == {3: errors.FAILED, 4: errors.FAILED, 5: 0}
-    assert (3, f"cannot be started: {paths.label(3).folder}: File exists") in notes.lines
-    assert (4, f"cannot be started: {paths.label(4).log}: Is a directory") in notes.lines
+    assert crew.ended == {3: errors.WRONG_INPUT, 4: errors.WRONG_INPUT, 5: 0}
+    mend = "mend that, or name another folder"
+    assert (3, f"cannot be started: {paths.label(3).folder}: File exists; {mend}") in notes.lines
+    assert (4, f"cannot be started: {paths.label(4).log}: Is a directory; {mend}") in notes.lines
 
 
 ASKED = """
@@ -137,9 +154,9 @@ def test_a_stop_ends_running_processes_and_starts_no_more(tmp_path, kill):
 @pytest.mark.parametrize(
     ("jobs", "gpus", "expected"),
     [
-        (None, [], [({0, 4}, None), ({1, 5}, None), ({2, 6}, None), ({3, 7}, None)]),
+        (4, [], [({0, 4}, None), ({1, 5}, None), ({2, 6}, None), ({3, 7}, None)]),
         (2, [], [({0, 4, 2, 6}, None), ({1, 5, 3, 7}, None)]),
-        (None, ["0", "1"], [({0, 4, 2, 6}, "0"), ({1, 5, 3, 7}, "1")]),
+        (2, ["0", "1"], [({0, 4, 2, 6}, "0"), ({1, 5, 3, 7}, "1")]),
         (3, ["7"], [({0, 4, 3, 7}, "7"), ({1, 5}, "7"), ({2, 6}, "7")]),
         (5, [], [({0, 4}, None), ({1, 5}, None), ({2, 6}, None), ({3, 7}, None), ({0, 4}, None)]),
     ],
@@ -151,3 +168,11 @@ def test_places_divide_cores_and_gpus(monkeypatch, tmp_path, jobs, gpus, expecte
     monkeypatch.setattr(workers, "SIBLINGS", str(tmp_path / "{}"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     assert [(set(place.cpus), place.gpu) for place in workers.places(jobs, gpus)] == expected
+
+
+@pytest.mark.parametrize(("allowed", "jobs", "threads"), [(4, 2, 2), (0.5, 1, 1), (3, 2, 1), (2, 3, 1)])
+def test_under_a_quota_processes_are_not_pinned(monkeypatch, allowed, jobs, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(machine, "cpus", lambda: machine.Limit(allowed, "the control group's quota"))
+    assert workers.places(jobs, []) == jobs * [workers.Place(frozenset(), None, threads)]
+    assert str(workers.places(jobs, ["0"])[0]) == f"gpu 0, {threads} thread{'s' if threads > 1 else ''}"

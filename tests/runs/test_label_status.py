@@ -9,6 +9,7 @@ import time
 import pytest
 from conftest import wait_until
 
+from wcgan_tf.core import machine
 from wcgan_tf.runs import label_status
 from wcgan_tf.runs.label_status import Heartbeat, LabelStatus
 
@@ -72,11 +73,11 @@ def test_a_process_that_is_gone_from_this_machine_is_stale_at_once(tmp_path):
     ended = subprocess.Popen(["true"])
     ended.wait()
     for host, pid, expected in (
-        (label_status.host(), ended.pid, "stale"),
+        (machine.host(), ended.pid, "stale"),
         ("another", ended.pid, "running"),
-        (label_status.host(), os.getpid(), "running"),
-        (label_status.host(), 1, "running"),  # may be another user's
-        (label_status.host(), 2**50, "stale"),
+        (machine.host(), os.getpid(), "running"),
+        (machine.host(), 1, "running"),  # may be another user's
+        (machine.host(), 2**50, "stale"),
     ):
         file.write_text(json.dumps({"state": "running", "updated": time.time(), "host": host, "pid": pid}))
         assert label_status.read(file).state == expected

@@ -1,27 +1,13 @@
 """Which device a process takes: the choice, by tables of environments; the placement, on logical CPUs."""
 
-import os
-
 import pytest
 import tensorflow as tf
 from conftest import run_python
 
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.launching import ranks
 from wcgan_tf.launching.gpus import LOCAL_RANKS
 from wcgan_tf.training import device as device_module
 from wcgan_tf.training.device import device_name, jit_compile, own_device
-
-
-@pytest.mark.parametrize(
-    ("slurm", "pinned", "threads"), [(None, 4, 4), ("2", 4, 2), ("8", 4, 4), ("", 3, 3), ("1", 1, 1)]
-)
-def test_threads_are_limited_by_slurm_and_pinning(monkeypatch, slurm, pinned, threads):
-    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
-    if slurm is not None:
-        monkeypatch.setenv("SLURM_CPUS_PER_TASK", slurm)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(pinned)))
-    assert ranks.cpu_threads() == threads
 
 
 class Recorded:
@@ -117,12 +103,6 @@ def test_bfloat16_is_the_default_where_the_gpu_has_it(monkeypatch, setting, stra
 )
 def test_no_memory_on_the_device_is_told_from_a_full_disk(error, expected):
     assert device_module.is_out_of_memory(error) == expected
-
-
-def test_a_variable_that_is_no_number_is_named(monkeypatch):
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "abc")
-    with pytest.raises(UserError, match="SLURM_CPUS_PER_TASK is 'abc', which is no number"):
-        ranks.cpu_threads()
 
 
 def test_a_requested_gpu_that_is_missing_is_an_error(monkeypatch):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from wcgan_tf.combined.manifest import COMBINE, Manifest, find_saved_model
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import records
+from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.models.generator_export import latents_from_seed
 
@@ -30,6 +30,8 @@ def load(folder: Path) -> "Sampler":
         manifest = records.decode(loaded.signatures["manifest"]()["json"].numpy(), Manifest)
         return Sampler(loaded, manifest)
     except (OSError, tf.errors.OpError, LookupError, TypeError, AttributeError, *records.DAMAGED) as error:
+        if errors.is_of_system(error):
+            raise
         raise UserError(
             f"{saved_model} is damaged, or no model of wcgan_tf.combine ({type(error).__name__}); run: ", COMBINE
         ) from None

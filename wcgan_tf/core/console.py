@@ -88,6 +88,11 @@ def append_to_log(log: Path, text: str) -> None:
             file.write(f"{text}\n")
 
 
+def print_now(text: str) -> None:
+    """Print a line, also if a pipe or a file collects them."""
+    print(text, flush=True)
+
+
 class ProgressBar:
     """Progress towards `total` (None: unknown) on stderr: a bar on a terminal, else a line per LINE_SECONDS."""
 

@@ -1,5 +1,8 @@
 """Exit codes, and the exception that a program shows as one line instead of a traceback."""
 
+import errno
+import os
+import re
 import shlex
 
 DONE = 0
@@ -32,3 +35,53 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return "".join(map(str, self.parts))
+
+
+RESUMES = "and the same command resumes"
+ELSEWHERE = "mend that, or name another folder"
+PROBLEMS = {  # error number of the system -> what is wrong and what to do, exit code
+    errno.ENOSPC: (f"no space is left on the device; free some, {RESUMES}", FAILED),
+    errno.EDQUOT: (f"the disk quota is used up; delete what is not needed, {RESUMES}", FAILED),
+    errno.ESTALE: (f"the file server does not know it any more (stale file handle); mend that, {RESUMES}", FAILED),
+    errno.EIO: (f"the disk or the file server fails (input/output error); mend that, {RESUMES}", FAILED),
+    errno.ENOMEM: (f"there is too little memory; start fewer processes at a time, {RESUMES}", FAILED),
+    errno.EROFS: ("the file system is read-only; name another folder", WRONG_INPUT),
+    errno.EMFILE: (f"this process has too many open files; type: ulimit -n 4096, {RESUMES}", WRONG_INPUT),
+    errno.ENFILE: (f"this machine has too many open files; end other programs, {RESUMES}", FAILED),
+}
+QUOTED = (
+    r"(?:{{.*?}} )?([^;\n]+?)(?:_temp/[^;\n]*)?; "  # TensorFlow: `{{operation}} file; words`, of a checkpoint a part
+)
+LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
+
+
+def problem(error: BaseException) -> tuple[str, int] | None:
+    """What is wrong and what to do, in one line, and the exit code, if the system raised an error; else None.
+
+    Libraries quote the system's words in errors of their own: TensorFlow as `<file>; <words>`, HDF5 in a sentence.
+    """
+    if isinstance(error, MemoryError):
+        return ": ".join(filter(None, [str(error), PROBLEMS[errno.ENOMEM][0]])), FAILED
+    number, file = _number(error), getattr(error, "filename", None)
+    if file is None and (quoted := re.match(QUOTED, str(error))):
+        file = quoted[1]
+    if number in PROBLEMS:
+        text, code = PROBLEMS[number]
+    elif isinstance(error, OSError):
+        text, code = f"{error.strerror or error}; {ELSEWHERE}", WRONG_INPUT if isinstance(error, LASTING) else FAILED
+        file = file or "a file"
+    else:
+        return None
+    return f"{file}: {text}" if file else text, code
+
+
+def is_of_system(error: BaseException) -> bool:
+    """Whether a file could not be read for a reason that is not in the file, so that it need not be damaged."""
+    return _number(error) in {*PROBLEMS, errno.EACCES, errno.EPERM} or isinstance(error, MemoryError)
+
+
+def _number(error: BaseException) -> int | None:
+    """The system's number of an error; None if it is of another kind."""
+    number = getattr(error, "errno", None)
+    quoted = (known for known in (*PROBLEMS, errno.EACCES) if os.strerror(known) in str(error))
+    return next(quoted, None) if number is None else number

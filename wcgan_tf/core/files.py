@@ -1,21 +1,32 @@
-"""Atomic writes of files and folders, folder locks, and digests."""
+"""Atomic writes of files and folders, and digests."""
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wcgan_tf.core.errors import UserError
+
+
+@contextlib.contextmanager
+def named(target: Path) -> Iterator[None]:
+    """Name the target in errors of the system that name no file, as from `os.fsync`, or the temporary one beside it."""
+    try:
+        yield
+    except OSError as error:
+        aside = error.filename is None or f"/.{target.name}." in f"/{error.filename}"
+        if error.errno is None or not aside:
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 @contextlib.contextmanager
@@ -28,10 +39,12 @@ def publish(target: Path) -> Iterator[Path]:
     if target.is_symlink():
         target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    with named(target):
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     replaced = aside / "replaced"
     try:
-        yield aside / target.name
+        with named(target):
+            yield aside / target.name
         if target.is_dir() and not (aside / target.name).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         if target.is_dir():  # rename cannot replace a folder that is not empty
@@ -64,36 +77,13 @@ def refuse_to_replace(target: Path, own: list[str]) -> None:
             )
 
 
-@contextlib.contextmanager
-def lock_folder(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Lock a folder during this block; the system also releases the lock if the process is killed.
-
-    Args:
-        waiting: called if another process holds the lock, before waiting for it.
-
-    Raises:
-        UserError: if another process holds the lock, and `waiting` is None.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting is None:
-                raise UserError(
-                    f"{folder} is in use by another process; wait for it, or type another --workdir"
-                ) from None
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def write_text(target: Path, text: str) -> None:
     """Write a text file atomically, in fewer system calls than `publish`: 1,000 processes may write one every 10 s."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        aside.write_text(text, encoding="utf-8")
+        with named(target):
+            aside.write_text(text, encoding="utf-8")
         aside.replace(target)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -102,7 +92,8 @@ def write_text(target: Path, text: str) -> None:
 
 def write_array(target: Path, array: np.ndarray) -> None:
     """Write a `.npy` file atomically."""
-    with publish(target) as path, path.open("wb") as file:
+    with publish(target) as path, path.open("w+b") as file:
+        # Into a file opened with "wb", NumPy's own C code would write, whose errors have no number of the system.
         np.save(file, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())

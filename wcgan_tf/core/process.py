@@ -85,3 +85,14 @@ def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
 def end_with_parent() -> None:
     """Ask the system to send this process SIGTERM if its parent ends; called between fork and exec."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether no process with this id runs on this host; 0 is this process."""
+    try:
+        os.kill(pid or os.getpid(), 0)  # signal 0 only checks that the process exists
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from wcgan_tf.core import files, records
+from wcgan_tf.core import files, machine, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.records import Count
@@ -82,7 +82,7 @@ class SplitSorter:
         seen, written, buffered = self.seen, time.monotonic(), 0
         number = max(1, min(MOST_IN_CHUNK, CHUNK_BYTES // self._image_bytes))
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses excessive sizes itself
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(machine.threads()) as pool:
             while chunk := list(itertools.islice(examples, number)):
                 for example, square in zip(chunk, pool.map(self._decode, chunk), strict=True):
                     buffered += self._take(example, square)
@@ -147,7 +147,7 @@ class SplitSorter:
     def _write(self, seen: int) -> None:
         """Append the buffered images, then the state; after a kill in between, the next start cuts off the bytes."""
         for label, images in self._buffers.items():
-            with self._raw(label).open("ab") as file:
+            with files.named(self._raw(label)), self._raw(label).open("ab") as file:
                 file.writelines(image.data for image in images)
             _add(self._state.count, label, len(images))
         self._buffers.clear()

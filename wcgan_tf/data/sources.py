@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files
-from wcgan_tf.core.console import printable
+from wcgan_tf.core import folder_lock
+from wcgan_tf.core.console import print_now, printable
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data import folders
 from wcgan_tf.data.decoding import Content
@@ -231,7 +231,7 @@ def _names(builder: Any) -> list[str]:
 def _download(builder: Any, dataset: Dataset) -> None:
     """Download and prepare the data set with TensorFlow Datasets, in one process at a time."""
     waiting = f"another process prepares {dataset.name}; waiting for it"
-    with files.lock_folder(Path(builder.data_dir).parent, waiting=lambda: print(waiting, flush=True)):
+    with folder_lock.lock(Path(builder.data_dir).parent, print_now, waiting):
         try:
             builder.download_and_prepare()  # returns at once if another process has done it
         except Exception as error:  # such as no network, a full disk, a manual download

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files, records
+from wcgan_tf.core import errors, files, folder_lock, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_unit
 from wcgan_tf.core.paths import DatasetPaths, inception_folder, is_saved_model
@@ -57,7 +57,7 @@ def _domain(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
     network = _load_domain(dataset, labels, digest)
     if network is None:
         waiting = "another process trains the domain classifier; waiting for it"
-        with files.lock_folder(paths.classifier(digest).parent, waiting=lambda: say(waiting)):
+        with folder_lock.lock(paths.classifier(digest).parent, say, waiting):
             network = _load_domain(dataset, labels, digest) or _train_domain(dataset, labels, say, digest)
     pointer = CurrentDomain(digest, len(labels))
     if records.read_if_whole(paths.domain, CurrentDomain) != pointer:  # else no write: it may be read-only
@@ -148,6 +148,8 @@ def _saved_model(name: str, folder: Path) -> Classifier:
         call, side = _entry(loaded)
         shape = {output: value.shape for output, value in call(tf.zeros([2, side, side, 3])).items()}
     except (OSError, tf.errors.OpError, ValueError, TypeError, KeyError, AttributeError) as error:
+        if errors.is_of_system(error):
+            raise
         raise UserError(f"{folder} is damaged, or no classifier of images ({type(error).__name__})") from None
     if absent := {"logits", "pool_3"} - shape.keys():
         raise UserError(

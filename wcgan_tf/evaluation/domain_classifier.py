@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
+from wcgan_tf.core import errors
 from wcgan_tf.core.console import ProgressBar
 from wcgan_tf.evaluation.enough import HELD_OUT
 
@@ -62,7 +63,9 @@ def load_network(weights: Path, image_shape: tuple[int, int, int], num_labels: i
     made = build_network(image_shape, num_labels)
     try:
         made.load_weights(weights)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError) as error:
+        if errors.is_of_system(error):
+            raise
         return None
     return made
 

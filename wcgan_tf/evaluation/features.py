@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files
+from wcgan_tf.core import errors, files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data import prepared
@@ -101,7 +101,9 @@ def load(path: Path, digest: str) -> ImageFeatures | None:
         with np.load(path, allow_pickle=False) as file:
             features = ImageFeatures(*(file[name] for name in ImageFeatures._fields))
             return features if str(file["digest"]) == digest else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if errors.is_of_system(error):
+            raise
         return None
 
 

@@ -1,38 +1,56 @@
 """The GPUs that this process may use, and the one that it takes.  No TensorFlow."""
 
+import contextlib
 import itertools
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 
-from wcgan_tf.launching import ranks
+from wcgan_tf.core import machine
 
 LOCAL_RANKS = ("OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")  # mpirun's processes may have Slurm's too, of one task
 NAME = r"[0-9]+|(GPU|MIG)-[0-9A-Za-z/-]+"  # index, UUID, MIG instance; CUDA ignores what follows another word
 LISTED = r"GPU (?P<index>[0-9]+):|\s+MIG .*\(UUID: (?P<instance>MIG-[^)]+)\)"
 LIST_SECONDS = 20.0  # a driver in trouble may never answer
+NAME_THEM = "export CUDA_VISIBLE_DEVICES=0,1"
+UNSEEN = "TensorFlow sees no GPU, so it trains on the CPU; type pip install -e '.[cuda]', or --config.train.device=cpu"
 
 
-def visible() -> list[str]:
-    """The GPUs and MIG instances that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+def visible(say: Callable[[str], None] = print) -> list[str]:
+    """The GPUs and MIG instances that this process may use, as CUDA_VISIBLE_DEVICES names them.
+
+    Args:
+        say: called with a line if the driver does not answer.
+    """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
-        return _installed()
+        return _installed(say)
     names = (name.strip() for name in chosen.split(","))
     return list(itertools.takewhile(lambda name: re.fullmatch(NAME, name), names))
 
 
-def _installed() -> list[str]:
+def _installed(say: Callable[[str], None]) -> list[str]:
     """All GPUs by index; of a GPU with MIG instances these instead, which alone can be used."""
     if not shutil.which("nvidia-smi"):
         return []
     try:
-        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True, timeout=LIST_SECONDS)
-    except (OSError, subprocess.SubprocessError):
+        process = subprocess.Popen(
+            ["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace"
+        )
+    except OSError:
+        return []
+    try:
+        output, _ = process.communicate(timeout=LIST_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process that waits for its driver cannot be killed
+            process.wait(timeout=1.0)
+        say(f"nvidia-smi -L does not answer for {LIST_SECONDS:g} s: taken for no GPU; else name them: {NAME_THEM}")
         return []
     names: list[list[str]] = []
-    for line in found.stdout.splitlines():
+    for line in output.splitlines() if process.returncode == 0 else []:
         if match := re.match(LISTED, line):
             if match["index"]:
                 names.append([match["index"]])
@@ -43,4 +61,4 @@ def _installed() -> list[str]:
 
 def own_index(count: int) -> int:
     """Index of this process's GPU among the `count` visible ones: its local rank modulo `count`, or 0 without one."""
-    return next((rank for name in LOCAL_RANKS if (rank := ranks.number(os.environ, name)) is not None), 0) % count
+    return next((rank for name in LOCAL_RANKS if (rank := machine.number(os.environ, name)) is not None), 0) % count

@@ -16,7 +16,7 @@ from wcgan_tf.core import errors, signals
 from wcgan_tf.core.console import LineWriter, duration
 from wcgan_tf.core.labels import label_title, number_of_labels
 from wcgan_tf.core.paths import RunPaths
-from wcgan_tf.launching import workers
+from wcgan_tf.launching import gpus, workers
 from wcgan_tf.runs import label_status, status_table
 from wcgan_tf.runs.label_status import LabelStatus
 
@@ -53,6 +53,7 @@ class Launcher:
         free = [label for label in labels if label not in held]
         self._workers = workers.Workers(free, places, command, run, self._started, self._ended, self._say)
         self._signals: list[int] = []  # received so far
+        self._began, self._told = time.time(), False
 
     def run(self) -> tuple[list[int], bool]:
         """Train until all labels end or a signal comes; returns the unfinished labels, and whether a signal came."""
@@ -109,19 +110,29 @@ class Launcher:
 
     def _started(self, label: int, place: workers.Place) -> None:
         if not self._out.console.is_terminal:
-            self._say(label, f"started on {place}")
+            self._say(label, f"started with {place}")
 
     def _ended(self, label: int, code: int) -> None:
         paths = self._run.label(label)
         status = label_status.read(paths.status)
+        self._compare_device(label, status)
         if code in (errors.DONE, errors.STOPPED):
             self._say(label, f"{WORDS[code]} after {status.step} steps and {duration(status.seconds)}")
         elif self._was_stopped(code):
             self._say(label, f"{workers.ended_by(code)}; the same command resumes it from its last checkpoint")
         else:
-            self._say(label, f"{workers.ended_by(code)}; the last lines of {paths.log}:")
+            self._say(
+                label, f"{workers.ended_by(code)}{self._workers.memory_hint(code)}; the last lines of {paths.log}:"
+            )
             for line in _last_lines(paths.log):
                 self._out.say(f"    {line}")
+
+    def _compare_device(self, label: int, status: LabelStatus) -> None:
+        """Say once that labels train on the CPU although their processes were given GPUs."""
+        given = any(place.gpu for place in self._places)
+        if given and not self._told and status.updated >= self._began and status.device.startswith("CPU"):
+            self._told = True
+            self._say(label, f"{gpus.UNSEEN}; so will the others")
 
     def _was_stopped(self, code: int) -> bool:
         """Whether a stop request ended a label; also by SIGKILL, or by SIGTERM before the label's handler is set."""
@@ -136,13 +147,15 @@ class Launcher:
 
     def _summary(self) -> str:
         """The progress of all labels: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""
-        running = [self._status(label) for label in self._workers.running]
+        running = {label: self._status(label) for label in self._workers.running}
+        for label, status in running.items():
+            self._compare_device(label, status)
         ended = collections.Counter(
             "stopped" if self._was_stopped(code) else WORDS.get(code, "failed") for code in self._workers.ended.values()
         )
         counts = {"running": len(running), **ended, "waiting": self._workers.waiting}
         parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-        left = self._seconds_left(running)
+        left = self._seconds_left(list(running.values()))
         return f"{self._run.folder}: {parts}" + (f"; about {duration(left)} left" if left else "")
 
     def _seconds_left(self, running: list[LabelStatus]) -> float | None:

@@ -1,4 +1,4 @@
-"""The labels and CPU threads of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
+"""The labels of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
 
 import functools
 import os
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.machine import number
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,3 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
         "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID and "
         "JOB_COMPLETION_INDEX is set; type --label=3, or --label=3/10 for every tenth label from 3 on"
     )
-
-
-def cpu_threads() -> int:
-    """Number of CPUs that this process may use: those it is pinned to, at most SLURM_CPUS_PER_TASK; at least 1."""
-    pinned = len(os.sched_getaffinity(0))
-    return max(1, min(pinned, number(os.environ, "SLURM_CPUS_PER_TASK") or pinned))
-
-
-def number(environment: Mapping[str, str], name: str) -> int | None:
-    """The integer in an environment variable; None if it is not set."""
-    text = environment.get(name, "")
-    if text and not text.isdecimal():
-        raise UserError(f"{name} is {text!r}, which is no number; unset it")
-    return int(text) if text else None

@@ -2,12 +2,13 @@
 
 import collections
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from wcgan_tf.core import errors
+from wcgan_tf.core import errors, machine
 from wcgan_tf.core.paths import RunPaths
 
 ATTEMPTS = 3  # a label whose process dies is started twice more
@@ -16,30 +17,35 @@ SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 class Place(NamedTuple):
-    """The CPUs that a process is pinned to, and its GPU, or None."""
+    """The CPUs that a process is pinned to (none: it may use any), its GPU or None, and its number of threads."""
 
     cpus: frozenset[int]
     gpu: str | None
+    threads: int
 
     def __str__(self) -> str:
-        cpus = f"cpu {','.join(map(str, sorted(self.cpus)))}"
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        cpus = f"cpu {','.join(map(str, sorted(self.cpus)))}" if self.cpus else threads
         return cpus if self.gpu is None else f"gpu {self.gpu}, {cpus}"
 
 
-def places(jobs: int | None, gpus: list[str]) -> list[Place]:
-    """The places of `jobs` processes; if it is None, of one process per GPU, or per core if there is no GPU.
+def places(jobs: int, gpus: list[str]) -> list[Place]:
+    """The places of `jobs` processes.
 
-    The hardware threads of a core stay together.  If there are more processes than cores or GPUs, they share them.
+    The hardware threads of a core stay together.  If there are more processes than cores or GPUs, they share them.  If
+    this process may not use all of its CPUs at a time, as by a quota, the processes are not pinned: others under such a
+    limit would be pinned to the same ones.
     """
-    cores = _cores()
-    jobs = jobs or len(gpus) or len(cores)
-    shares = [cores[job::jobs] or [cores[job % len(cores)]] for job in range(jobs)]
-    return [
-        Place(frozenset().union(*share), gpus[job % len(gpus)] if gpus else None) for job, share in enumerate(shares)
-    ]
+    own_gpus = [gpus[job % len(gpus)] if gpus else None for job in range(jobs)]
+    allowed, by_core = machine.cpus().amount, cores()
+    if allowed < sum(map(len, by_core)):
+        return [Place(frozenset(), gpu, max(1, int(allowed) // jobs)) for gpu in own_gpus]
+    shares = [by_core[job::jobs] or [by_core[job % len(by_core)]] for job in range(jobs)]
+    pinned = [frozenset().union(*share) for share in shares]
+    return [Place(cpus, gpu, len(cpus)) for cpus, gpu in zip(pinned, own_gpus, strict=True)]
 
 
-def _cores() -> list[frozenset[int]]:
+def cores() -> list[frozenset[int]]:
     """The CPUs (hardware threads) that this process may use, grouped by core."""
     mine = os.sched_getaffinity(0)
     by_core = collections.defaultdict(set)
@@ -86,7 +92,7 @@ class Workers:
         say: Callable[[int, str], None],
     ):
         self._waiting = collections.deque((label, 0) for label in labels)
-        self._free = list(reversed(places))
+        self._free, self._jobs = list(reversed(places)), len(places)
         self._command, self._run = command, run
         self._on_start, self._on_end, self._say = started, ended, say
         self.stopping = False
@@ -112,8 +118,8 @@ class Workers:
                 self.running[label] = self._start(label, place, again)
             except OSError as error:
                 self._free.append(place)
-                self.ended[label] = errors.FAILED
-                self._say(label, f"cannot be started: {error.filename or 'its process'}: {error.strerror}")
+                text, self.ended[label] = errors.problem(error) or (str(error), errors.FAILED)
+                self._say(label, f"cannot be started: {text}")
 
     def stop(self, kill: bool = False) -> None:
         """Start no more processes; send SIGTERM to the running ones, or SIGKILL if `kill` is set."""
@@ -122,24 +128,32 @@ class Workers:
         for worker in self.running.values():
             worker.process.kill() if kill else worker.process.terminate()
 
+    def memory_hint(self, code: int) -> str:
+        """What to type if the system killed a process for lack of memory; "" if something else ended it."""
+        if code != -signal.SIGKILL or self.stopping:
+            return ""
+        fewer = f"--jobs={self._jobs // 2} or " if self._jobs > 1 else ""
+        return f" (if nobody sent it, memory ran out: type {fewer}a smaller --config.train.batch_size)"
+
     def _record_end(self, label: int, code: int, again: int) -> None:
         if code in FINAL or again + 1 == ATTEMPTS or self.stopping:
             self.ended[label] = code
             self._on_end(label, code)
         else:
             attempt = f"attempt {again + 2} of {ATTEMPTS}"
-            self._say(label, f"{ended_by(code)}; {attempt} resumes from its last checkpoint")
+            self._say(label, f"{ended_by(code)}{self.memory_hint(code)}; {attempt} resumes from its last checkpoint")
             self._waiting.append((label, again + 1))
 
     def _start(self, label: int, place: Place, again: int) -> Worker:
         """Start a label's process, pinned to its place, with its output appended to the label's log."""
         log = self._run.label(label).log
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        threads = str(min(place.threads, machine.threads()))
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": threads}
         if place.gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = place.gpu
         mine = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, place.cpus)  # the process inherits it
+        os.sched_setaffinity(0, place.cpus or mine)  # the process inherits it
         try:
             with log.open("ab") as file:
                 process = subprocess.Popen(

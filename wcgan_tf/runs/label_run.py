@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wcgan_tf.config import Config
-from wcgan_tf.core import files
+from wcgan_tf.core import errors, files, folder_lock
 from wcgan_tf.core.console import LineWriter, append_to_log
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
@@ -60,7 +60,11 @@ def open_run(
     Raises:
         UserError: if another process holds the folder, or the folder has a training with other settings.
     """
-    with files.lock_folder(paths.folder), _own_temporary_files(paths):
+
+    def waits(text: str) -> None:
+        out.say(f"{data.title}: {text}", paths.log)
+
+    with folder_lock.lock(paths.folder, waits) as give_up, _own_temporary_files(paths):
         recorded_settings.record(paths, config, data)
         if recorded_settings.finished(paths, config):
             spent = "nothing is left of its budget; give it more train.max_seconds or train.max_steps to resume"
@@ -74,6 +78,7 @@ def open_run(
             heartbeat.end("stopped")
             run.say("stopped before it took a step; the same command resumes")
             shutil.rmtree(paths.temporary, ignore_errors=True)
+            give_up()
             out.finish()
 
         stop.ends_at_once(farewell)
@@ -99,7 +104,8 @@ def _record_error(
     """Record an exception in the label's status and log."""
     line = describe(error)
     heartbeat.end("failed", " ".join(line.split())[:500] or type(error).__name__)
-    append_to_log(paths.log, f"error: {line}" if isinstance(error, UserError) else traceback.format_exc())
+    known = isinstance(error, UserError) or errors.problem(error)
+    append_to_log(paths.log, f"error: {line}" if known else traceback.format_exc())
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ No TensorFlow, so that the status of a thousand labels is read fast.
 
 import contextlib
 import os
-import platform
 import threading
 import time
 from collections.abc import Iterable
@@ -14,8 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from wcgan_tf.core import records
+from wcgan_tf.core import machine, records
 from wcgan_tf.core.console import printable
+from wcgan_tf.core.process import is_gone
 from wcgan_tf.core.records import Amount, Count, Number, Share
 
 BEAT_SECONDS = 10.0  # longest time between two writes of a running process
@@ -69,20 +69,9 @@ def read(status: Path) -> LabelStatus:
     if known is None:
         return LabelStatus()
     heard = abs(time.time() - known.updated) <= STALE_SECONDS  # abs: a wrong clock may put it into the future
-    stale = known.state == "running" and (not heard or (known.host == host() and _gone(known.pid)))
+    stale = known.state == "running" and (not heard or (known.host == machine.host() and is_gone(known.pid)))
     shown = {name: printable(getattr(known, name)) for name in ("host", "device", "error")}
     return msgspec.structs.replace(known, state="stale" if stale else known.state, **shown)
-
-
-def _gone(pid: int) -> bool:
-    """Whether no process with this id runs on this host."""
-    try:
-        os.kill(pid or os.getpid(), 0)  # signal 0 only checks that the process exists
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:  # another user's
-        return False
-    return False
 
 
 class Heartbeat:
@@ -97,7 +86,7 @@ class Heartbeat:
             step=before.step,
             seconds=before.seconds,
             progress=before.progress,
-            host=host(),
+            host=machine.host(),
             pid=os.getpid(),
             job=os.environ.get("SLURM_JOB_ID", ""),
         )
@@ -131,11 +120,6 @@ class Heartbeat:
             with self._lock, contextlib.suppress(OSError):
                 if not self._ended.is_set():
                     self._write()
-
-
-def host() -> str:
-    """The name of this host: Slurm's node name if there is one, else its own."""
-    return os.environ.get("SLURMD_NODENAME") or platform.node()
 
 
 class Cost(msgspec.Struct, frozen=True):

@@ -110,7 +110,7 @@ class MetricsWriter(keras.callbacks.Callback):
         row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
         watched = {name: row[name] for name in ("wasserstein_estimate", "images_per_second") if name in row}
         self._note(**watched)
-        with self._paths.metrics.open("a", encoding="utf-8") as file:
+        with files.named(self._paths.metrics), self._paths.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
             for name, value in scalars.items():

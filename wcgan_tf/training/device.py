@@ -4,8 +4,9 @@ import re
 
 import tensorflow as tf
 
+from wcgan_tf.core import machine
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.launching import gpus, ranks
+from wcgan_tf.launching import gpus
 
 BFLOAT16_CAPABILITY = (8, 0)  # of NVIDIA's Ampere and later
 
@@ -25,7 +26,7 @@ def own_device(device: str) -> tf.distribute.Strategy:
         tf.config.experimental.set_memory_growth(gpu, True)
         return tf.distribute.OneDeviceStrategy("/GPU:0")
     tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(ranks.cpu_threads())
+    tf.config.threading.set_intra_op_parallelism_threads(machine.threads())
     tf.config.threading.set_inter_op_parallelism_threads(1)  # a step is a chain of operations: none run in parallel
     return tf.distribute.OneDeviceStrategy("/CPU:0")
 

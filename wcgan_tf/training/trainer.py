@@ -8,12 +8,11 @@ import tensorflow as tf
 
 from wcgan_tf import models
 from wcgan_tf.config import Config
-from wcgan_tf.core import files, stateless_random
+from wcgan_tf.core import files, machine, stateless_random
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data import prepared
-from wcgan_tf.launching import ranks
+from wcgan_tf.launching.gpus import UNSEEN
 from wcgan_tf.models.generator_export import export_generator
-from wcgan_tf.runs import label_status
 from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training import optimizers
 from wcgan_tf.training.best_weights import BestWeights
@@ -57,10 +56,7 @@ class Trainer:
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
         if self._unseen:
-            run.say(
-                f"this process may use GPU {', '.join(self._unseen)}, but TensorFlow sees none: it trains on the CPU; "
-                "type pip install -e '.[cuda]', or --config.train.device=cpu"
-            )
+            run.say(f"this process may use GPU {', '.join(self._unseen)}, but {UNSEEN}")
         try:
             return self._train(run)
         except tf.errors.OpError as error:
@@ -155,14 +151,14 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
     best = [BestWeights(gan, run)] if run.config.train.eval_seconds else []
     resumed = checkpoints.restore(run.say)
     budget = Budget(gan, run.stop)
-    metrics = MetricsWriter(gan, run, budget, device, ranks.cpu_threads())
+    metrics = MetricsWriter(gan, run, budget, device, machine.threads())
     progress = ProgressLogger(gan, run, budget, compiles)
     if budget.progress >= 1.0:  # the process ended between its last checkpoint and its export
         run.stop.ends_in_good_order()
         budget.state = "done"
     else:
         resumes = f", resumes from step {budget.step}" if resumed else ""
-        place, now = f"{label_status.host()} {device}", time.strftime("%Y-%m-%d %H:%M:%S")
+        place, now = f"{machine.host()} {device}", time.strftime("%Y-%m-%d %H:%M:%S")
         run.say(f"{len(run.data.images)} images, {place}, {gan.critic.dtype_policy.name}, {now}{resumes}")
         with run.out.show(progress.bar):
             length = [] if run.config.train.steps_per_execution else [ExecutionLength(gan, budget)]

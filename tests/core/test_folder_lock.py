@@ -1,0 +1,175 @@
+"""Two processes that want the same folder: on one machine, on two, and where the system has no locks."""
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+import pytest
+from conftest import PATIENCE_SECONDS, wait_until
+
+from wcgan_tf.core import errors, folder_lock, records
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.folder_lock import Owner
+
+HOLDER = """
+import errno, fcntl, os, signal, sys
+from pathlib import Path
+from wcgan_tf.core import folder_lock
+def refuse(*_):
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+if sys.argv[2] == "without":
+    fcntl.flock = refuse
+folder_lock.BEAT_SECONDS = 0.05
+with folder_lock.lock(Path(sys.argv[1]), print):
+    print("held", flush=True)
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """A function that starts a process which holds the folder, and waits until it does."""
+    begun = []
+
+    def start(locks: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", HOLDER, str(tmp_path), locks]
+        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        assert begun[-1].stdout.readline() == "held\n"
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def owner(tmp_path, monkeypatch):
+    """The owner file of a process on another machine; all waiting is short."""
+    monkeypatch.setattr(folder_lock, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(folder_lock, "DEAD_SECONDS", 0.5)
+    monkeypatch.setattr(folder_lock, "SETTLE_SECONDS", 0.1)
+    path = tmp_path / "owner.json"
+    records.write(path, msgspec.structs.replace(Owner.me(), host="node7", boot="another", pid=12))
+    return path
+
+
+def refuse(*_):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+@pytest.mark.parametrize("locks", ["with", "without"])
+def test_a_folder_is_refused_until_its_holder_dies(tmp_path, hold, monkeypatch, locks):
+    holder = hold(locks)
+    if locks == "without":
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        monkeypatch.setattr(folder_lock, "LOOK_SECONDS", 0.1)
+    with (
+        pytest.raises(UserError, match=f"in use by process {holder.pid} on .*; wait for it, or type another --workdir"),
+        folder_lock.lock(tmp_path, print),
+    ):
+        pass
+    holder.kill()
+    holder.wait()
+    with folder_lock.lock(tmp_path, pytest.fail):
+        assert records.decode((tmp_path / "owner.json").read_bytes(), Owner).pid == os.getpid()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_an_id_that_another_process_has_got_since_holds_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(folder_lock, "SETTLE_SECONDS", 0.1)
+    records.write(tmp_path / "owner.json", msgspec.structs.replace(Owner.me(), started="1"))
+    with folder_lock.lock(tmp_path, pytest.fail):
+        pass
+
+
+def test_a_process_of_another_machine_that_still_writes_is_left_alone(tmp_path, owner):
+    """As on NFS with local_lock, which grants the lock to both."""
+    over = threading.Event()
+
+    def beat():
+        while not over.wait(0.05):
+            os.utime(owner)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    said = []
+    try:
+        with pytest.raises(UserError, match="in use by process 12 on node7"), folder_lock.lock(tmp_path, said.append):
+            pass
+    finally:
+        over.set()
+        thread.join()
+    assert said == [f"{owner} is of process 12 on node7; waiting up to 0 s to see whether it still runs"]
+    assert owner.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", None])
+def test_a_process_of_another_machine_that_is_silent_is_gone(tmp_path, owner, text):
+    if text is not None:
+        owner.write_text(text)  # half-written by a process that was killed
+    began, said = time.monotonic(), []
+    with folder_lock.lock(tmp_path, said.append):
+        assert records.decode(owner.read_bytes(), Owner).pid == os.getpid()
+    assert time.monotonic() - began >= folder_lock.DEAD_SECONDS
+    assert len(said) == 1
+
+
+def test_who_waits_gets_the_folder_when_it_is_given_up(tmp_path, owner):
+    def end_soon():
+        for _ in range(10):
+            time.sleep(0.1)
+            os.utime(owner)
+        owner.unlink()
+
+    thread = threading.Thread(target=end_soon)
+    thread.start()
+    said = []
+    with folder_lock.lock(tmp_path, said.append, "another process prepares it; waiting"):
+        thread.join()
+        assert not thread.is_alive()
+    assert said[1:] == ["another process prepares it; waiting"]
+
+
+def test_of_two_that_take_over_at_a_time_one_goes_on(tmp_path, owner, monkeypatch):
+    monkeypatch.setattr(folder_lock, "SETTLE_SECONDS", 0.5)
+    other = owner.read_text()
+    threading.Timer(folder_lock.DEAD_SECONDS + 0.3, lambda: owner.write_text(other.replace("node7", "node8"))).start()
+    with pytest.raises(UserError, match="in use by process 12 on node8"), folder_lock.lock(tmp_path, print):
+        pass
+
+
+def test_a_suspended_process_whose_folder_was_taken_over_ends(tmp_path, hold):
+    holder, owner = hold("with"), tmp_path / "owner.json"
+    owner.unlink()
+    wait_until(owner.exists, "the owner file to be there again", holder)
+    records.write(owner, msgspec.structs.replace(Owner.me(), host="node7"))
+    _, error = holder.communicate(timeout=PATIENCE_SECONDS)
+    assert holder.returncode == errors.FAILED
+    by = f"process {os.getpid()} on node7"
+    assert error == f"error: {tmp_path} was taken over by {by} while this process was suspended; it ends here\n"
+    assert owner.exists()
+
+
+def test_it_can_be_given_up_before_the_end_of_the_block(tmp_path):
+    with folder_lock.lock(tmp_path, print) as give_up:
+        give_up()
+        assert not (tmp_path / "owner.json").exists()
+        records.write(tmp_path / "owner.json", Owner.me())
+    assert (tmp_path / "owner.json").exists()  # another's
+
+
+def test_another_error_of_a_lock_names_the_folder(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(OSError, match="Input/output") as error, folder_lock.lock(tmp_path, print):
+        pass
+    assert error.value.filename == str(tmp_path)

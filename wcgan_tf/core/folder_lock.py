@@ -1,0 +1,199 @@
+"""Keeps processes apart that write to the same folder.
+
+On one machine a lock of the system does (`flock`), which ends with its process.  Between machines some file systems
+grant it to both (NFS mounted with local_lock) or refuse it to all (Lustre without -o flock), so that an owner file
+lies beside it: who holds the folder, touched every BEAT_SECONDS.  A file that nobody touches for DEAD_SECONDS belongs
+to a process that is gone; a process that was suspended for so long, and finds another's file, ends at once.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import msgspec
+
+from wcgan_tf.core import errors, machine, records
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.process import is_gone
+
+BEAT_SECONDS = 15.0
+DEAD_SECONDS = 60.0
+SETTLE_SECONDS = 2.0  # longer than two processes that take over the same folder need between their look and their write
+LOOK_SECONDS = 1.0
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+BOOT, NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """owner.json: the process that holds a folder."""
+
+    host: str
+    boot: str  # id of the host's start; "" if it is not known
+    namespace: str  # of process ids; containers have their own
+    pid: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+    started: str  # the process's start, in the system's own unit
+    token: str  # of this holding
+
+    @classmethod
+    def me(cls) -> "Owner":
+        """This process, with a new token."""
+        boot = BOOT.read_text().strip() if BOOT.exists() else ""
+        namespace = str(NAMESPACE.readlink()) if NAMESPACE.is_symlink() else ""
+        return cls(machine.host(), boot, namespace, os.getpid(), _started(os.getpid()), secrets.token_hex(8))
+
+    def is_gone(self, me: "Owner", locked: bool) -> bool:
+        """Whether this process has surely ended; False if that cannot be known from here.
+
+        Args:
+            locked: whether `me` has the system's lock, which no other process of the same boot can have then.
+        """
+        if not me.boot or self.boot != me.boot:
+            return False
+        if locked:
+            return True
+        return self.namespace == me.namespace and (is_gone(self.pid) or _started(self.pid) not in ("", self.started))
+
+
+@contextlib.contextmanager
+def lock(folder: Path, say: Callable[[str], None], waiting: str | None = None) -> Iterator[Callable[[], None]]:
+    """Hold a folder during this block; yields a function that gives it up, for a process that ends inside of it.
+
+    Args:
+        say: called with a line about what it waits for.
+        waiting: the line if another process holds the folder, before waiting for it.
+
+    Raises:
+        UserError: if another process holds the folder, and `waiting` is None.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, me, over = folder / "owner.json", Owner.me(), threading.Event()
+    with (folder / "lock").open("wb") as file:
+        _take(path, me, _flock(file, path, say, waiting), say, waiting)
+        threading.Thread(target=_beat, args=(path, me, over), daemon=True).start()
+
+        def give_up() -> None:
+            over.set()
+            with contextlib.suppress(OSError):
+                if _read(path) == me:
+                    path.unlink()
+
+        try:
+            yield give_up
+        finally:
+            give_up()
+
+
+def _flock(file: BinaryIO, path: Path, say: Callable[[str], None], waiting: str | None) -> bool:
+    """Take the system's lock; returns False where there is none."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if waiting is None:
+            raise _in_use(path, _read(path)) from None
+        say(waiting)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise OSError(error.errno, error.strerror, str(path.parent)) from None
+        return False
+    return True
+
+
+def _take(path: Path, me: Owner, locked: bool, say: Callable[[str], None], waiting: str | None) -> None:
+    """Write the owner file, as soon as the one that is there is found to be of a process that is gone."""
+    taken_over = False
+    while not _create(path, me):
+        other = _read(path)
+        if not (other and other.is_gone(me, locked)) and not _is_silent(path, other, say):
+            if waiting is None:
+                raise _in_use(path, other)
+            say(waiting)
+            while not _is_silent(path, other, lambda _: None):
+                pass
+        path.unlink(missing_ok=True)
+        taken_over = not locked or not (other and other.boot == me.boot)
+    if taken_over:  # another process may have done the same, and deleted this one's file
+        time.sleep(SETTLE_SECONDS)
+        if (now := _read(path)) != me:
+            raise _in_use(path, now)
+
+
+def _is_silent(path: Path, other: Owner | None, say: Callable[[str], None]) -> bool:
+    """Watch an owner file for DEAD_SECONDS; returns False as soon as its process touches it.
+
+    No clock is compared with another's, and opening a file makes NFS ask the server for its time.
+    """
+    say(f"{path} is of {_in_words(other)}; waiting up to {DEAD_SECONDS:.0f} s to see whether it still runs")
+    touched, until = _touched(path), time.monotonic() + DEAD_SECONDS
+    while time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+        if (now := _touched(path)) != touched:
+            return now is None  # given up
+    return True
+
+
+def _touched(path: Path) -> int | None:
+    """When a file was last touched, in ns of its file system's clock; None if there is none."""
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _create(path: Path, me: Owner) -> bool:
+    """Write a new owner file; False if there is one."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(records.encode(me) + "\n")
+    except FileExistsError:
+        return False
+    return True
+
+
+def _beat(path: Path, me: Owner, over: threading.Event) -> None:
+    """Touch the owner file until `over` is set; end this process if the file is another's."""
+    while not over.wait(BEAT_SECONDS):
+        # The file server may come back, and what is half-written is whole at the next beat.
+        with contextlib.suppress(OSError, *records.DAMAGED):
+            if not path.exists():
+                _create(path, me)
+            now = records.decode(path.read_bytes(), Owner)
+            if now == me:
+                os.utime(path)
+            elif not over.is_set():
+                text = (
+                    f"{path.parent} was taken over by {_in_words(now)} while this process was suspended; it ends here"
+                )
+                with contextlib.suppress(OSError):
+                    print("error:", text, file=sys.stderr, flush=True)
+                os._exit(errors.FAILED)
+
+
+def _read(path: Path) -> Owner | None:
+    return records.read_if_whole(path, Owner)
+
+
+def _in_use(path: Path, other: Owner | None) -> UserError:
+    return UserError(f"{path.parent} is in use by {_in_words(other)}; wait for it, or type another --workdir")
+
+
+def _in_words(other: Owner | None) -> str:
+    return f"process {other.pid} on {other.host}" if other else "another process"
+
+
+def _started(pid: int) -> str:
+    """When a process of this machine started, in the system's own unit; "" if that cannot be read."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "ended" if fields[0] == "Z" else fields[19]
