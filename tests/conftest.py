@@ -24,7 +24,10 @@ import warm
 from wcgan_tf.config import default_config
 
 # Variables of the user's shell, job or proxy must not affect the tests.
-OTHERS = r"(SLURM|SBATCH|SRUN|SQUEUE|SACCT|OMPI|PMI|JOB_COMPLETION|TTY_|PYTHONWARN|(FORCE_|NO_)COLOR|.*_PROXY$)"
+OTHERS = (
+    r"(SLURM|SBATCH|SRUN|SQUEUE|SACCT|OMPI|PMI|MPI_|PALS|JSM_|LSB_|SGE_|PBS_|FLUX_|JOB_COMPLETION"
+    r"|TTY_|PYTHONWARN|(FORCE_|NO_)COLOR|.*_PROXY$)"
+)
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not re.match(OTHERS, name.upper())}
 ENVIRONMENT |= {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as cli does
 ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow must see none

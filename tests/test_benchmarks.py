@@ -41,12 +41,12 @@ def test_the_benchmark_of_a_step_has_a_line_for_each_setting():
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace; type: apt-get install strace")
 def test_no_system_call_of_a_label_process_is_about_another_label():
-    head, *lines = table("benchmarks/system_calls.py", "10", "40", "--config.model.width=4")
-    assert head.split() == ["labels", "10", "40"]
+    head, *lines = table("benchmarks/system_calls.py", "10", "400", "--config.model.width=4")
+    assert head.split() == ["labels", "10", "400"]
     rows = {line[:28].strip(): [int(word) for word in line[28:].split()] for line in lines}
     assert rows["of other labels"] == [0, 0]
     few, many = rows["bytes read"]
-    assert abs(many - few) < 100 < few
+    assert abs(many - few) < 1000 < few  # the owner file is read as often as time passes; 400 names are 2,000 bytes
 
 
 def test_all_forms_of_a_mixed_batch_draw_the_same_images():

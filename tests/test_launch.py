@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -215,6 +216,19 @@ def test_one_process_trains_several_labels_and_a_failed_one_does_not_stop_the_ot
     for label in (3, 5):
         log = RunPaths(tmp_path / "runs/digits").label(label).log.read_text()
         assert log == "".join(line for line in done.stdout.splitlines(True) if line.startswith(f"label {label}: "))
+
+
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="there is no mpirun; type: apt-get install openmpi-bin")
+def test_processes_of_open_mpi_share_the_labels(tmp_path):
+    run("prepare", folder=tmp_path)
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    train = [sys.executable, "-m", "wcgan_tf.train", "--label=auto", "--labels=3-5", *STEPS]
+    subprocess.run(
+        ["mpirun", "--oversubscribe", "-n", "2", *train], cwd=tmp_path, env={**os.environ, **as_root}, check=True
+    )
+    assert states(tmp_path) == dict.fromkeys((3, 4, 5), "done")
+    logs = {label: RunPaths(tmp_path / "runs/digits").label(label).log.read_text() for label in (3, 4, 5)}
+    assert {label for label, log in logs.items() if "tracing the step" in log} == {3, 4}  # the first of each rank
 
 
 def test_a_rank_says_which_labels_it_takes_and_takes_those(whole_chain, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def define_flags() -> None:
         "label",
         "",
         "The label: an index such as 3, or a name such as cat; several in turn: 0-9,cat; every tenth from 3 on: 3/10; "
-        "or auto: those of this process's rank, which Slurm, Open MPI or Kubernetes tell.",
+        "or auto: those of this process's rank, by the variables of its scheduler or MPI (docs/cluster.md).",
     )
     flags.DEFINE_string("labels", "", "With --label=auto or 3/10: share these, such as 0-9,cat; all if not given.")
 

@@ -71,6 +71,45 @@ STEP = {"SLURM_STEP_ID": "0"}
             {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"},
             Share(3, 4, "OMPI_COMM_WORLD_RANK"),
         ),
+        (
+            {"JSM_NAMESPACE_RANK": "3", "JSM_NAMESPACE_SIZE": "6", "LSB_JOBINDEX": "0"},
+            Share(3, 6, "JSM_NAMESPACE_RANK"),
+        ),
+        ({"PALS_RANKID": "3", "PMI_RANK": "3", "PMI_SIZE": "6"}, Share(3, 6, "PALS_RANKID")),
+        ({"PMI_RANK": "1", "PMI_SIZE": "4", "MPI_LOCALRANKID": "1"}, Share(1, 4, "PMI_RANK")),
+        ({"PMI_RANK": "1", "PMI_SIZE": "4"}, Share(1, 4, "PMI_RANK")),
+        (  # Hydra starts its processes by srun, one task per node
+            {
+                "PMI_RANK": "5",
+                "PMI_SIZE": "8",
+                "MPI_LOCALRANKID": "1",
+                "SLURM_PROCID": "1",
+                "SLURM_NTASKS": "2",
+                **STEP,
+            },
+            Share(5, 8, "PMI_RANK"),
+        ),
+        (  # srun in the shell of another srun, which left its PMI behind
+            {"PMI_RANK": "0", "PMI_SIZE": "1", "SLURM_PROCID": "3", "SLURM_NTASKS": "4", **STEP},
+            Share(3, 4, "SLURM_PROCID"),
+        ),
+        ({"FLUX_TASK_RANK": "2", "FLUX_JOB_SIZE": "4"}, Share(2, 4, "FLUX_TASK_RANK")),
+        ({"FLUX_JOB_CC": "2", "FLUX_TASK_RANK": "0", "FLUX_JOB_SIZE": "1"}, Share(2, None, "FLUX_JOB_CC")),
+        ({"PBS_ARRAY_INDEX": "4"}, Share(4, None, "PBS_ARRAY_INDEX")),
+        ({"PBS_ARRAYID": "4"}, Share(4, None, "PBS_ARRAYID")),
+        ({"LSB_JOBINDEX": "4", "LSB_JOBINDEX_END": "10"}, Share(3, None, "LSB_JOBINDEX")),
+        (
+            {"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "1", "SGE_TASK_LAST": "5", "SGE_TASK_STEPSIZE": "1"},
+            Share(3, 5, "SGE_TASK_ID"),
+        ),
+        (  # -t 2-8:2
+            {"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "2", "SGE_TASK_LAST": "8", "SGE_TASK_STEPSIZE": "2"},
+            Share(3, None, "SGE_TASK_ID"),
+        ),
+        (  # no array
+            {"SGE_TASK_ID": "undefined", "SGE_TASK_FIRST": "undefined", "PMI_RANK": "0", "PMI_SIZE": "2"},
+            Share(0, 2, "PMI_RANK"),
+        ),
         (  # mpirun in an element of an array
             {
                 "SLURM_ARRAY_TASK_ID": "1",
@@ -128,8 +167,41 @@ def test_a_rank_takes_every_nth_label():
     assert Share(1, None, "").of([2, 5, 7]) == [5]
 
 
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "3",
+                "SLURM_ARRAY_TASK_MIN": "1",
+                "SLURM_ARRAY_TASK_MAX": "10",
+                "SLURM_ARRAY_TASK_COUNT": "10",
+                "SLURM_ARRAY_TASK_STEP": "1",
+            },
+            r"SLURM_ARRAY_TASK_ID goes to 10, and there are 10 labels, 0 to 9; submit it with --array=0-9",
+        ),
+        (
+            {"PBS_ARRAY_INDEX": "10"},
+            r"PBS_ARRAY_INDEX is 10, and there are 10 labels, 0 to 9; submit it with -J 0-9",
+        ),
+        (
+            {"LSB_JOBINDEX": "2", "LSB_JOBINDEX_END": "11"},
+            r"LSB_JOBINDEX goes to 11, and there are 10 labels, 1 to 10; submit it with -J name\[1-10\]",
+        ),
+        (
+            {"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "4", "SGE_TASK_LAST": "11"},
+            r"SGE_TASK_ID goes to 11, and there are 10 labels, 1 to 10; submit it with -t 1-10",
+        ),
+        ({"JOB_COMPLETION_INDEX": "10"}, r"JOB_COMPLETION_INDEX is 10, and there are 10 labels, 0 to 9$"),
+    ],
+)
+def test_an_array_that_does_not_fit_the_labels_says_what_to_type(environment, words):
+    with pytest.raises(UserError, match=words):
+        from_environment(environment).of(list(range(10)))
+
+
 def test_an_impossible_rank_is_named():
-    with pytest.raises(UserError, match="X is 10, and the labels are 0 to 9"):
+    with pytest.raises(UserError, match="X is 10, and there are 10 labels, 0 to 9"):
         Share(10, None, "X").of(list(range(10)))
     with pytest.raises(UserError, match="X is 4 of 4; the first rank is 0"):
         Share(4, 4, "X").of(list(range(10)))

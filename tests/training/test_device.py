@@ -5,7 +5,7 @@ import tensorflow as tf
 from conftest import run_python
 
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.launching.gpus import LOCAL_RANKS
+from wcgan_tf.launching.ranks import LOCAL_RANKS
 from wcgan_tf.training import device as device_module
 from wcgan_tf.training.device import device_name, jit_compile, own_device
 

@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Callable
 
 from wcgan_tf.core import machine
+from wcgan_tf.launching import ranks
 
-LOCAL_RANKS = ("OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")  # mpirun's processes may have Slurm's too, of one task
 NAME = r"[0-9]+|(GPU|MIG)-[0-9A-Za-z/-]+"  # index, UUID, MIG instance; CUDA ignores what follows another word
 LISTED = r"GPU (?P<index>[0-9]+):|\s+MIG .*\(UUID: (?P<instance>MIG-[^)]+)\)"
 LIST_SECONDS = 20.0  # a driver in trouble may never answer
@@ -61,4 +61,6 @@ def _installed(say: Callable[[str], None]) -> list[str]:
 
 def own_index(count: int) -> int:
     """Index of this process's GPU among the `count` visible ones: its local rank modulo `count`, or 0 without one."""
-    return next((rank for name in LOCAL_RANKS if (rank := machine.number(os.environ, name)) is not None), 0) % count
+    return (
+        next((rank for name in ranks.LOCAL_RANKS if (rank := machine.number(os.environ, name)) is not None), 0) % count
+    )

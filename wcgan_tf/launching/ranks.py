@@ -1,12 +1,64 @@
-"""The labels of this process, from variables of Slurm, Open MPI or Kubernetes.  No TensorFlow."""
+"""The labels of this process, from the variables of a scheduler or of an MPI's launcher.  No TensorFlow."""
 
-import functools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.machine import number
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """A program that starts the processes of a job, and the variables that it sets in each."""
+
+    name: str
+    rank: str
+    size: str
+    local: str  # rank among the job's processes on the same node
+    needs: str = ""  # a variable that tells it from others which set the same rank
+
+    def is_here(self, environment: Mapping[str, str]) -> bool:
+        return bool(environment.get(self.rank)) and (not self.needs or self.needs in environment)
+
+
+@dataclass(frozen=True)
+class Array:
+    """A scheduler's job array, the variables that it sets in each element, and the option that submits one, or ""."""
+
+    name: str
+    index: str
+    first: str
+    last: str
+    step: str
+    start: int  # the smallest index that it allows
+    option: str
+
+
+# The first that is here counts: what an MPI starts inherits the variables of the Slurm task that started the MPI.
+LAUNCHERS = (
+    Launcher("Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
+    Launcher("LSF's jsrun", "JSM_NAMESPACE_RANK", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_LOCAL_RANK"),
+    Launcher("Cray PALS", "PALS_RANKID", "PMI_SIZE", "PALS_LOCAL_RANKID"),
+    Launcher("Hydra (MPICH, Intel MPI)", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", needs="MPI_LOCALRANKID"),
+    Launcher("Flux", "FLUX_TASK_RANK", "FLUX_JOB_SIZE", "FLUX_TASK_LOCAL_ID"),
+    Launcher("Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+    Launcher("PMI", "PMI_RANK", "PMI_SIZE", "PMI_LOCAL_RANK"),
+)
+ARRAYS = (
+    Array(
+        *("Slurm", "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_STEP"),
+        *(0, "--array={}"),
+    ),
+    Array("Grid Engine", "SGE_TASK_ID", "SGE_TASK_FIRST", "SGE_TASK_LAST", "SGE_TASK_STEPSIZE", 1, "-t {}"),
+    Array("LSF", "LSB_JOBINDEX", "", "LSB_JOBINDEX_END", "LSB_JOBINDEX_STEP", 1, "-J name[{}]"),
+    Array("PBS", "PBS_ARRAY_INDEX", "", "", "", 0, "-J {}"),
+    Array("Torque", "PBS_ARRAYID", "", "", "", 0, "-t {}"),
+    Array("Flux", "FLUX_JOB_CC", "", "", "", 0, "--cc={}"),
+    Array("Kubernetes", "JOB_COMPLETION_INDEX", "", "", "", 0, ""),
+)
+LOCAL_RANKS = tuple(known.local for known in LAUNCHERS)
+NOT_AN_ELEMENT = {"SGE_TASK_ID": "undefined", "LSB_JOBINDEX": "0"}  # in a job that is no array
 
 
 @dataclass(frozen=True)
@@ -16,61 +68,81 @@ class Share:
     rank: int
     count: int | None
     source: str
+    last: int | None = field(default=None, compare=False)  # the largest rank of an array; None if unknown
+    array: Array | None = field(default=None, compare=False)
 
     def of(self, labels: list[int]) -> list[int]:
         """The labels of this rank: labels[rank], labels[rank + count], ...; labels[rank] alone if `count` is None.
 
         Raises:
-            UserError: if there is no labels[rank] and `count` is None, or the rank is not below `count`.
+            UserError: if `count` is None and this or the last rank is too large, or the rank is not below `count`.
         """
         if self.count is None:
-            if self.rank >= len(labels):
-                raise UserError(f"{self.source} is {self.rank}, and the labels are 0 to {len(labels) - 1}")
+            if max(self.rank, self.last or 0) >= len(labels):
+                raise UserError(self._too_many(len(labels)))
             return [labels[self.rank]]
         if self.rank >= self.count:
             raise UserError(f"{self.source} is {self.rank} of {self.count}; the first rank is 0")
         return labels[self.rank :: self.count]
 
+    def _too_many(self, labels: int) -> str:
+        """The message about a rank without a label, or an array that has such ranks."""
+        start, option = (self.array.start, self.array.option) if self.array else (0, "")
+        found = f"goes to {self.last + start}" if self.last else f"is {self.rank + start}"
+        typed = f"; submit it with {option.format(f'{start}-{start + labels - 1}')}" if option else ""
+        return f"{self.source} {found}, and there are {labels} labels, {start} to {start + labels - 1}{typed}"
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
-    """The share that the scheduler's variables give.
+    """The share that the variables of the first of ARRAYS and of the first of LAUNCHERS give.
 
-    The first that is set counts: SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID, JOB_COMPLETION_INDEX.
-    Open MPI precedes SLURM_PROCID: mpirun's processes may inherit the variables of the Slurm task that started them.
-    A Slurm array with the indices 0, 1, 2, ... shares all labels; if an element has several tasks, or processes of
-    mpirun, each of these is a rank.  In any other array, such as 3,7, an element takes the label with its own index.
+    An array with the indices 0, 1, 2, ... (of Grid Engine 1, 2, 3, ...) shares all labels; if an element has several
+    processes, each of these is a rank.  In any other array, such as 3,7, and where the scheduler does not tell which
+    indices there are, an element takes the label with its own index.
 
     Raises:
         UserError: if none is set, one is no number, or a job of several tasks was started without srun.
     """
-    own = functools.partial(number, environment)
-    source, total = "SLURM_PROCID", "SLURM_NTASKS"
-    if environment.get("OMPI_COMM_WORLD_RANK"):
-        source, total = "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"
-    task, tasks = own(source), own(total) or 1
-    if source == "SLURM_PROCID" and task is not None and tasks > 1 and not environment.get("SLURM_STEP_ID"):
+    launcher = next((known for known in LAUNCHERS if known.is_here(environment)), None)
+    rank = number(environment, launcher.rank) if launcher else None
+    size = (number(environment, launcher.size) if launcher else None) or 1
+    if launcher and launcher.name == "Slurm" and size > 1 and not environment.get("SLURM_STEP_ID"):
         raise UserError(
-            f"this is one process, not one of Slurm's {tasks} tasks; "
+            f"this is one process, not one of Slurm's {size} tasks; "
             "start it with: srun python -m wcgan_tf.train --label auto"
         )
-    element, elements = own("SLURM_ARRAY_TASK_ID"), own("SLURM_ARRAY_TASK_COUNT")
-    if element is not None:
-        whole = own("SLURM_ARRAY_TASK_MIN") == 0 and own("SLURM_ARRAY_TASK_MAX") == (elements or 0) - 1
-        if not whole or elements is None:
-            if tasks > 1:
-                raise UserError(
-                    f"every one of the {tasks} tasks of this array element would train label {element}; "
-                    "submit an array 0-N, or one with a task per element"
-                )
-            return Share(element, None, "SLURM_ARRAY_TASK_ID")
-        if tasks == 1 or task is None:
-            return Share(element, elements, "SLURM_ARRAY_TASK_ID")
-        return Share(element * tasks + task, elements * tasks, f"SLURM_ARRAY_TASK_ID, {source}")
-    if task is not None:
-        return Share(task, own(total), source)
-    if (index := own("JOB_COMPLETION_INDEX")) is not None:
-        return Share(index, None, "JOB_COMPLETION_INDEX")
+    if (element := _element(environment)) is not None:
+        if size == 1 or launcher is None or rank is None:
+            return element
+        if element.count is None:
+            raise UserError(
+                f"every one of the {size} tasks of this array element would train label {element.rank}; "
+                "submit an array 0-N, or one with a task per element"
+            )
+        source = f"{element.source}, {launcher.rank}"
+        return Share(element.rank * size + rank, element.count * size, source)
+    if launcher and rank is not None:
+        return Share(rank, number(environment, launcher.size), launcher.rank)
+    names = [known.index for known in ARRAYS] + [known.rank for known in LAUNCHERS]
     raise UserError(
-        "--label=auto finds no rank: none of SLURM_ARRAY_TASK_ID, OMPI_COMM_WORLD_RANK, SLURM_PROCID and "
-        "JOB_COMPLETION_INDEX is set; type --label=3, or --label=3/10 for every tenth label from 3 on"
+        f"--label=auto finds no rank: none of {', '.join(dict.fromkeys(names))} is set; "
+        "type --label=3, or --label=3/10 for every tenth label from 3 on"
     )
+
+
+def _element(environment: Mapping[str, str]) -> Share | None:
+    """The share of this element of a job array; None if this is none."""
+    for array in ARRAYS:
+        if environment.get(array.index, "") == NOT_AN_ELEMENT.get(array.index):
+            continue
+        if (index := number(environment, array.index)) is None:
+            continue
+        first, last = number(environment, array.first), number(environment, array.last)
+        step = number(environment, array.step) or 1
+        if array.name == "Slurm" and number(environment, "SLURM_ARRAY_TASK_COUNT") != (last or 0) + 1:
+            step = 0  # a list with gaps
+        whole = first == array.start and step == 1 and last is not None
+        count = last - array.start + 1 if whole and last is not None else None
+        end = last - array.start if last is not None else None
+        return Share(max(0, index - array.start), count, array.index, end, array)
+    return None
