@@ -1,6 +1,6 @@
 """CIFAR-10, 32x32 photographs with ten labels, through TensorFlow Datasets.
 
-    python -m wcgan_tf.pipeline --config configs/cifar10.py
+    python -m wcgan_tf.pipeline --config cifar10
 
 15 minutes per label on one core.  After 3 minutes, automobile, cat and horse have an FCD of 8.4; DC-GAN
 (configs/cifar10_dcgan.py) has 20.1, real images 0.1 (benchmarks/fixed_budget.py).

@@ -1,6 +1,6 @@
 """CIFAR-100, 32x32 photographs with a hundred labels, through TensorFlow Datasets.
 
-    python -m wcgan_tf.pipeline --config configs/cifar100.py
+    python -m wcgan_tf.pipeline --config cifar100
 
 If the data set is prepared already: --config.dataset.tfds_dir=<the folder that has cifar100/>.
 """

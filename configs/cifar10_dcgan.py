@@ -1,6 +1,6 @@
 """The baseline: CIFAR-10 by DC-GAN, as Radford et al. 2016 (arXiv 1511.06434) train it, at the same cost.
 
-    python -m wcgan_tf.pipeline --config configs/cifar10_dcgan.py
+    python -m wcgan_tf.pipeline --config cifar10_dcgan
 
 Images, widths, latents and budget are those of configs/cifar10.py; objective, optimizer, batch, initial weights and the
 discriminator's BatchNorm are those of Radford et al., without average, penalty and decay.

@@ -1,9 +1,9 @@
 """ImageNet-1k at 64x64, from a folder of photographs: a thousand labels, for a cluster.
 
-    python -m wcgan_tf.prepare --config configs/imagenet64.py --config.dataset.root=/where/imagenet/is
-    sbatch --ntasks=1000 --gpus-per-task=1 slurm/train.sbatch --config configs/imagenet64.py
-    python -m wcgan_tf.combine --config configs/imagenet64.py
-    python -m wcgan_tf.evaluate --config configs/imagenet64.py
+    python -m wcgan_tf.prepare --config imagenet64 --config.dataset.root=/where/imagenet/is
+    sbatch --ntasks=1000 --gpus-per-task=1 slurm/train.sbatch --config imagenet64
+    python -m wcgan_tf.combine --config imagenet64
+    python -m wcgan_tf.evaluate --config imagenet64
 
 The folder has the usual layout: <root>/train/n01440764/*.JPEG and <root>/val/n01440764/*.JPEG.  If val is as its
 archive unpacks, type also --config.dataset.val_labels=<ILSVRC2012_validation_ground_truth.txt of the development kit>.

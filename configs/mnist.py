@@ -1,6 +1,6 @@
 """MNIST, 28x28 greyscale handwritten digits, through TensorFlow Datasets.
 
-    python -m wcgan_tf.pipeline --config configs/mnist.py
+    python -m wcgan_tf.pipeline --config mnist
 
 If the data set is prepared already: --config.dataset.tfds_dir=<the folder that has mnist/>.
 """

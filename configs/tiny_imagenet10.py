@@ -1,11 +1,10 @@
-"""A folder of photographs as data set: ten labels of Tiny ImageNet, 64x64, as an example for your own.
+"""A folder of photographs as data set: ten labels of Tiny ImageNet, 64x64.  For your own: --config photos.
 
-    python -m wcgan_tf.pipeline --config configs/tiny_imagenet10.py --config.dataset.root=/where/the/photos/are
+    python -m wcgan_tf.pipeline --config tiny_imagenet10 --config.dataset.root=/where/the/photos/are
 
 15 minutes per label on one core, about 150 images/s; after 4 minutes the images have only colours and layout.
 
-The root has a folder per label: <root>/train/<label name>/ and <root>/val/<label name>/, with .jpg, .jpeg or .png
-files at any depth.  Copy this file, and change name and root.
+The root has a folder per label: <root>/train/<label name>/ and <root>/val/<label name>/.
 """
 
 from wcgan_tf.config import Config, photo_config

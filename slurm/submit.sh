@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Prepare, train and evaluate a data set: three Slurm jobs, one after another.
 #
-#   slurm/submit.sh --config configs/cifar10.py                               # one job, a task per label
-#   slurm/submit.sh --config configs/cifar10.py -- --gpus-per-task=1 --time=4:00:00
-#   slurm/submit.sh --config configs/cifar100.py --tasks 20                   # each task trains five labels in turn
-#   slurm/submit.sh --config configs/cifar100.py --array --at-once 20 -- --gpus=1
-#   slurm/submit.sh --config configs/cifar10.py --missing                     # later: what is neither done nor running
-#   slurm/submit.sh --config configs/cifar10.py --failed                      # or what failed, diverged or went stale
+#   slurm/submit.sh --config cifar10                               # one job, a task per label
+#   slurm/submit.sh --config cifar10 -- --gpus-per-task=1 --time=4:00:00
+#   slurm/submit.sh --config cifar100 --tasks 20                   # each task trains five labels in turn
+#   slurm/submit.sh --config cifar100 --array --at-once 20 -- --gpus=1
+#   slurm/submit.sh --config cifar10 --missing                     # later: what is neither done nor running
+#   slurm/submit.sh --config cifar10 --failed                      # or what failed, diverged or went stale
 #
 #   --config, --config.x=y, --workdir, --model    as for the programs
 #   --labels 0-9,cat    these labels; --missing and --failed choose among them
 #   --array             an array element per label, each requeued alone; else one job with a task per label
 #   --tasks N           N tasks, or elements, share the labels
 #   --at-once N         at most N elements run at a time
+#   PYTHON=...          the interpreter of the jobs, in front of the command; else that of the active environment
 #   after --            options of sbatch for the training job; for all three set SBATCH_ACCOUNT, SBATCH_PARTITION, ...
 #
 # The trained labels are evaluated even if others failed. After any failure, this is safe to repeat.
@@ -68,9 +69,16 @@ for number in "$tasks" "$at_once"; do
     [[ $number =~ ^([1-9][0-9]{0,8})?$ ]] || fail "--tasks and --at-once are numbers from 1 on, not '$number'"
 done
 [[ -z $at_once ]] || $array || fail "--at-once goes with --array"
-command -v sbatch >/dev/null || fail "there is no Slurm here (no sbatch); on one machine type: python -m wcgan_tf.launch"
 
-chosen=$(python -m wcgan_tf.status "${config[@]}" "${workdir[@]}" --labels="$labels" --list="$group")
+# The interpreter: PYTHON, that of an active environment, or the one that `make` has made beside these scripts.
+own=$(cd "$folder/.." && pwd)/.venv/bin/python
+if [[ -z ${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-} && -x $own ]]; then PYTHON=$own; fi
+export PYTHON=${PYTHON:-python}  # for the jobs too
+"$PYTHON" -c "import wcgan_tf.status" 2>/dev/null ||
+    fail "$PYTHON has no wcgan_tf; activate its environment, or type: PYTHON=<its python> $0"
+command -v sbatch >/dev/null || fail "there is no Slurm here (no sbatch); on one machine type: $PYTHON -m wcgan_tf.launch"
+
+chosen=$("$PYTHON" -m wcgan_tf.status "${config[@]}" "${workdir[@]}" --labels="$labels" --list="$group")
 [[ -n $chosen ]] || { echo "nothing to do: no label is $group" && exit 0; }
 total=$(count "$chosen")
 ranks=${tasks:-$total}
@@ -112,5 +120,5 @@ evaluate_job=$(submit $(after "afterany:$train_job") \
 if $array; then kind=element; else kind=task; fi
 echo "prepare: job $prepare_job; train: job $train_job, $(several "$ranks" "$kind") for $(several "$total" label);" \
     "evaluate: job $evaluate_job"
-status=(python -m wcgan_tf.status "${config[@]}" "${workdir[@]}")
+status=("$PYTHON" -m wcgan_tf.status "${config[@]}" "${workdir[@]}")
 echo "to see how far it is: squeue --me; $(printf '%q ' "${status[@]}")"

@@ -32,6 +32,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not re.match
 ENVIRONMENT |= {"KERAS_HOME": os.devnull, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as cli does
 ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow must see none
 ENVIRONMENT["OMP_NUM_THREADS"] = "1"  # a thread for each process: tests run on all cores at once
+ENVIRONMENT["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # as if it was activated: hints say python
 os.environ.clear()
 os.environ.update(ENVIRONMENT)
 

@@ -1,6 +1,7 @@
 """Wrong input: one line, an exit code that is not 0, no traceback, nothing written."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -168,12 +169,48 @@ def test_without_slurm_submit_says_what_to_type_instead(tmp_path):
     for program in ("bash", "dirname"):
         (tmp_path / "bin" / program).symlink_to(shutil.which(program))
     submit = Path(__file__).parent.parent / "slurm/submit.sh"
-    environment = {**os.environ, "PATH": str(tmp_path / "bin")}
+    environment = {**os.environ, "PATH": str(tmp_path / "bin"), "PYTHON": sys.executable}
     done = subprocess.run(["bash", submit], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == (
-        "error: there is no Slurm here (no sbatch); on one machine type: python -m wcgan_tf.launch\n"
+    expected = r"error: there is no Slurm here \(no sbatch\); on one machine type: \S*/python -m wcgan_tf.launch\n"
+    assert re.fullmatch(expected, done.stderr)
+
+
+def test_slurms_script_needs_no_activation(tmp_path):
+    """It takes the environment that `make` has made beside it, and says what to type if there is none."""
+    scripts = Path(__file__).parent.parent / "slurm"
+    shutil.copytree(scripts, tmp_path / "slurm")
+    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
+    environment["PATH"] = "/usr/bin:/bin"
+    command = ["bash", tmp_path / "slurm/submit.sh"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert re.match(r"error: python has no wcgan_tf; activate its environment, or type: PYTHON=", done.stderr)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    own = tmp_path / ".venv/bin/python"
+    own.write_text(f"#!/bin/sh\necho own >> {tmp_path}/asked\nexit 0\n")
+    own.chmod(0o755)
+    subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False)
+    assert (tmp_path / "asked").read_text().startswith("own\n")
+
+
+def test_hints_name_the_interpreter_that_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    done = run(
+        "train",
+        "--label=3",
+        "--config.dataset.data_dir=nowhere",
+        "--config.dataset.name=mnist",
+        folder=tmp_path,
+        check=False,
+        fresh=True,
     )
+    assert f"run: {sys.executable} -m wcgan_tf.prepare" in done.stderr
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    own = subprocess.run(
+        [".venv/bin/python", "-m", "wcgan_tf.combine"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "run: .venv/bin/python -m wcgan_tf." in own.stderr
 
 
 def test_tensorflow_is_imported_without_pandas_and_matplotlib():
@@ -219,6 +256,16 @@ def test_a_notebooks_matplotlib_and_a_home_that_cannot_be_written_change_nothing
     done = run("report", folder=whole, fresh=True)
     assert done.stdout.startswith("look at runs/digits/report.html")
     assert done.stderr == ""
+
+
+def test_another_backend_of_keras_changes_nothing(monkeypatch, tmp_path):
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras/keras.json").write_text('{"backend": "torch", "floatx": "float64"}')
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    done = run("train", "--label=3", *STEPS, folder=tmp_path, fresh=True)
+    assert "label 3: done after 20 steps" in done.stdout
+    assert ", float32, " in done.stdout
 
 
 def test_a_program_run_in_a_notebook_leaves_the_kernel_alive(tmp_path):

@@ -25,7 +25,7 @@ def test_a_config_file_is_accepted_and_documents_its_command(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     validate(module.get_config())
-    assert f"--config configs/{path.name}" in module.__doc__
+    assert f"--config {path.stem}" in module.__doc__
 
 
 @pytest.mark.parametrize(

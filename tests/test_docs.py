@@ -24,7 +24,7 @@ PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / 
 ELSEWHERE = {  # commands run elsewhere, and where
     r"make (demo|test)$": ".ci/run; tests below",
     r"(sudo apt-get|pip|python3 -m venv|\.venv/bin/)": "Makefile",
-    r"(sudo |eval .*)?slurm/": "tests/test_slurm.py",
+    r"((sudo |eval .*)?slurm/|python -m wcgan_tf\.slurm)": "tests/test_slurm.py",
     r"python benchmarks/": "tests/test_benchmarks.py",
     r"(docker|curl|saved_model_cli) ": "tests/test_serving.py",
     r".*--classifier[ =]inception": "tests/evaluation/test_classifiers.py",
@@ -70,14 +70,13 @@ def photos(folder: Path, names: list[str], side: int) -> None:
 
 @pytest.fixture(scope="module")
 def world(whole_chain, tmp_path_factory):
-    """A fresh clone after `make demo`, with two labels each of `cifar10` and `tiny_imagenet10`."""
-    folder = tmp_path_factory.mktemp("docs") / "clone"
+    """A folder after `make demo`, with two labels each of `cifar10` and `photos`, and no configs."""
+    folder = tmp_path_factory.mktemp("docs") / "empty"
     shutil.copytree(whole_chain[0], folder)
-    shutil.copytree(PROJECT / "configs", folder / "configs")
     photos(folder / "cifar10", ["automobile", "cat"], 32)
-    photos(folder / "tiny_imagenet10", ["frog", "koala"], 64)
-    for name in ("cifar10", "tiny_imagenet10"):
-        run("prepare", f"--config=configs/{name}.py", f"--config.dataset.root={name}", RESOLUTION, folder=folder)
+    photos(folder / "photos", ["frog", "koala"], 64)
+    for name in ("cifar10", "photos"):
+        run("prepare", f"--config={name}", f"--config.dataset.root={name}", RESOLUTION, folder=folder)
         train_classifier(folder, name)
     return folder
 
@@ -102,9 +101,10 @@ def test_every_command_runs(world):
             subprocess.run(words, cwd=world, check=True)
             continue
         program = words[2].removeprefix("wcgan_tf.")
-        words += QUICK if program in SETTINGS and "configs/" in command else CHAIN if program in SETTINGS else []
-        if program in ("launch", "pipeline") and "configs/" in command:
-            settings = [word for word in words[3:] if "config" in word]  # drops --missing
+        words += QUICK if program in SETTINGS and "--config " in command else CHAIN if program in SETTINGS else []
+        if program in ("launch", "pipeline") and "--config " in command:
+            place = words.index("--config")
+            settings = [*words[place : place + 2], *(word for word in words if word.startswith("--config."))]
             run("prepare", *settings, folder=world)
             run("train", "--label=0,1", *settings, folder=world)  # in one process, which traces the step once
         replaces = program == "sample" or command == "python -m wcgan_tf.combine"
@@ -220,11 +220,12 @@ def test_every_flag_in_the_text_belongs_to_its_program():
 
 
 def python_blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", (PROJECT / page).read_text(), re.DOTALL)
 
 
-def test_the_config_of_the_page_loads(tmp_path):
-    (tmp_path / "mine.py").write_text(python_blocks("extending.md")[0])
+@pytest.mark.parametrize("page", ["docs/extending.md", "README.md"])
+def test_the_config_of_the_page_loads(tmp_path, page):
+    (tmp_path / "mine.py").write_text(python_blocks(page)[0])
     done = run("status", "--config=mine.py", "--config.dataset.tfds_dir=nowhere", folder=tmp_path, check=False)
     assert done.returncode in (errors.DONE, errors.WRONG_INPUT)
     assert "mine.py" not in done.stderr
@@ -234,7 +235,7 @@ def test_the_network_of_the_page_trains(tmp_path):
     """By `train` itself, with the page's networks in the table."""
     code = f"""
 import sys
-{python_blocks("extending.md")[1]}
+{python_blocks("docs/extending.md")[1]}
 from wcgan_tf import cli, config, models, train
 models.ARCHITECTURES["mine"] = (Generator, Critic)
 declared = config.DECLARATIONS["model.architecture"]
@@ -248,7 +249,7 @@ cli.run(train.main, train.define_flags)
 
 def test_the_score_of_the_page_is_computed(tmp_path):
     space: dict = {}
-    exec(python_blocks("extending.md")[2], space)
+    exec(python_blocks("docs/extending.md")[2], space)
     from wcgan_tf.evaluation.features import ImageFeatures
     from wcgan_tf.evaluation.scores import Sets
 

@@ -1,6 +1,7 @@
 """The folders: imports go up only, programs import no programs, and importing does nothing."""
 
 import ast
+import configparser
 import graphlib
 import re
 import subprocess
@@ -16,7 +17,19 @@ FOLDERS = (
     *("core", "config", "data", "models", "runs", "combined"),
     *("evaluation", "launching", "training", "reporting", "cli"),
 )
-PROGRAMS = ("prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report", "pipeline", "serve_demo")
+PROGRAMS = (
+    "prepare",
+    "train",
+    "launch",
+    "status",
+    "combine",
+    "sample",
+    "evaluate",
+    "report",
+    "pipeline",
+    "serve_demo",
+    "slurm",
+)
 
 
 def module(path: Path) -> str:
@@ -50,6 +63,14 @@ def floor(name: str) -> int:
 def test_every_file_is_in_a_known_folder():
     top = {name.split(".")[0] for name in FILES}
     assert top == {*FOLDERS, *PROGRAMS}
+
+
+def test_every_folder_is_installed():
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg")
+    installed = setup["options"]["packages"].split()
+    folders = {f"wcgan_tf.{folder}" for folder in FOLDERS if (PACKAGE / folder).is_dir()}
+    assert set(installed) == {"wcgan_tf", *folders, "wcgan_tf.configs", "wcgan_tf.slurm_scripts"}
 
 
 def test_the_map_names_every_folder_in_order():

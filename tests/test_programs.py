@@ -135,7 +135,7 @@ def test_a_report_replaces_only_its_own_files(scored):
 
 
 def test_a_model_of_another_data_set_is_refused(scored):
-    done = run("evaluate", "--config.dataset.name=mnist", folder=scored, check=False)
+    done = run("evaluate", "--config.dataset.name=mnist", "--model=saved_models/digits", folder=scored, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert done.stderr.startswith("error: the model was trained on digits, not on mnist")
 

@@ -341,9 +341,10 @@ def test_an_array_with_gaps_takes_the_labels_of_its_own_numbers(whole_chain, tmp
         assert re.findall("label ([0-9]): done before", said) == [str(label)]
 
 
-SHAPES = [  # submit.sh's arguments; its training job's script, tasks and elements
-    (["--tasks=2"], "train.sbatch", "2", None),
-    (["--array", "--tasks", "2", "--at-once", "1"], "train_array.sbatch", "1", "0-1%1"),
+PROGRAM = [sys.executable, "-m", "wcgan_tf.slurm"]
+SHAPES = [  # submit.sh by itself or as a program, and its arguments; its training job's script, tasks and elements
+    ([SCRIPTS / "submit.sh", "--tasks=2"], "train.sbatch", "2", None),
+    ([*PROGRAM, "--array", "--tasks", "2", "--at-once", "1"], "train_array.sbatch", "1", "0-1%1"),
 ]
 
 
@@ -355,12 +356,11 @@ def down():
     call("scontrol", "update", "PartitionName=main", "State=UP")
 
 
-@pytest.mark.parametrize(("arguments", "script", "tasks", "elements"), SHAPES, ids=["tasks", "array"])
+@pytest.mark.parametrize(("command", "script", "tasks", "elements"), SHAPES, ids=["tasks", "array"])
 @pytest.mark.usefixtures("down")
-def test_the_jobs_of_submit_wait_for_each_other(tmp_path, arguments, script, tasks, elements):
+def test_the_jobs_of_submit_wait_for_each_other(tmp_path, command, script, tasks, elements):
     """The tests above check what they do."""
-    command = [SCRIPTS / "submit.sh", *arguments, "--labels", "2-4", *QUICK, "--", "--time=5"]
-    said = call(*command, folder=tmp_path)
+    said = call(*command, "--labels", "2-4", *QUICK, "--", "--time=5", folder=tmp_path)
     assert f"2 {'elements' if elements else 'tasks'} for 3 labels" in said
     prepare, train, evaluate = re.findall(r"job ([0-9]+)", said)
     job = details(train)
@@ -378,7 +378,7 @@ WRONG = [
     (["--at-once=3"], "error: --at-once goes with --array\n"),
     (["--workdir"], "error: --workdir wants a value; see the first lines of "),
     (["--time=5"], "error: --time=5 is not understood; see the first lines of "),
-    (["--config=nowhere.py"], "error: there is no config file 'nowhere.py'; the ones at hand are under configs/\n"),
+    (["--config=nowhere.py"], "error: there is no config file 'nowhere.py'; the ones at hand are cifar10, "),
 ]
 
 

@@ -20,7 +20,14 @@ The folders, in the order of their imports: each imports only from those above i
     cli.py       flags, exit codes, errors in one line
 
 Beside them the programs, which parse and hand on: prepare, train, launch, status, combine, sample, evaluate, report,
-pipeline, serve_demo.  Importing any module does nothing.
+pipeline, serve_demo, slurm.  Importing any module does nothing.
 """
+
+import sys
+
+from wcgan_tf.core import missing
+
+if sys.argv[:1] == ["-m"]:  # `python -m wcgan_tf.<program>`, before the program itself is imported
+    missing.explain_at_start()
 
 __version__ = "0.1.0"

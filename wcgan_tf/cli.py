@@ -21,9 +21,9 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from wcgan_tf.config import Config, check_name, default_config, listing, validate
-from wcgan_tf.core import errors, process
+from wcgan_tf.core import errors, missing, process
 from wcgan_tf.core.errors import Command, UserError
-from wcgan_tf.core.paths import ModelPaths, RunPaths
+from wcgan_tf.core.paths import ModelPaths, RunPaths, folder_name, shipped
 
 FLAGS = flags.FLAGS
 TAKEN_BY = {  # folder flag -> the programs that take it
@@ -50,14 +50,16 @@ def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
     """Define `--config` and, on request, `--workdir` and `--model`, whose defaults contain the config file's name."""
     settings = copy.deepcopy(config_file().settings)
     lines = [f"--config.{name}={default}: {meaning}" for name, default, meaning in listing()]
-    text = "The settings: a file such as configs/cifar10.py.  Each is changed by its name:"
+    text = "The settings: a name such as cifar10, or a file.  Each is changed by its name:"
     config_flags.DEFINE_config_dataclass("config", settings, "\n".join([text, *lines]))
     names = ["config"]
     if workdir:
-        flags.DEFINE_string("workdir", None, "The folder of the run; runs/<name of the config file> if not given.")
+        flags.DEFINE_string(
+            "workdir", None, "The folder of the run; runs/<name of the config or data set> if not given."
+        )
         names.append("workdir")
     if model:
-        flags.DEFINE_string("model", None, "The combined model; saved_models/<name of config file> if not given.")
+        flags.DEFINE_string("model", None, "The combined model; saved_models/<as runs/> if not given.")
         names.append("model")
     for name in names:
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[name])  # --help lists them with the program's own flags
@@ -93,9 +95,9 @@ def _plain(folder: str) -> Path:
 
 
 def run_name() -> str:
-    """The name of the run: the config file's name without its suffix, or `digits` for the defaults."""
+    """The name of the run: the config file's name without its suffix, or without one the data set's name."""
     path = config_file().path
-    return "digits" if path is None else Path(path).stem
+    return folder_name(config().dataset.name) if path is None else Path(path).stem
 
 
 def config_arguments(overrides: dict[str, object] | None = None) -> list[str]:
@@ -115,9 +117,8 @@ def command(program: str, *arguments: str, overrides: dict[str, object] | None =
     Args:
         overrides: single settings, dotted name -> value; None: those given to this command.
     """
-    return shlex.join(
-        ["python", "-m", f"wcgan_tf.{program}", *config_arguments(overrides), *folder_arguments(program), *arguments]
-    )
+    given = [*config_arguments(overrides), *folder_arguments(program), *arguments]
+    return shlex.join([errors.python(), "-m", f"wcgan_tf.{program}", *given])
 
 
 def folder_arguments(program: str) -> list[str]:
@@ -227,6 +228,8 @@ def show(error: Exception) -> int:
         return errors.FAILED
     if known := errors.problem(error):
         return show_line(*known)
+    if line := missing.hint(error):
+        return show_line(line, errors.WRONG_INPUT)
     if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
         return show_line(f"TensorFlow says: {str(error).splitlines()[0][:300]}", errors.FAILED)
     traceback.print_exception(error)
@@ -257,11 +260,15 @@ def _take_config_file(argv: list[str]) -> list[str]:
 
 
 def _load_config_file(path: str) -> ConfigFile:
+    """Load the settings of a file, or of a config of this package by its name, such as cifar10."""
     path = _expand_home(path)
-    if not Path(path).is_file():
-        raise UserError(f"there is no config file {path!r}; the ones at hand are under configs/")
+    own = {file.stem: file for file in sorted(shipped("configs").glob("[!_]*.py"))}
+    file = Path(path) if Path(path).is_file() else own.get(path)
+    if file is None:
+        near = f"; type --config={Path(path).stem}" if Path(path).stem in own else ""
+        raise UserError(f"there is no config file {path!r}{near}; the ones at hand are {', '.join(own)}")
     try:
-        get_config = runpy.run_path(path).get("get_config")
+        get_config = runpy.run_path(str(file)).get("get_config")
         if get_config is None:
             raise UserError("there is no function get_config; begin with a copy of a file under configs/")
         settings = get_config()

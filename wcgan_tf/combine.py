@@ -2,8 +2,8 @@
 
     python -m wcgan_tf.combine
     python -m wcgan_tf.combine --workdir runs/cifar10 --output saved_models/cifar10
-    python -m wcgan_tf.combine --config configs/cifar10.py --partial        # only the trained labels
-    python -m wcgan_tf.combine --config configs/cifar10.py --replace 7      # update label 7, keep the others
+    python -m wcgan_tf.combine --config cifar10 --partial        # only the trained labels
+    python -m wcgan_tf.combine --config cifar10 --replace 7      # update label 7, keep the others
 
 Writes <output>/1/, a SavedModel that TensorFlow loads without this package, and manifest.json beside it.
 """

@@ -136,6 +136,7 @@ class Config:
         return getattr(getattr(self, section), key)
 
 
+DATASET_NAME = r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*(:[0-9.]+)?"  # its folders have it, too
 SECTIONS: dict[str, type[Section]] = {"dataset": Dataset, "model": Model, "train": Train, "evaluate": Evaluate}
 DECLARATIONS: dict[str, Declaration] = {
     f"{section}.{own.name}": own.metadata["declaration"]
@@ -199,9 +200,10 @@ def validate(config: Config) -> None:
             f"train.augment has {unknown[0]!r}; it may be none, or some of {', '.join(AUGMENTS)} "
             f"separated by commas: --config.train.augment={','.join(AUGMENTS)}"
         )
-    if not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z0-9_]+)*(:[0-9.]+)?", config.dataset.name):
+    if not re.fullmatch(DATASET_NAME, config.dataset.name):
         raise UserError(
-            f"dataset.name is {config.dataset.name!r}; type a name such as digits, cifar10 or imagenet_resized/64x64"
+            f"dataset.name is {config.dataset.name!r}; a name has letters, digits, _ and -, a letter first, such as "
+            "digits, cifar10, My-photos or, of TensorFlow Datasets, imagenet_resized/64x64"
         )
     if config.dataset.root and config.dataset.name == "digits":
         raise UserError("dataset.root is set; give its images a name of their own: --config.dataset.name=my_photos")

@@ -1,9 +1,9 @@
 """Score a combined model against real images of a split; other real images, scored alike, give the floor.
 
     python -m wcgan_tf.evaluate
-    python -m wcgan_tf.evaluate --config configs/cifar10.py --model saved_models/cifar10 --num_per_label 1000
-    python -m wcgan_tf.evaluate --config configs/cifar10.py --classifier inception
-    python -m wcgan_tf.evaluate --config configs/cifar10.py --labels cat,dog --output cats_and_dogs.json
+    python -m wcgan_tf.evaluate --config cifar10 --model saved_models/cifar10 --num_per_label 1000
+    python -m wcgan_tf.evaluate --config cifar10 --classifier inception
+    python -m wcgan_tf.evaluate --config cifar10 --labels cat,dog --output cats_and_dogs.json
 
 Prints tables, and writes scores.json and TensorBoard scalars to the folder of the run.
 """

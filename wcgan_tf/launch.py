@@ -1,10 +1,10 @@
 """Train all labels on this machine: one process per label, as many at a time as there are GPUs, or else cores.
 
     python -m wcgan_tf.launch
-    python -m wcgan_tf.launch --config configs/cifar10.py --labels cat,dog --jobs 2
-    python -m wcgan_tf.launch --config configs/cifar10.py --per_gpu 4       # labels at a time on each GPU
-    python -m wcgan_tf.launch --config configs/cifar10.py --failed
-    python -m wcgan_tf.launch --config configs/cifar10.py --worst 3 --config.train.max_seconds=1800
+    python -m wcgan_tf.launch --config cifar10 --labels cat,dog --jobs 2
+    python -m wcgan_tf.launch --config cifar10 --per_gpu 4       # labels at a time on each GPU
+    python -m wcgan_tf.launch --config cifar10 --failed
+    python -m wcgan_tf.launch --config cifar10 --worst 3 --config.train.max_seconds=1800
 
 The processes do not communicate.  A process that dies is restarted from its checkpoint, at most twice; the others keep
 running.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP all processes write a checkpoint and stop.  Started again, they resume,

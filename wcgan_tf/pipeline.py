@@ -1,10 +1,10 @@
 """Run all stages on this machine: prepare, launch, combine, evaluate, sample, report.
 
     python -m wcgan_tf.pipeline
-    python -m wcgan_tf.pipeline --config configs/cifar10.py
-    python -m wcgan_tf.pipeline --config configs/cifar10.py --from evaluate    # keep the results before it
-    python -m wcgan_tf.pipeline --config configs/cifar10.py --skip evaluate    # without scores
-    python -m wcgan_tf.pipeline --config configs/cifar10.py --partial          # continue with the trained labels
+    python -m wcgan_tf.pipeline --config cifar10
+    python -m wcgan_tf.pipeline --config cifar10 --from evaluate    # keep the results before it
+    python -m wcgan_tf.pipeline --config cifar10 --skip evaluate    # without scores
+    python -m wcgan_tf.pipeline --config cifar10 --partial          # continue with the trained labels
 
 Each stage is a program of its own, which can also be run by hand.  A second run repeats only stages whose result is
 missing or out of date.  Ctrl-C stops the current stage, which saves its state; the same command resumes.

@@ -1,10 +1,10 @@
 """Sort a data set by label, once: one `.npy` per label and split, so that each training reads only its own label.
 
-    python -m wcgan_tf.prepare --config configs/cifar10.py
-    python -m wcgan_tf.prepare --config configs/cifar10.py --config.dataset.tfds_dir=/where/tfds/has/it
-    python -m wcgan_tf.prepare --config configs/tiny_imagenet10.py --labels 0-2,koala
-    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier domain    # and train the domain classifier
-    python -m wcgan_tf.prepare --config configs/cifar10.py --classifier inception # and download TF-GAN's Inception
+    python -m wcgan_tf.prepare --config cifar10
+    python -m wcgan_tf.prepare --config cifar10 --config.dataset.tfds_dir=/where/tfds/has/it
+    python -m wcgan_tf.prepare --config tiny_imagenet10 --labels 0-2,koala
+    python -m wcgan_tf.prepare --config cifar10 --classifier domain    # and train the domain classifier
+    python -m wcgan_tf.prepare --config cifar10 --classifier inception # and download TF-GAN's Inception
 
 Writes <data_dir>/<name>-<resolution>/.  Started again after a stop, it resumes; finished files are not written again.
 """

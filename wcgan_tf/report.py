@@ -1,7 +1,7 @@
 """Write the report of a run: its settings and cost, and the images, scores, curves and verdicts of its labels.
 
     python -m wcgan_tf.report
-    python -m wcgan_tf.report --config configs/cifar10.py --workdir runs/cifar10 --model saved_models/cifar10
+    python -m wcgan_tf.report --config cifar10 --workdir runs/cifar10 --model saved_models/cifar10
 
 Writes report.html, one self-contained file, and grid.png, real beside generated images, to the folder of the run, and
 the run `overview` for TensorBoard.  Works during training, and before there is a model or a score.

@@ -1,10 +1,10 @@
 """Train the generator and the critic of one label, independently of all others, on this process's own device.
 
     python -m wcgan_tf.train --label 3
-    python -m wcgan_tf.train --config configs/cifar10.py --label cat
-    python -m wcgan_tf.train --config configs/cifar10.py --label 0-4,cat       # in turn, compiled once
-    srun bash -c 'python -m wcgan_tf.train --config configs/cifar10.py --label $SLURM_PROCID'
-    srun python -m wcgan_tf.train --config configs/cifar10.py --label auto     # the labels of this rank
+    python -m wcgan_tf.train --config cifar10 --label cat
+    python -m wcgan_tf.train --config cifar10 --label 0-4,cat       # in turn, compiled once
+    srun bash -c 'python -m wcgan_tf.train --config cifar10 --label $SLURM_PROCID'
+    srun python -m wcgan_tf.train --config cifar10 --label auto     # the labels of this rank
 
 Started again, it resumes from its last checkpoint.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP it writes a checkpoint
 within 10 s and ends with exit code 75.  Other exit codes: 0 done; 1 failed, another try may help; 2 wrong input;
@@ -21,7 +21,7 @@ from wcgan_tf import cli
 from wcgan_tf.core import errors, signals
 from wcgan_tf.core.console import LineWriter
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.labels import INDEX, format_labels, parse_labels
+from wcgan_tf.core.labels import INDEX, format_labels, meaning_of_number, parse_labels
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
@@ -82,6 +82,8 @@ def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out:
         if prepared.exists(config.dataset, "train", label):  # else there may be no such label
             record_failure(paths, label, error, cli.describe)
         raise
+    if meaning := meaning_of_number(label, data.name):
+        out.say(f"{data.title}: {meaning}", paths.log)
     with open_run(config, data, paths, stop, out, cli.describe) as run:
         return EXIT_CODES[_trainer(labels).train(run)] if run else errors.DONE
 

@@ -27,6 +27,30 @@ def test_a_list_of_labels_is_parsed(text, labels):
     assert parse_labels(text, NAMES) == labels
 
 
+MONTHS = sorted(str(month) for month in range(1, 13))  # 1, 10, 11, 12, 2, ...
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "said"),
+    [
+        ("11", [11], ["a number is an index: 11 is the label called 9; by its name, it is typed name:9"]),
+        ("name:11", [2], []),
+        ("name:12,0-1", [0, 1, 3], ["a number is an index: 0 is the label called 1; by its name, it is typed name:1"]),
+        ("", list(range(12)), []),
+    ],
+)
+def test_names_that_are_numbers_can_be_typed_and_are_told_from_indices(text, labels, said):
+    told = []
+    assert parse_labels(text, MONTHS, told.append) == labels
+    assert told == said
+    with pytest.raises(UserError, match="no label '12'; the labels are 0 to 11; the label called 12 is name:12"):
+        parse_labels("12", MONTHS)
+
+
+def test_a_name_that_is_its_own_index_needs_no_word():
+    assert parse_labels("3,name:4", [str(digit) for digit in range(10)], pytest.fail) == [3, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

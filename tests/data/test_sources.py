@@ -1,6 +1,7 @@
 """The table of data sets: real digits, folders of images, and TensorFlow Datasets."""
 
 import os
+import socket
 import unicodedata
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.data import decoding, folders, sources, split_folders
+from wcgan_tf.data import decoding, folders, sources, split_folders, tfds_download
 
 EVERYTHING = set(range(10))
 
@@ -387,7 +388,35 @@ def test_a_data_set_that_cannot_be_downloaded_names_the_setting(dataset, tmp_pat
         raise OSError("no network")
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", no_network)
+    monkeypatch.setattr(tfds_download, "_unreachable", lambda urls: "")
     with pytest.raises(UserError, match=r"type --config.dataset.tfds_dir=.* could not be downloaded: no network"):
+        sources.source(dataset)
+
+
+def test_without_a_network_it_is_said_at_once(dataset, tmp_path, monkeypatch):
+    """TensorFlow Datasets would try for minutes."""
+    dataset.name, dataset.root, dataset.tfds_dir = "cifar10", "", str(tmp_path)
+    asked = []
+
+    def refuse(address, timeout):
+        asked.append(address)
+        raise OSError("no route")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", pytest.fail)
+    words = r"--config.dataset.tfds_dir=<the folder that has it> \(it cannot be downloaded: www.cs.toronto.edu cannot"
+    with pytest.raises(UserError, match=words):
+        sources.source(dataset)
+    assert asked == [("www.cs.toronto.edu", 443)]
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")  # only the proxy knows which hosts it reaches
+    assert tfds_download._unreachable(["https://www.cs.toronto.edu/x"]) == ""
+
+
+@pytest.mark.parametrize("typed", ["store/mnist", "store/mnist/3.0.1", "."])
+def test_a_folder_one_level_off_is_named(dataset, tmp_path, monkeypatch, typed):
+    store_as_published("mnist", {"train": 10, "test": 10}, tmp_path / "store")
+    dataset.name, dataset.root, dataset.tfds_dir = "mnist", "", str(tmp_path / typed)
+    with pytest.raises(UserError, match=f"type --config.dataset.tfds_dir={tmp_path / 'store'}, which has it"):
         sources.source(dataset)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -91,6 +92,11 @@ def append_to_log(log: Path, text: str) -> None:
 def print_now(text: str) -> None:
     """Print a line, also if a pipe or a file collects them."""
     print(text, flush=True)
+
+
+def print_error(text: str) -> None:
+    """Print a line on stderr, beside what a program prints for others to read."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class ProgressBar:

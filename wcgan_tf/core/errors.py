@@ -4,12 +4,23 @@ import errno
 import os
 import re
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
 DONE = 0
 FAILED = 1  # Python's own code for an exception; a retry may help, as after a full disk
 WRONG_INPUT = 2  # a setting, a flag or a file is wrong; a retry does not help
 DIVERGED = 3  # a loss or a weight is not finite
 STOPPED = 75  # EX_TEMPFAIL: stopped on request, everything is saved; the same command continues
+
+
+def python() -> str:
+    """What to type for this interpreter: `python` if the shell finds it by that, else its path."""
+    found, own = shutil.which("python"), Path(sys.executable or "python")
+    if found and Path(found).parent.resolve() == own.parent.resolve():
+        return "python"
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 class Command:
@@ -19,7 +30,7 @@ class Command:
         self.program, self.arguments = program, arguments
 
     def __str__(self) -> str:
-        return shlex.join(["python", "-m", f"wcgan_tf.{self.program}", *self.arguments])
+        return shlex.join([python(), "-m", f"wcgan_tf.{self.program}", *self.arguments])
 
 
 class UserError(Exception):

@@ -1,5 +1,6 @@
 """Atomic writes of files and folders, and digests."""
 
+import codecs
 import contextlib
 import errno
 import hashlib
@@ -97,6 +98,20 @@ def write_array(target: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """The text of a file that people write: UTF-8, or with a byte order mark UTF-16 too, as Windows has it.
+
+    Args:
+        errors: what to do with bytes of another encoding, as for `bytes.decode`.
+
+    Raises:
+        UnicodeDecodeError: if there are such bytes, and `errors` is "strict".
+    """
+    data = path.read_bytes()
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if utf16 else "utf-8-sig", errors)
 
 
 def size(folder: Path) -> int:

@@ -2,20 +2,24 @@
 
 import difflib
 import re
+from collections.abc import Callable
 
+from wcgan_tf.core.console import print_error
 from wcgan_tf.core.errors import UserError
 
 INDEX = r"[0-9]{1,9}"
 
 
-def parse_labels(text: str, names: list[str]) -> list[int]:
+def parse_labels(text: str, names: list[str], say: Callable[[str], None] = print_error) -> list[int]:
     """The labels of a list such as `0-4,7,cat`, sorted and without duplicates; all labels if it is empty.
 
-    A number is always an index, even if a label has that name.  A name may contain commas and hyphens.
+    A number is always an index, even if a label has that name; `name:12` is the label called 12.  A name may contain
+    commas and hyphens.
 
     Args:
         text: indices, inclusive ranges of indices, and names, separated by commas.
         names: the names of all labels.
+        say: called with a line if labels are called by other numbers than their indices, and there is an index.
 
     Raises:
         UserError: if a part is no label; the message suggests the closest name.
@@ -23,6 +27,7 @@ def parse_labels(text: str, names: list[str]) -> list[int]:
     if not text.strip():
         return list(range(len(names)))
     chosen: set[int] = set()
+    numbers: set[int] = set()  # typed as such
     parts = text.split(",")
     while parts:
         taken = next((n for n in range(len(parts), 0, -1) if ",".join(parts[:n]).strip() in names), 1)
@@ -33,9 +38,19 @@ def parse_labels(text: str, names: list[str]) -> list[int]:
         else:
             first, last = int(ends[1]), int(ends[2] or ends[1])
             if first > last or last >= len(names):
-                raise UserError(f"there is no label {part!r}; the labels are 0 to {len(names) - 1}")
-            chosen |= set(range(first, last + 1))
-    return sorted(chosen)
+                called = f"; the label called {part} is name:{part}" if part in names else ""
+                raise UserError(f"there is no label {part!r}; the labels are 0 to {len(names) - 1}{called}")
+            numbers |= set(range(first, last + 1))
+    if meanings := list(filter(None, (meaning_of_number(label, names[label]) for label in sorted(numbers)))):
+        say(meanings[0])
+    return sorted(chosen | numbers)
+
+
+def meaning_of_number(label: int, name: str) -> str:
+    """What to know where a label is called by another number than its index; "" elsewhere."""
+    if not re.fullmatch(INDEX, name) or int(name) == label:
+        return ""
+    return f"a number is an index: {label} is the label called {name}; by its name, it is typed name:{name}"
 
 
 def parse_model_labels(text: str, names: list[str], there: list[int]) -> list[int]:
@@ -77,8 +92,9 @@ def number_of_labels(number: int) -> str:
 
 def _index(text: str, names: list[str]) -> int:
     """The index of a label's name; raises a UserError if there is none."""
-    if text in names:
-        return names.index(text)
+    for name in (text, text.removeprefix("name:")):
+        if name in names:
+            return names.index(name)
     near = difflib.get_close_matches(text, names, n=1)
     wanted = (
         f"did you mean {near[0]}?" if near and not text.startswith("-") else f"type 0 to {len(names) - 1}, or a name"

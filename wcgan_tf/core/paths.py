@@ -1,5 +1,6 @@
 """The paths of the files that the programs read and write; other modules take them from here."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,18 @@ from typing import Protocol
 
 LABEL_DIGITS = 5  # up to 100,000 labels sort correctly as text
 NAME_LETTERS = 40  # of a label's name in a folder name, which has at most 255 bytes
+
+
+def folder_name(dataset: str) -> str:
+    """The name of folders about a data set: imagenet_resized/64x64:0.1.0 -> imagenet_resized-64x64-0.1.0."""
+    return dataset.replace("/", "-").replace(":", "-")
+
+
+def shipped(name: str) -> Path:
+    """A folder that comes with the package, `configs` or `slurm`: in it if it is installed, beside it in a clone."""
+    package = Path(__file__).parent.parent
+    installed = package / {"configs": "configs", "slurm": "slurm_scripts"}[name]
+    return installed if installed.is_dir() else package.parent / name
 
 
 class Below:
@@ -33,13 +46,11 @@ class DatasetPaths:
 
     folder: Path
     info = Below("dataset.json")
-    domain = Below("classifiers/domain.json")
 
     @classmethod
     def of(cls, dataset: Prepared) -> "DatasetPaths":
         """The paths for the settings `config.dataset`."""
-        name = dataset.name.replace("/", "-").replace(":", "-")  # imagenet_resized/64x64:0.1.0
-        return cls(Path(dataset.data_dir) / f"{name}-{dataset.resolution}")
+        return cls(Path(dataset.data_dir) / f"{folder_name(dataset.name)}-{dataset.resolution}")
 
     def images(self, split: str, label: int) -> Path:
         return self.folder / split / f"{label:0{LABEL_DIGITS}d}.npy"
@@ -53,11 +64,25 @@ class DatasetPaths:
     def sorting_state(self, split: str) -> Path:
         return self.unfinished(split) / "state.json"
 
+    @property
+    def scoring(self) -> Path:
+        """The folder of scoring classifiers and features: this one, or `scoring/` here if this one is read-only.
+
+        A read-only folder that has a classifier is complete: whoever prepared it has scored something.
+        """
+        own = self.folder
+        usable = not own.exists() or os.access(own, os.W_OK) or (own / "classifiers/domain.json").exists()
+        return own if usable else Path("scoring") / own.name
+
+    @property
+    def domain(self) -> Path:
+        return self.scoring / "classifiers/domain.json"
+
     def classifier(self, digest: str) -> Path:
-        return self.folder / "classifiers" / f"domain-{digest}.weights.h5"
+        return self.scoring / "classifiers" / f"domain-{digest}.weights.h5"
 
     def seen_by(self, digest: str) -> Path:
-        return self.folder / "features" / digest
+        return self.scoring / "features" / digest
 
     def features(self, digest: str, split: str, label: int) -> Path:
         return self.seen_by(digest) / split / f"{label:0{LABEL_DIGITS}d}.npz"

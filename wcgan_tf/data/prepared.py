@@ -75,8 +75,11 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
         return _from_source(dataset, split, label)
     paths = DatasetPaths.of(dataset)
     if not exists(dataset, split, label):
-        last = len(names_in(paths)) - 1 if paths.info.exists() else label
-        what_to_do = ["run: ", PREPARE] if label <= last else [f"its labels are 0 to {last}"]
+        names = names_in(paths) if paths.info.exists() else []
+        called = f"; the one called {label} is name:{label}" if str(label) in names else ""
+        what_to_do = (
+            ["run: ", PREPARE] if label < len(names) or not names else [f"its labels are 0 to {len(names) - 1}{called}"]
+        )
         raise UserError(f"no images of label {label} in {paths.folder}; ", *what_to_do)
     record = read_record(dataset, split, label)
     try:

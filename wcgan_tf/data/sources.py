@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import folder_lock
-from wcgan_tf.core.console import print_now, printable
+from wcgan_tf.core import files
+from wcgan_tf.core.console import printable
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.data import folders
+from wcgan_tf.data import folders, tfds_download
 from wcgan_tf.data.decoding import Content
 from wcgan_tf.data.split_folders import TEST_SPLITS, SortedFolder, SplitFolder, find_test
 
@@ -111,7 +111,7 @@ def tensorflow_datasets(dataset: Dataset) -> Source:
 
     builder = _builder(dataset)
     if not builder.is_prepared():
-        _download(builder, dataset)
+        tfds_download.download(builder, dataset)
     splits = builder.info.splits
     test = next((name for name in TEST_SPLITS if name in splits), None)
     if "train" not in splits:
@@ -190,7 +190,7 @@ def _refuse_empty(split: SplitFolder, names: list[str]) -> None:
 def _readable(root: Path, folders: list[str]) -> list[str]:
     """The folders' synset words, or else their names; words shared by several folders get the folder's name added."""
     table = next((root / name for name in SYNSET_WORDS if (root / name).is_file()), None)
-    lines = table.read_text(encoding="utf-8-sig", errors="replace").splitlines() if table else []
+    lines = files.read_text(table, "replace").splitlines() if table else []
     words = dict(parts for line in lines if len(parts := line.split(maxsplit=1)) == 2)
     names = [words.get(name, name).strip() for name in folders]
     doubled = {name for name, same in itertools.groupby(sorted(names)) if len(list(same)) > 1}
@@ -226,17 +226,3 @@ def _builder(dataset: Dataset) -> Any:
 
 def _names(builder: Any) -> list[str]:
     return [printable(name) for name in builder.info.features["label"].names]
-
-
-def _download(builder: Any, dataset: Dataset) -> None:
-    """Download and prepare the data set with TensorFlow Datasets, in one process at a time."""
-    waiting = f"another process prepares {dataset.name}; waiting for it"
-    with folder_lock.lock(Path(builder.data_dir).parent, print_now, waiting):
-        try:
-            builder.download_and_prepare()  # returns at once if another process has done it
-        except Exception as error:  # such as no network, a full disk, a manual download
-            reason = " ".join(str(error).split())[:100] or type(error).__name__
-            raise UserError(
-                f"{dataset.name} is not prepared in {builder.data_dir}; "
-                f"type --config.dataset.tfds_dir=<the folder that has it> (it could not be downloaded: {reason})"
-            ) from None

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from wcgan_tf.core import files
 from wcgan_tf.core.errors import UserError
 
 META = "meta.mat"  # of ImageNet's development kit, beside its ground truth: which number is which synset
@@ -31,7 +32,7 @@ def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, s
     """
     images = list(images)
     try:
-        text = unicodedata.normalize("NFC", file.read_text(encoding="utf-8-sig"))
+        text = unicodedata.normalize("NFC", files.read_text(file))
     except UnicodeDecodeError:
         raise UserError(f"{file} is no UTF-8 text; save it as such") from None
     except OSError as error:

@@ -1,5 +1,6 @@
 """Features and logits of a set of images, and their cache on disk."""
 
+import errno
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterable
@@ -85,7 +86,11 @@ def extract_real(
         return cached
     images = prepared.label_images(dataset, split, label)
     extracted = extract(classifier, [images.images], label, done)
-    save(path, extracted, images.digest)
+    try:
+        save(path, extracted, images.digest)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EROFS):  # a read-only data set: the next start extracts them again
+            raise
     return extracted
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import UserError, python
 from wcgan_tf.core.machine import number
 
 
@@ -109,7 +109,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     if launcher and launcher.name == "Slurm" and size > 1 and not environment.get("SLURM_STEP_ID"):
         raise UserError(
             f"this is one process, not one of Slurm's {size} tasks; "
-            "start it with: srun python -m wcgan_tf.train --label auto"
+            f"start it with: srun {python()} -m wcgan_tf.train --label auto"
         )
     if (element := _element(environment)) is not None:
         if size == 1 or launcher is None or rank is None:
