@@ -183,7 +183,8 @@ def test_labels_with_few_images_end_with_samples_and_a_page(tmp_path):
     assert said.index(words) < said.index("[2/6] launch")
     assert f"[4/6] evaluate: left out; {words}" in said
     for name in ("samples.png", "report.html", "grid.png"):
-        assert (tmp_path / "runs/digits" / name).exists()
+        assert (tmp_path / "runs/photos" / name).exists()
+    assert (tmp_path / "saved_models/photos/manifest.json").exists()
     said = run("pipeline", *photos, folder=tmp_path).stdout
     assert said.index(words) < said.index("[2/6] launch")
     done = run("evaluate", *photos, folder=tmp_path, check=False)

@@ -56,6 +56,7 @@ class Dataset(Section):
     tfds_dir: str = _setting("", "folder of TensorFlow Datasets; empty: its own default")
     data_dir: str = _setting("data", "folder that `prepare` writes to")
     resolution: int = _setting(8, "side of the square images, in pixels", low=8, high=1024)
+    bit_depth: int = _setting(16, "bits that images with 16 bits use, such as 12 of a camera", low=8, high=16)
     flip: bool = _setting(False, "mirror half of the images left to right")
 
 

@@ -106,7 +106,8 @@ def _changed(dataset: Dataset, source: sources.Source, labels: list[int]) -> lis
 def _say_finished(dataset: Dataset, paths: DatasetPaths, labels: list[int]) -> None:
     """Print that nothing is left to do, or which labels have other files now."""
     changed: list[int] = []
-    if dataset.root and Path(dataset.root).is_dir():  # it may have been moved away
+    listed = not dataset.val_labels or Path(dataset.val_labels).is_file()
+    if dataset.root and Path(dataset.root).is_dir() and listed:  # they may have been moved away
         source = sources.source(dataset)
         prepared.write_info(paths, dataset, source)  # refuses other labels
         changed = sorted({label for _, label in _changed(dataset, source, labels)})
@@ -127,8 +128,10 @@ def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels:
             split,
             labels,
             dataset.resolution,
+            dataset.bit_depth,
             paths,
             skipped=lambda name, reason: count.say(f"skipped {name}: {reason}"),
+            noted=lambda name, text: count.say(f"{name}: {text}"),
         )
         if sorter.seen:
             count.say(f"resuming after {sorter.seen} images")
@@ -154,9 +157,26 @@ def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None
         print(f"{resized} had another size and were cropped and resized to {dataset.resolution}x{dataset.resolution}")
     if unreadable := sum(record.unreadable for record in everything):
         print(f"{unreadable} could not be read and were left out")
+    if line := _depth_in_words(dataset, everything):
+        print(line)
     classifier = cli.config().evaluate.classifier
     if small := enough.too_small(cli.config(), sorted(ready), classifier):
         print(enough.in_words(cli.config(), small, classifier))
+
+
+def _depth_in_words(dataset: Dataset, everything: list[prepared.ImageRecord]) -> str:
+    """What is wrong with the brightness of images with 16 bits; "" if nothing is."""
+    number = sum(own.sixteen_bits for own in everything)
+    brightest = max((own.brightest for own in everything), default=0)
+    used = brightest.bit_length()
+    if not number or dataset.bit_depth - 1 <= used <= dataset.bit_depth:
+        return ""
+    become = "dark" if used < dataset.bit_depth else "white where they are bright"
+    folder, used_now = DatasetPaths.of(dataset).folder, f"dataset.bit_depth={dataset.bit_depth}"
+    return (
+        f"{number} images have 16 bits, and no value above {brightest}: with {used_now} they become {become}; "
+        f"to mend that, delete {folder} and type --config.dataset.bit_depth={max(8, used)}"
+    )
 
 
 def _say_left(source: sources.Source, labels: list[int]) -> None:

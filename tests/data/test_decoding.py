@@ -35,6 +35,7 @@ KINDS = {  # the stored image, and the expected colour
     "grey and clear": (stored(one_colour("LA", (100, 0))), (255, 255, 255)),
     "palette and clear": (stored(palette(), transparency=1), (255, 255, 255)),
     "16 bits": (stored(one_colour("I;16", 257 * 50)), (50, 50, 50)),
+    "16 bits and clear": (stored(one_colour("I;16", 257 * 50), transparency=257 * 50), (255, 255, 255)),
     "cmyk": (stored(one_colour("CMYK", (255, 0, 0, 0)), "JPEG", quality=100), (0, 255, 255)),
     "grey array": (np.full([6, 6, 1], 9, np.uint8), (9, 9, 9)),
     "rgb array": (np.full([6, 6, 3], 9, np.uint8), (9, 9, 9)),
@@ -43,7 +44,7 @@ KINDS = {  # the stored image, and the expected colour
 
 @pytest.mark.parametrize(("content", "colour"), KINDS.values(), ids=KINDS)
 def test_every_mode_becomes_rgb(content, colour):
-    pixels, resized = square(content, 6, 3)
+    pixels, resized, _ = square(content, 6, 3)
     assert pixels.dtype == np.uint8
     assert pixels.shape == (6, 6, 3)
     assert not resized
@@ -51,7 +52,7 @@ def test_every_mode_becomes_rgb(content, colour):
 
 
 def test_colours_become_grey_for_one_channel():
-    pixels, _ = square(stored(one_colour("RGB", (10, 200, 30))), 6, 1)
+    pixels, *_ = square(stored(one_colour("RGB", (10, 200, 30))), 6, 1)
     assert pixels.shape == (6, 6, 1)
     assert np.abs(pixels.astype(int) - round(0.299 * 10 + 0.587 * 200 + 0.114 * 30)).max() <= 1
 
@@ -61,7 +62,7 @@ def test_the_middle_of_an_image_is_kept(height, width):
     image = np.zeros([height, width, 3], np.uint8)
     top, left = (height - 20) // 2, (width - 20) // 2
     image[top : top + 20, left : left + 20] = 255
-    pixels, resized = square(image, 10, 3)
+    pixels, resized, _ = square(image, 10, 3)
     assert resized
     assert pixels.min() > 200  # at two edges the filter reads some pixels from outside
     assert pixels[1:-1, 1:-1].min() > 250
@@ -70,7 +71,7 @@ def test_the_middle_of_an_image_is_kept(height, width):
 def test_shrinking_is_antialiased():
     stripes = np.zeros([64, 64, 1], np.uint8)
     stripes[:, ::2] = 254
-    pixels, _ = square(stripes, 8, 1)  # every eighth column would be all 0 or all 254
+    pixels, *_ = square(stripes, 8, 1)  # every eighth column would be all 0 or all 254
     assert np.abs(pixels[:, 1:-1].astype(int) - 127).max() <= 1
 
 
@@ -78,7 +79,7 @@ def test_a_photograph_is_turned_upright():
     image = Image.fromarray(np.vstack([np.zeros([8, 16], np.uint8), np.full([8, 16], 255, np.uint8)]))
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
-    pixels, _ = square(stored(image, "JPEG", exif=exif), 16, 1)
+    pixels, *_ = square(stored(image, "JPEG", exif=exif), 16, 1)
     assert pixels[:7].min() > 250
     assert pixels[9:].max() < 5
 
@@ -97,3 +98,11 @@ def test_a_truncated_file_is_an_error(tmp_path):
         file.write_bytes(content[: len(content) // 2])
         with pytest.raises(OSError, match=r"truncated|broken"):
             square(file, 64, 3)
+
+
+@pytest.mark.parametrize(("bit_depth", "expected"), [(16, 8), (12, 128), (10, 255)])
+def test_16_bits_are_scaled_by_those_that_are_used(bit_depth, expected):
+    pixels, _, brightest = square(stored(one_colour("I;16", 2056)), 6, 1, bit_depth)
+    assert abs(int(pixels[0, 0, 0]) - expected) <= 1
+    assert brightest == 2056
+    assert square(stored(one_colour("L", 77)), 6, 1, bit_depth).brightest is None

@@ -41,10 +41,17 @@ def arguments(dataset) -> list[str]:
     return [f"--config.dataset.{key}={getattr(dataset, key)}" for key in ("name", "root", "data_dir", "resolution")]
 
 
-def sort(dataset, split="train", labels=frozenset(range(LABELS)), interrupt_after=None, skipped=lambda *_: None):
+def sort(
+    dataset,
+    split="train",
+    labels=frozenset(range(LABELS)),
+    interrupt_after=None,
+    skipped=lambda *_: None,
+    noted=pytest.fail,
+):
     """Sort a split in this process; after `interrupt_after` chunks raise KeyboardInterrupt, as Ctrl-C does."""
     sorter = sorting.SplitSorter(
-        sources.source(dataset), split, set(labels), dataset.resolution, DatasetPaths.of(dataset), skipped
+        sources.source(dataset), split, set(labels), dataset.resolution, 16, DatasetPaths.of(dataset), skipped, noted
     )
     chunks = []
 
@@ -268,7 +275,7 @@ def test_a_test_split_that_goes_changes_the_training_images_too(photos, tmp_path
     run("prepare", *arguments(photos), "--labels=0", folder=tmp_path)
     shutil.rmtree(tmp_path / "photos/val")
     done = run("prepare", *arguments(photos), folder=tmp_path)
-    assert "has no validation, val, test: every fifth image is a test image" in done.stdout
+    assert "has no validation, val, valid, test: every fifth image is a test image" in done.stdout
     assert [prepared.count(photos, split, 0) for split in ("train", "test")] == [16, 4]
 
 
@@ -286,6 +293,35 @@ def test_prepare_ends_with_what_it_did_not_take(photos, tmp_path):
     done = run("prepare", *arguments(photos), folder=tmp_path)
     last = done.stdout.splitlines()[-1]
     assert last == f"not taken: files of other kinds (2, such as {photos.root}/train/kind 0/notes.txt)"
+
+
+def test_what_pillow_warns_of_has_the_name_of_the_image(photos):
+    said = []
+    names = [f"{photos.root}/train/kind 0/{number}.jpg" for number in range(2)]
+    for name in names:
+        Image.new("RGB", (8, 8)).save(name, exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")  # it ends too early
+    sort(photos, noted=lambda *note: said.append(note))
+    assert len(said) == 1
+    assert said[0][0] in names
+    assert said[0][1].startswith("Corrupt EXIF data")
+
+
+@pytest.mark.parametrize(
+    ("depth", "words"), [(16, "they become dark"), (10, "they become white where they are bright")]
+)
+def test_images_whose_16_bits_are_others_are_named_with_what_to_type(photos, tmp_path, depth, words):
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 65  # to 4,095
+    Image.fromarray(values).save(f"{photos.root}/train/kind 0/00.png")
+    folder = DatasetPaths.of(photos).folder
+    done = run("prepare", *arguments(photos), f"--config.dataset.bit_depth={depth}", folder=tmp_path)
+    assert (
+        f"1 images have 16 bits, and no value above 4095: with dataset.bit_depth={depth} {words}; "
+        f"to mend that, delete {folder} and type --config.dataset.bit_depth=12"
+    ) in done.stdout
+    shutil.rmtree(folder)
+    done = run("prepare", *arguments(photos), "--config.dataset.bit_depth=12", folder=tmp_path)
+    assert "16 bits" not in done.stdout
+    assert prepared.label_images(photos, "train", 0).images[0].max() == 255
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "half"])

@@ -70,9 +70,10 @@ def test_images_are_found_at_any_depth_with_endings_in_any_case(dataset, tmp_pat
     assert levels(source, "train", {1}) == [(1, 1), (1, 2)]
 
 
-@pytest.mark.parametrize("name", ["val", "validation", "test"])
-def test_any_name_of_the_test_split_is_found(dataset, tmp_path, name):
-    picture(tmp_path / "train/cat/1.png", 1)
+@pytest.mark.parametrize("train", ["train", "Train"])
+@pytest.mark.parametrize("name", ["val", "validation", "valid", "test", "VAL", "Test"])
+def test_any_name_of_the_splits_is_found(dataset, tmp_path, train, name):
+    picture(tmp_path / train / "cat/1.png", 1)
     picture(tmp_path / name / "cat/2.png", 2)
     assert levels(sources.source(dataset), "test") == [(0, 2)]
 
@@ -126,6 +127,28 @@ def test_links_to_folders_are_followed_and_each_folder_is_read_once(dataset, tmp
         folders.SEEN: 2,
         folders.NO_FILE: 1,
     }
+
+
+def test_links_to_other_labels_and_splits_are_not_followed(dataset, tmp_path):
+    for number, name in enumerate(("train/cat", "train/dog", "val/cat", "val/dog")):
+        picture(tmp_path / name / "1.png", 10 * number)
+    (tmp_path / "train/cat/x").symlink_to("../dog")
+    (tmp_path / "train/cat/y").symlink_to(tmp_path / "val/cat")
+    source = sources.source(dataset)
+    assert levels(source, "train") == [(0, 0), (1, 10)]
+    left = source.files("train", 0).left
+    assert {reason: [path.name for path in paths] for reason, paths in left.items()} == {folders.ELSEWHERE: ["x", "y"]}
+
+
+@pytest.mark.parametrize("target", [".", "..", "cat", "../val/cat", "../val"])
+def test_a_label_that_is_a_link_to_others_is_refused(dataset, tmp_path, target):
+    picture(tmp_path / "train/cat/1.png", 1)
+    picture(tmp_path / "val/cat/1.png", 2)
+    (tmp_path / "train/other").symlink_to(target)
+    with pytest.raises(
+        UserError, match=r"train/other is a link to .*, whose images have a label or a split of their own"
+    ):
+        sources.source(dataset)
 
 
 def test_what_is_no_regular_file_is_left_out(dataset, tmp_path):
@@ -249,6 +272,17 @@ def test_a_list_that_does_not_fit_is_named(dataset, tmp_path, text, problem):
     dataset.val_labels = str(tmp_path / "labels.txt")
     with pytest.raises(UserError, match=f"labels.txt:? {problem}"):
         sources.source(dataset)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_that_windows_wrote_is_read(dataset, tmp_path, encoding):
+    """With a byte order mark, ends of lines of two letters, and names in other letters' case."""
+    unsorted_validation(tmp_path)
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    text = LISTS["names"].replace("n0", "N0").replace("\n", "\r\n")
+    (tmp_path / "labels.txt").write_bytes(text.encode(encoding))
+    found = levels(sources.source(dataset), "test")
+    assert [(label, round(grey / 40)) for label, grey in found] == [(0, 2), (0, 4), (1, 3), (2, 1)]
 
 
 def test_a_label_of_several_words_is_no_other_folder(dataset, tmp_path):

@@ -11,18 +11,23 @@ Content = Path | bytes | np.ndarray
 
 
 class Square(NamedTuple):
-    """A picture as uint8 [resolution, resolution, channels], and whether its size was changed."""
+    """A picture as uint8 [resolution, resolution, channels], and whether its size was changed.
+
+    `brightest` is the largest value of a picture with 16 bits, before they are scaled; None for others.
+    """
 
     pixels: np.ndarray
     resized: bool
+    brightest: int | None = None
 
 
-def square(content: Content, resolution: int, channels: int) -> Square:
+def square(content: Content, resolution: int, channels: int, bit_depth: int = 16) -> Square:
     """Centre-crop to a square, resize with antialiasing (Lanczos), and convert to grey (1 channel) or RGB (3 channels).
 
     Args:
         content: a path, a file's bytes, or uint8 [H, W, 1 or 3].  The EXIF orientation is applied, transparent parts
             become white, and 16 bits are scaled to 8.
+        bit_depth: the number of bits that pictures with 16 bits use: a camera's 12 may lie in a file of 16.
 
     Raises:
         Exception: of any type that Pillow raises for a file that is damaged or no image.
@@ -35,17 +40,20 @@ def square(content: Content, resolution: int, channels: int) -> Square:
         if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):  # older Pillow: a PNG of 16 bits
             raise ValueError("its pixels are 32-bit numbers, whose range is not known; save it with 8 or 16 bits")
         upright = ImageOps.exif_transpose(image)
-        plain = _plain(upright, "L" if channels == 1 else "RGB")
+        brightest = int(np.asarray(upright).max()) if upright.mode.startswith("I") else None
+        plain = _plain(upright, "L" if channels == 1 else "RGB", bit_depth)
     size = (resolution, resolution)
     fitted = plain if plain.size == size else ImageOps.fit(plain, size, Image.Resampling.LANCZOS)
     pixels = np.asarray(fitted, np.uint8).reshape(resolution, resolution, channels)
-    return Square(pixels, resized=plain.size != size)
+    return Square(pixels, plain.size != size, brightest)
 
 
-def _plain(image: Image.Image, mode: str) -> Image.Image:
+def _plain(image: Image.Image, mode: str, bit_depth: int) -> Image.Image:
     """The image in `mode`, without palette, transparency, 16 bits or CMYK."""
     if image.mode.startswith("I"):  # 16 bits, which Pillow's own conversion clips at 255
-        image = Image.fromarray(np.round(np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+        values, transparent = np.asarray(image), image.info.get("transparency")
+        scaled = np.round(values * (255 / (2**bit_depth - 1))).clip(0, 255).astype(np.uint8)
+        image = Image.fromarray(scaled if transparent is None else np.where(values == transparent, 255, scaled))
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")

@@ -23,6 +23,7 @@ HIDDEN = "hidden or added by a system"
 OTHER_ENDING = "files of other kinds"
 NO_FILE = "links to nothing, or no regular files"
 SEEN = "links to folders read before"
+ELSEWHERE = "links to folders of other labels or splits"
 
 
 class Summary(NamedTuple):
@@ -32,13 +33,33 @@ class Summary(NamedTuple):
     left: dict[str, list[Path]]  # by reason
 
 
-def walk(parent: Path) -> Iterator[tuple[str, Path]]:
+def walk(parent: Path, splits: Iterable[Path] = ()) -> Iterator[tuple[str, Path]]:
     """The files below a folder, at any depth, each with IMAGE or the reason why it is none.
 
     Links to folders are followed, but to none around this folder, and each folder is read once; real folders come
     before links, so that a folder is read under its own name.
+
+    Args:
+        splits: the folders of all splits; a link to what lies in them, outside of this folder, is not followed.
     """
-    yield from _walk(parent, {_identity(folder) for folder in parent.resolve().parents})
+    own = parent.resolve()
+    others = [folder.resolve() for folder in splits]
+    yield from _walk(parent, {_identity(folder) for folder in own.parents}, own, others)
+
+
+def refuse_foreign_labels(split: Path, splits: Iterable[Path]) -> None:
+    """Refuse a label's folder that is a link to another label or split: one image would have two labels or splits.
+
+    Raises:
+        UserError: naming the link.
+    """
+    folders = [folder.resolve() for folder in splits]
+    for name in label_folders(split).values():
+        own = (split / name).resolve()
+        if (split / name).is_symlink() and any(own.is_relative_to(one) or one.is_relative_to(own) for one in folders):
+            raise UserError(
+                f"{split / name} is a link to {own}, whose images have a label or a split of their own; delete the link"
+            )
 
 
 def summary(parent: Path, files: Iterable[tuple[str, Path]]) -> Summary:
@@ -88,6 +109,16 @@ def outside(split: Path) -> list[tuple[str, Path]]:
     return [(_kind(entry), Path(entry.path)) for entry in _inside(split) if not _is_open_folder(entry)]
 
 
+def named(root: Path, names: Iterable[str]) -> list[Path]:
+    """What a folder has by these names, in their order; by others letters' case, such as Train, only if by none."""
+    names = tuple(names)
+    exact = [root / name for name in names if os.path.lexists(root / name)]
+    if exact or not root.is_dir():
+        return exact
+    there = {entry.name.casefold(): root / entry.name for entry in reversed(_inside(root))}
+    return [there[name] for name in names if name in there]
+
+
 def has_images(split: Path) -> bool:
     """Whether a split's folder has folders of labels, or images of its own."""
     return bool(label_folders(split)) or any(kind == IMAGE for kind, _ in outside(split))
@@ -106,7 +137,7 @@ def endings() -> frozenset[str]:
     return frozenset(ending for ending, kind in known if kind in Image.OPEN and kind not in NO_PHOTOGRAPHS)
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[str, Path]]:
+def _walk(folder: Path, seen: set[tuple[int, int]], own: Path, splits: list[Path]) -> Iterator[tuple[str, Path]]:
     identity = _identity(folder)
     if identity in seen:
         yield SEEN, folder
@@ -114,7 +145,11 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[str, Path]
     seen.add(identity)
     for entry in _inside(folder):
         if _is_open_folder(entry):
-            yield from _walk(Path(entry.path), seen)
+            target = Path(entry.path).resolve() if entry.is_symlink() else own
+            if not target.is_relative_to(own) and any(split in target.parents for split in splits):
+                yield ELSEWHERE, Path(entry.path)
+            else:
+                yield from _walk(Path(entry.path), seen, own, splits)
         else:
             yield _kind(entry), Path(entry.path)
 

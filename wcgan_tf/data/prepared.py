@@ -33,7 +33,7 @@ class DatasetInfo(msgspec.Struct):
 
 
 class ImageRecord(msgspec.Struct):
-    """The file beside a label's images: their number, how many were resized or unreadable, and their digest."""
+    """The file beside a label's images: their number, how many were resized, unreadable or of 16 bits, their digest."""
 
     label: int
     name: str
@@ -42,6 +42,8 @@ class ImageRecord(msgspec.Struct):
     unreadable: Count
     digest: str
     files: str = ""  # digest of the names, sizes and times of the files that the images are from, if they are files
+    sixteen_bits: Count = 0
+    brightest: Count = 0  # the largest value of those with 16 bits
 
 
 class CurrentDomain(msgspec.Struct, frozen=True):
@@ -204,7 +206,7 @@ def _from_source(dataset: Dataset, split: str, label: int) -> LabelImages:
     if label >= len(found.label_names):
         raise UserError(f"{dataset.name} has no label {label}; type 0 to {len(found.label_names) - 1}")
     squares = [
-        decoding.square(example.content, dataset.resolution, found.channels)
+        decoding.square(example.content, dataset.resolution, found.channels, dataset.bit_depth)
         for example in found.examples(split, {label})
     ]
     images = np.stack([square.pixels for square in squares])

@@ -8,12 +8,14 @@ import contextlib
 import itertools
 import os
 import shutil
+import threading
 import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -40,10 +42,13 @@ class SortingState(msgspec.Struct):
     labels: list[int]  # the labels to sort
     files: dict[int, str] = {}  # by label, the digest of its files, if the source has files
     seen: Count = 0  # examples read from the source
-    # count, resized, unreadable: number of images by label
+    # number of images by label
     count: dict[int, Count] = {}
     resized: dict[int, Count] = {}
     unreadable: dict[int, Count] = {}
+    sixteen_bits: dict[int, Count] = {}
+    brightest: dict[int, Count] = {}  # largest value of those with 16 bits
+    bit_depth: Count = 16
 
 
 class SplitSorter:
@@ -53,7 +58,9 @@ class SplitSorter:
         split: "train" or "test".
         labels: the labels to sort, which have no record yet.
         resolution: side of the images, in pixels.
+        bit_depth: the number of bits that images with 16 bits use.
         skipped: called with the name of an unreadable image, and the reason.
+        noted: called with the name of an image, and what Pillow warns of; once for each such text.
     """
 
     def __init__(
@@ -62,10 +69,15 @@ class SplitSorter:
         split: str,
         labels: set[int],
         resolution: int,
+        bit_depth: int,
         paths: DatasetPaths,
         skipped: Callable[[str, str], None],
+        noted: Callable[[str, str], None],
     ) -> None:
-        self._source, self._split, self._paths, self._skipped = source, split, paths, skipped
+        self._source, self._split, self._paths, self._bit_depth = source, split, paths, bit_depth
+        self._skipped, self._noted = skipped, noted
+        self._decoded = threading.local()  # the name of the image that a thread decodes
+        self._known_notes: set[str] = set()
         self._shape = (resolution, resolution, source.channels)
         self._image_bytes = resolution * resolution * source.channels
         self._buffers: dict[int, list[np.ndarray]] = defaultdict(list)
@@ -81,8 +93,10 @@ class SplitSorter:
         examples = itertools.islice(self._source.examples(self._split, set(self._state.labels)), self.seen, None)
         seen, written, buffered = self.seen, time.monotonic(), 0
         number = max(1, min(MOST_IN_CHUNK, CHUNK_BYTES // self._image_bytes))
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses excessive sizes itself
-        with ThreadPoolExecutor(machine.threads()) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(machine.threads()) as pool:
+            warnings.simplefilter("always")
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses excessive sizes itself
+            warnings.showwarning = self._note
             while chunk := list(itertools.islice(examples, number)):
                 for example, square in zip(chunk, pool.map(self._decode, chunk), strict=True):
                     buffered += self._take(example, square)
@@ -123,14 +137,24 @@ class SplitSorter:
         files.write_array(self._paths.images(self._split, label), raw)
         resized, unreadable = state.resized.get(label, 0), state.unreadable.get(label, 0)
         origin = state.files.get(label, "")
-        record = ImageRecord(label, name, len(raw), resized, unreadable, files.digest(raw), origin)
+        sixteen, brightest = state.sixteen_bits.get(label, 0), state.brightest.get(label, 0)
+        digest = files.digest(raw)
+        record = ImageRecord(label, name, len(raw), resized, unreadable, digest, origin, sixteen, brightest)
         records.write(self._paths.record(self._split, label), record)
         self._raw(label).unlink()
 
+    def _note(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        """Hand on a warning of the library that decodes, in place of `warnings.showwarning`."""
+        text = " ".join(str(message).split())
+        if text not in self._known_notes:
+            self._known_notes.add(text)
+            self._noted(getattr(self._decoded, "name", "an image"), text)
+
     def _decode(self, example: Example) -> decoding.Square | str:
         """The decoded picture, or the reason why it cannot be decoded."""
+        self._decoded.name = example.name
         try:
-            return decoding.square(example.content, *self._shape[1:])
+            return decoding.square(example.content, *self._shape[1:], self._bit_depth)
         except Exception as error:  # Pillow raises many types for a damaged file
             return " ".join(str(error).split()) or type(error).__name__
 
@@ -142,6 +166,10 @@ class SplitSorter:
             return 0
         self._buffers[example.label].append(square.pixels)
         _add(self._state.resized, example.label, int(square.resized))
+        if square.brightest is not None:
+            _add(self._state.sixteen_bits, example.label, 1)
+            before = self._state.brightest.get(example.label, 0)
+            self._state.brightest[example.label] = max(before, square.brightest)
         return square.pixels.nbytes
 
     def _write(self, seen: int) -> None:
@@ -161,7 +189,7 @@ class SplitSorter:
         folder = self._paths.unfinished(self._split)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return SortingState(self._source.origin, sorted(labels), self._files(labels))
+        return SortingState(self._source.origin, sorted(labels), self._files(labels), bit_depth=self._bit_depth)
 
     def _files(self, labels: Iterable[int]) -> dict[int, str]:
         """The digests of the labels' files, as they are now."""
@@ -173,7 +201,7 @@ class SplitSorter:
         state = records.read_if_whole(self._paths.sorting_state(self._split), SortingState)
         if state is None or state.origin != self._source.origin or not labels <= set(state.labels):
             return None
-        if state.files != self._files(state.labels):  # the folder has changed since
+        if state.files != self._files(state.labels) or state.bit_depth != self._bit_depth:
             return None
         for label in state.labels:
             size, raw = state.count.get(label, 0) * self._image_bytes, self._raw(label)

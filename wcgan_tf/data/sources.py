@@ -73,7 +73,7 @@ def folder(dataset: Dataset) -> Source:
     `n01440764 tench, Tinca tinca`, the words are the name of the label.
     """
     root = Path(dataset.root)
-    train = SortedFolder(root / "train")
+    train = SortedFolder(next(iter(folders.named(root, ["train"])), root / "train"))
     if not train.names:
         raise UserError(
             f"there are no folders of images in {train.folder}; "

@@ -1,6 +1,5 @@
 """The folder of a split: whose images are where, by the names of the labels' folders in `train`."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -8,7 +7,7 @@ from typing import Protocol
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data import folders, val_labels
 
-TEST_SPLITS = ("validation", "val", "test")  # names of the test split; the first that exists is used
+TEST_SPLITS = ("validation", "val", "valid", "test")  # names of the test split; the first that exists is used
 OUTSIDE = "images outside of the labels' folders"
 NO_LABEL = "images of labels that train has not"
 
@@ -25,11 +24,18 @@ class SplitFolder(Protocol):
         """The files of no label."""
 
 
+def split_paths(root: Path) -> list[Path]:
+    """What a data set's folder has by the names of splits, `train` first; upper case letters are accepted."""
+    return [*folders.named(root, ["train"]), *folders.named(root, TEST_SPLITS)]
+
+
 class SortedFolder:
     """A split's folder with a folder for each label."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._labels = folder, folders.label_folders(folder)
+        self._splits = [path for path in split_paths(folder.parent) if path.is_dir()]
+        folders.refuse_foreign_labels(folder, self._splits)
 
     @property
     def names(self) -> list[str]:
@@ -38,7 +44,7 @@ class SortedFolder:
 
     def files(self, name: str) -> Iterable[tuple[str, Path]]:
         """The files in a label's folder, none if there is no such folder."""
-        return folders.walk(self.folder / self._labels[name]) if name in self._labels else ()
+        return folders.walk(self.folder / self._labels[name], self._splits) if name in self._labels else ()
 
     def around(self) -> Iterator[tuple[str, Path]]:
         """The files that lie outside of the labels' folders."""
@@ -83,10 +89,11 @@ def find_test(root: Path, listed: str, train: SortedFolder) -> SplitFolder | Non
     Raises:
         UserError: if the label of an image is not known.
     """
-    for path in (root / name for name in TEST_SPLITS):
-        if os.path.lexists(path) and not path.is_dir():
+    paths = folders.named(root, TEST_SPLITS)
+    for path in paths:
+        if not path.is_dir():
             raise UserError(f"{path} is no folder; mend it, or move it away")
-    test = next((root / name for name in TEST_SPLITS if folders.has_images(root / name)), None)
+    test = next((path for path in paths if folders.has_images(path)), None)
     if test is None:
         if listed:
             raise UserError(

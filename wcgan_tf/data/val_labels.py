@@ -70,6 +70,8 @@ def _folder(label: str, folders: list[str], file: Path) -> str:
     """The folder that a label means."""
     if label not in folders and (with_boxes := re.fullmatch(WITH_BOXES, label)):
         label = with_boxes[1]
+    if label not in folders and label.casefold() in (own := {name.casefold(): name for name in folders}):
+        return own[label.casefold()]
     if label in folders or not re.fullmatch(NUMBER, label):
         return label
     if int(label) >= len(folders):

@@ -13,7 +13,7 @@ from wcgan_tf.runs import label_status
 
 # The settings that may change on a restart.  The others of these sections define the model.
 MAY_CHANGE = {
-    "dataset": {"root", "val_labels", "tfds_dir", "data_dir"},
+    "dataset": {"bit_depth", "root", "val_labels", "tfds_dir", "data_dir"},
     "model": set(),
     "train": {
         "max_steps",
