@@ -86,12 +86,12 @@ FAULTS = [
         "launching/ranks",
     ),
     Fault(
-        "cores are left unused", "launching/workers", "cores[job::jobs]", "cores[job : job + 1]", "launching/workers"
+        "cores are left unused", "launching/workers", "by_core[job::jobs]", "by_core[job : job + 1]", "launching/workers"
     ),
     Fault(
         "processes are not pinned",
         "launching/workers",
-        "os.sched_setaffinity(0, place.cpus)",
+        "os.sched_setaffinity(0, place.cpus or mine)",
         "pass",
         "launching/workers",
     ),
@@ -103,7 +103,39 @@ FAULTS = [
         "launching/workers",
     ),
     Fault(
-        "a lock is not taken", "core/files", "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", "core/files"
+        "a lock is not taken",
+        "core/folder_lock",
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "core/folder_lock",
+    ),
+    Fault(
+        "an owner of another machine counts as gone",
+        "core/folder_lock",
+        "if not me.boot or self.boot != me.boot:",
+        "if not me.boot:",
+        "core/folder_lock",
+    ),
+    Fault(
+        "a suspended process goes on in a folder that was taken over",
+        "core/folder_lock",
+        "elif not over.is_set():",
+        "elif False:",
+        "core/folder_lock",
+    ),
+    Fault(
+        "a quota of a group around this one is not seen",
+        "core/machine",
+        "for part in (inside, *inside.parents)",
+        "for part in (inside,)",
+        "core/machine",
+    ),
+    Fault(
+        "what an MPI starts takes the rank of the task that started it",
+        "launching/ranks",
+        "next((known for known in LAUNCHERS",
+        "next((known for known in LAUNCHERS[::-1]",
+        "launching/ranks",
     ),
     Fault(
         "a file is written in place",
