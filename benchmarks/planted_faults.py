@@ -86,7 +86,11 @@ FAULTS = [
         "launching/ranks",
     ),
     Fault(
-        "cores are left unused", "launching/workers", "by_core[job::jobs]", "by_core[job : job + 1]", "launching/workers"
+        "cores are left unused",
+        "launching/workers",
+        "by_core[job::jobs]",
+        "by_core[job : job + 1]",
+        "launching/workers",
     ),
     Fault(
         "processes are not pinned",
