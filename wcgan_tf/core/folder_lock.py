@@ -20,7 +20,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from wcgan_tf.core import errors, machine, records
+from wcgan_tf.core import errors, files, machine, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.process import is_gone
 
@@ -152,10 +152,15 @@ def _touched(path: Path) -> int | None:
 def _create(path: Path, me: Owner) -> bool:
     """Write a new owner file; False if there is one."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(records.encode(me) + "\n")
+        file = path.open("x", encoding="utf-8")
     except FileExistsError:
         return False
+    try:
+        with files.named(path), file:
+            file.write(records.encode(me) + "\n")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 
