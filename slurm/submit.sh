@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Prepare, train and evaluate a data set: three Slurm jobs, one after another.
 #
-#   slurm/submit.sh --config cifar10                               # one job, a task per label
+#   slurm/submit.sh --config cifar10                    # one job, a task per label
 #   slurm/submit.sh --config cifar10 -- --gpus-per-task=1 --time=4:00:00
-#   slurm/submit.sh --config cifar100 --tasks 20                   # each task trains five labels in turn
+#   slurm/submit.sh --config cifar100 --tasks 20        # each task trains five labels in turn
 #   slurm/submit.sh --config cifar100 --array --at-once 20 -- --gpus=1
-#   slurm/submit.sh --config cifar10 --missing                     # later: what is neither done nor running
-#   slurm/submit.sh --config cifar10 --failed                      # or what failed, diverged or went stale
+#   slurm/submit.sh --config cifar10 --missing          # later: what is neither done nor running
+#   slurm/submit.sh --config cifar10 --failed           # or what failed, diverged or went stale
 #
 #   --config, --config.x=y, --workdir, --model    as for the programs
 #   --labels 0-9,cat    these labels; --missing and --failed choose among them
 #   --array             an array element per label, each requeued alone; else one job with a task per label
 #   --tasks N           N tasks, or elements, share the labels
 #   --at-once N         at most N elements run at a time
-#   PYTHON=...          the interpreter of the jobs, in front of the command; else that of the active environment
+#   PYTHON=...          before slurm/submit.sh: the interpreter of the jobs, else that of the active environment
 #   after --            options of sbatch for the training job; for all three set SBATCH_ACCOUNT, SBATCH_PARTITION, ...
 #
 # The trained labels are evaluated even if others failed. After any failure, this is safe to repeat.
@@ -38,17 +38,22 @@ several() {
 }
 
 folder=$(dirname "$0")
+PROGRAM=${PROGRAM:-$0}  # what the user typed
 group=all labels="" tasks="" at_once="" array=false
 config=() workdir=() model=() options=()
 while (($#)); do
     case $1 in
     *=*) ;;
     --labels | --tasks | --at-once | --workdir | --model | --config | --config.*) # its value may be the next argument
-        (($# > 1)) || fail "$1 wants a value; see the first lines of $0"
+        (($# > 1)) || fail "$1 wants a value; type $PROGRAM --help"
         set -- "$1=$2" "${@:3}"
         ;;
     esac
     case $1 in
+    --help | -h)
+        sed -n "2,/^set /s/^# \{0,1\}//p" "$0" | sed "s|^  slurm/submit.sh|  $PROGRAM|"
+        exit
+        ;;
     --labels=*) labels=${1#*=} ;;
     --tasks=*) tasks=${1#*=} ;;
     --at-once=*) at_once=${1#*=} ;;
@@ -61,7 +66,7 @@ while (($#)); do
         options=("${@:2}")
         break
         ;;
-    *) fail "$1 is not understood; see the first lines of $0 (options of sbatch come after --)" ;;
+    *) fail "$1 is not understood; type $PROGRAM --help (options of sbatch come after --)" ;;
     esac
     shift
 done
@@ -74,8 +79,9 @@ done
 own=$(cd "$folder/.." && pwd)/.venv/bin/python
 if [[ -z ${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-} && -x $own ]]; then PYTHON=$own; fi
 export PYTHON=${PYTHON:-python}  # for the jobs too
-"$PYTHON" -c "import wcgan_tf.status" 2>/dev/null ||
-    fail "$PYTHON has no wcgan_tf; activate its environment, or type: PYTHON=<its python> $0"
+[[ $("$PYTHON" -m wcgan_tf.status --help 2>/dev/null) ]] ||
+    fail "$("$PYTHON" -m wcgan_tf.status --help 2>&1 >/dev/null | tail -n 1 | sed "s/^error: //"): this is what" \
+        "$PYTHON says; activate the environment of wcgan_tf, or type: PYTHON=<its python> $PROGRAM"
 command -v sbatch >/dev/null || fail "there is no Slurm here (no sbatch); on one machine type: $PYTHON -m wcgan_tf.launch"
 
 chosen=$("$PYTHON" -m wcgan_tf.status "${config[@]}" "${workdir[@]}" --labels="$labels" --list="$group")

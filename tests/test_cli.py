@@ -176,6 +176,19 @@ def test_without_slurm_submit_says_what_to_type_instead(tmp_path):
     assert re.fullmatch(expected, done.stderr)
 
 
+def test_a_config_file_may_be_typed_without_its_ending(tmp_path):
+    (tmp_path / "mine.py").write_text("from wcgan_tf.config import default_config as get_config\n")
+    done = run("status", "--config=mine", folder=tmp_path)
+    assert "runs/mine: 10 labels: 10 pending" in done.stdout
+    done = run("status", "--config=Cifar-10", folder=tmp_path, check=False)
+    assert "there is no config file 'Cifar-10'; did you mean --config=cifar10?" in done.stderr
+
+
+def test_colours_go_to_no_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b" not in run("status", folder=tmp_path, fresh=True).stdout
+
+
 def test_slurms_script_needs_no_activation(tmp_path):
     """It takes the environment that `make` has made beside it, and says what to type if there is none."""
     scripts = Path(__file__).parent.parent / "slurm"
@@ -185,7 +198,9 @@ def test_slurms_script_needs_no_activation(tmp_path):
     command = ["bash", tmp_path / "slurm/submit.sh"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == errors.WRONG_INPUT
-    assert re.match(r"error: python has no wcgan_tf; activate its environment, or type: PYTHON=", done.stderr)
+    assert re.match(
+        r"error: .* this is what python says; activate the environment of wcgan_tf, or type: PYTHON=", done.stderr
+    )
     (tmp_path / ".venv/bin").mkdir(parents=True)
     own = tmp_path / ".venv/bin/python"
     own.write_text(f"#!/bin/sh\necho own >> {tmp_path}/asked\nexit 0\n")

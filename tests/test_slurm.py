@@ -376,8 +376,8 @@ WRONG = [
     (["--labels=14"], "error: there is no label '14'; the labels are 0 to 9\n"),
     (["--tasks", "0"], "error: --tasks and --at-once are numbers from 1 on, not '0'\n"),
     (["--at-once=3"], "error: --at-once goes with --array\n"),
-    (["--workdir"], "error: --workdir wants a value; see the first lines of "),
-    (["--time=5"], "error: --time=5 is not understood; see the first lines of "),
+    (["--workdir"], "error: --workdir wants a value; type "),
+    (["--time=5"], "error: --time=5 is not understood; type "),
     (["--config=nowhere.py"], "error: there is no config file 'nowhere.py'; the ones at hand are cifar10, "),
 ]
 

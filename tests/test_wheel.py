@@ -63,16 +63,20 @@ def test_every_config_is_known_by_its_name(run):
     names = sorted(path.stem for path in (PROJECT / "configs").glob("*.py"))
     assert done.stderr.endswith(f"the ones at hand are {', '.join(names)}\n")
     done = run("status", "--config=configs/cifar10.py", check=False)
-    assert "there is no config file 'configs/cifar10.py'; type --config=cifar10; the ones at hand" in done.stderr
+    assert (
+        "there is no config file 'configs/cifar10.py'; did you mean --config=cifar10?; the ones at hand" in done.stderr
+    )
     done = run("train", "--config=photos", "--label=3", check=False)
     assert "no images of label 3 in data/photos-64; run: python -m wcgan_tf.prepare --config=photos" in done.stderr
 
 
 def test_slurms_scripts_are_submitted_and_written(run, tmp_path):
     shown = run("slurm", "--help").stdout
+    assert "  python -m wcgan_tf.slurm --config cifar10 -- --gpus-per-task=1 --time=4:00:00\n" in shown
+    assert "shellcheck" not in shown
     assert re.search(r"--at-once N +at most N elements run at a time", shown)
     written = run("slurm", "--write", "mine").stdout
-    assert "type: mine/submit.sh --config cifar10" in written
+    assert "type: mine/submit.sh --help" in written
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {
         path.name for path in (PROJECT / "slurm").iterdir() if path.is_file()
     }
@@ -82,4 +86,4 @@ def test_slurms_scripts_are_submitted_and_written(run, tmp_path):
     assert again.stderr == "error: mine/evaluate.sbatch is there already; name another folder, as in --write my_slurm\n"
     refused = run("slurm", "--lable=3", check=False)
     assert refused.returncode == errors.WRONG_INPUT
-    assert refused.stderr.startswith("error: --lable=3 is not understood; see the first lines of")
+    assert refused.stderr.startswith("error: --lable=3 is not understood; type python -m wcgan_tf.slurm --help")

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import difflib
 import os
 import re
 import runpy
@@ -263,14 +264,15 @@ def _load_config_file(path: str) -> ConfigFile:
     """Load the settings of a file, or of a config of this package by its name, such as cifar10."""
     path = _expand_home(path)
     own = {file.stem: file for file in sorted(shipped("configs").glob("[!_]*.py"))}
-    file = Path(path) if Path(path).is_file() else own.get(path)
+    file = next((typed for typed in (Path(path), Path(f"{path}.py")) if typed.is_file()), own.get(path))
     if file is None:
-        near = f"; type --config={Path(path).stem}" if Path(path).stem in own else ""
-        raise UserError(f"there is no config file {path!r}{near}; the ones at hand are {', '.join(own)}")
+        near = difflib.get_close_matches(Path(path).stem.lower(), own, n=1)
+        meant = f"; did you mean --config={near[0]}?" if near else ""
+        raise UserError(f"there is no config file {path!r}{meant}; the ones at hand are {', '.join(own)}")
     try:
         get_config = runpy.run_path(str(file)).get("get_config")
         if get_config is None:
-            raise UserError("there is no function get_config; begin with a copy of a file under configs/")
+            raise UserError("there is no function get_config() that returns the settings; the README has one to copy")
         settings = get_config()
         validate(settings)
     except UserError as error:

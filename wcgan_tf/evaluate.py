@@ -11,7 +11,6 @@ Prints tables, and writes scores.json and TensorBoard scalars to the folder of t
 from pathlib import Path
 
 import rich.box
-import rich.console
 import rich.markup
 import rich.table
 from absl import flags
@@ -19,6 +18,7 @@ from absl import flags
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import find_saved_model
 from wcgan_tf.core import records
+from wcgan_tf.core.console import Console
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import parse_model_labels
 from wcgan_tf.core.process import quiet_imports
@@ -138,7 +138,7 @@ def _table(title: str, headings: list[str], rows: list[list[str]]) -> None:
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(*map(rich.markup.escape, row))
-    rich.console.Console().print(table)
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import sys
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.core import errors, records
+from wcgan_tf.core import errors, machine, records
 from wcgan_tf.core.console import print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
@@ -61,8 +61,9 @@ def main() -> int:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
         return errors.DONE
     places = _places()[: len(labels)]
-    each = room.label_bytes(cli.config()) / room.GIB
-    print_now(f"this process may use {room.describe()}; a label takes about {each:.1f} GiB")
+    each = room.label_bytes(cli.config())
+    short = ", which is more: it may be killed" if each > machine.memory().amount else ""
+    print_now(f"this process may use {room.describe()}; a label takes about {each / room.GIB:.1f} GiB{short}")
     held = {label: status[label] for label in labels if status[label].state == "running"}
     train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={run.folder}"]
     on_gpus = [place.gpu for place in places if place.gpu]

@@ -119,7 +119,8 @@ def _evaluate() -> Stage:
 def _sample() -> Stage:
     """Sample at most the first SAMPLED labels: a picture with more rows is illegible."""
     output, known = cli.run_paths().samples, records.read_if_whole(cli.model_paths().manifest, Manifest)
-    some = [f"--labels={format_labels(list(known.entries)[:SAMPLED])}"] if known else []
+    many = known and len(known.entries) > SAMPLED
+    some = [f"--labels={format_labels(list(known.entries)[:SAMPLED])}"] if known and many else []
     done = up_to_date.is_newer(output, cli.model_paths().manifest)
     return Stage("draw images of the labels", output, done, [*some, f"--output={output}", "--overwrite"])
 

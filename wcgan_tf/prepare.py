@@ -174,8 +174,8 @@ def _depth_in_words(dataset: Dataset, everything: list[prepared.ImageRecord]) ->
     become = "dark" if used < dataset.bit_depth else "white where they are bright"
     folder, used_now = DatasetPaths.of(dataset).folder, f"dataset.bit_depth={dataset.bit_depth}"
     return (
-        f"{number} images have 16 bits, and no value above {brightest}: with {used_now} they become {become}; "
-        f"to mend that, delete {folder} and type --config.dataset.bit_depth={max(8, used)}"
+        f"the images with 16 bits ({number}) have no value above {brightest}: with {used_now} they become {become}; "
+        f"to mend that, delete {folder}, and add --config.dataset.bit_depth={max(8, used)} or set it in the config file"
     )
 
 

@@ -67,7 +67,8 @@ def main() -> None:
         raise UserError(f"{output} is a folder; name another --output")
     saved_model = find_saved_model(cli.model_paths().folder)
     if known := records.read_if_whole(ModelPaths(saved_model.parent).manifest, Manifest):
-        parse_model_labels(cli.FLAGS.labels, known.names, list(known.entries))  # report a wrong label early
+        # A wrong label is reported early; what is to be said is said below.
+        parse_model_labels(cli.FLAGS.labels, known.names, list(known.entries), lambda _: None)
     with quiet_imports():
         from wcgan_tf.combined import pictures, sampler
 

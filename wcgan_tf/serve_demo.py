@@ -20,7 +20,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import find_saved_model
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import UserError, install
 from wcgan_tf.core.process import quiet_imports
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def define_flags() -> None:
 def main() -> None:
     find_saved_model(cli.model_paths().folder)
     if importlib.util.find_spec("gradio") is None:
-        raise UserError("gradio is not installed; type: pip install -e '.[demo]'")
+        raise UserError(f"gradio is not installed; type: {install('demo')}")
     _refuse_taken(cli.FLAGS.port)
     _stay_here()
     with quiet_imports():

@@ -14,11 +14,11 @@ import json
 import sys
 
 import msgspec
-import rich.console
 from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.config import Dataset, default_config, validate
+from wcgan_tf.core.console import Console
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths
@@ -60,7 +60,7 @@ def main() -> None:
         print()
     else:
         width = None if sys.stdout.isatty() else WIDE  # a file or a pipe has no width
-        console = rich.console.Console(highlight=False, soft_wrap=True, width=width)
+        console = Console(highlight=False, soft_wrap=True, width=width)
         console.print(status_table.table((label, names[label], status) for label, status in states.items()))
         for label, status in states.items():
             if status.error:

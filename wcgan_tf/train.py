@@ -82,7 +82,8 @@ def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out:
         if prepared.exists(config.dataset, "train", label):  # else there may be no such label
             record_failure(paths, label, error, cli.describe)
         raise
-    if meaning := meaning_of_number(label, data.name):
+    meaning = meaning_of_number(label, data.name)
+    if meaning and re.fullmatch(INDEX, cli.FLAGS.label.strip()):
         out.say(f"{data.title}: {meaning}", paths.log)
     with open_run(config, data, paths, stop, out, cli.describe) as run:
         return EXIT_CODES[_trainer(labels).train(run)] if run else errors.DONE

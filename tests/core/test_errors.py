@@ -48,6 +48,12 @@ def of_system(number: int, *file: str) -> OSError:
             "Unable to allocate 9 TiB: there is too little memory; start",
             FAILED,
         ),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "m/.o.lyazc56z/o/1/variables; No space left on device"),
+            "m/o/1/variables: no space is left",
+            FAILED,
+        ),
+        (RuntimeError("can't start new thread"), "there are too many threads; raise ulimit -u", FAILED),
         (MemoryError(), "there is too little memory; start fewer processes at a time", FAILED),
     ],
 )

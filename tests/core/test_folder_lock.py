@@ -153,8 +153,25 @@ def test_a_suspended_process_whose_folder_was_taken_over_ends(tmp_path, hold):
     _, error = holder.communicate(timeout=PATIENCE_SECONDS)
     assert holder.returncode == errors.FAILED
     by = f"process {os.getpid()} on node7"
-    assert error == f"error: {tmp_path} was taken over by {by} while this process was suspended; it ends here\n"
+    why = "this process was suspended, or its files were deleted; it ends"
+    assert error == f"error: {tmp_path} was taken over by {by}: {why}\n"
     assert owner.exists()
+
+
+def test_an_owner_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    """Else the next start would wait for a process that there is not."""
+    code = """
+import resource, sys
+from pathlib import Path
+from wcgan_tf.core import folder_lock
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+with folder_lock.lock(Path(sys.argv[1]), print):
+    pass
+"""
+    command = ["sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"File too large: '{tmp_path}/owner.json'" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 def test_it_can_be_given_up_before_the_end_of_the_block(tmp_path):

@@ -39,6 +39,36 @@ def test_a_package_that_pythonpath_puts_first_is_named(tmp_path, name):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_folder_of_pythonpath_may_be_relative(tmp_path):
+    (tmp_path / "numpy.py").write_text("import nope")
+    relative = os.path.relpath(tmp_path, PROJECT)
+    done = run("-m", "wcgan_tf.train", "--label=3", PYTHONPATH=relative)
+    assert f"No module named 'nope'; PYTHONPATH has {PROJECT / relative}, whose packages" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("absl/__init__", ""), ("numpy", "x = 1"), ("keras", "def ("), ("tensorflow", ""), ("rich/__init__", "")],
+)
+def test_a_package_that_is_not_what_it_should_be_is_named(tmp_path, name, text):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / f"{name}.py").write_text(text)
+    folder = f"--workdir={tmp_path / 'run'}"
+    done = run("-m", "wcgan_tf.train", "--label=3", folder, PYTHONPATH=f"{tmp_path}:{PROJECT}")
+    assert done.returncode != 0
+    assert f"; PYTHONPATH has {tmp_path}, whose packages come before this environment's; type: unset" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_hides_pythons_own_module_is_named(tmp_path):
+    (tmp_path / "numbers.py").write_text("def get_config(): ...")
+    command = [sys.executable, "-m", "wcgan_tf.status"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "; numbers.py in this folder hides Python's own module of that name: rename it\n" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_other_errors_are_shown_as_ever():
     assert missing.hint(ValueError("x")) == ""
     done = run("-m", "wcgan_tf.nothing")

@@ -1,7 +1,10 @@
 """Records: whole in the file or not at all, and only of their declared types."""
 
+import errno
 import json
 import math
+import os
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,6 +20,16 @@ class Example(msgspec.Struct):
     share: Share = 0.0
     value: Number | None = None
     by_label: dict[int, Count] = {}
+
+
+def test_a_file_that_cannot_be_read_now_is_not_missing(tmp_path, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Input/output") as error:
+        records.read_if_whole(tmp_path / "status.json", dict)
+    assert error.value.filename == str(tmp_path / "status.json")
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path):

@@ -1,5 +1,8 @@
 """The prepared images of a label."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from conftest import run
@@ -59,6 +62,19 @@ def test_missing_images_are_an_error_with_a_command(config):
     config.dataset.name = "cifar10"
     with pytest.raises(UserError, match=r"no images of label 3 in .*cifar10-8; run: python -m wcgan_tf.prepare"):
         prepared.label_images(config.dataset, "train", 3)
+
+
+def test_images_that_cannot_be_read_now_are_not_damaged(tmp_path, config, monkeypatch):
+    config.dataset.data_dir = str(tmp_path)
+    run("prepare", f"--config.dataset.data_dir={tmp_path}", folder=tmp_path)
+
+    def fail(*_, **__):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(OSError, match="Stale file handle") as error:
+        prepared.label_images(config.dataset, "train", 3)
+    assert error.value.filename.endswith("digits-8/train/00003.npy")
 
 
 def test_unprepared_digits_have_the_requested_resolution(config):

@@ -315,8 +315,8 @@ def test_images_whose_16_bits_are_others_are_named_with_what_to_type(photos, tmp
     folder = DatasetPaths.of(photos).folder
     done = run("prepare", *arguments(photos), f"--config.dataset.bit_depth={depth}", folder=tmp_path)
     assert (
-        f"1 images have 16 bits, and no value above 4095: with dataset.bit_depth={depth} {words}; "
-        f"to mend that, delete {folder} and type --config.dataset.bit_depth=12"
+        f"the images with 16 bits (1) have no value above 4095: with dataset.bit_depth={depth} {words}; "
+        f"to mend that, delete {folder}, and add --config.dataset.bit_depth=12 or set it in the config file"
     ) in done.stdout
     shutil.rmtree(folder)
     done = run("prepare", *arguments(photos), "--config.dataset.bit_depth=12", folder=tmp_path)

@@ -134,10 +134,13 @@ def test_links_to_other_labels_and_splits_are_not_followed(dataset, tmp_path):
         picture(tmp_path / name / "1.png", 10 * number)
     (tmp_path / "train/cat/x").symlink_to("../dog")
     (tmp_path / "train/cat/y").symlink_to(tmp_path / "val/cat")
+    (tmp_path / "train/cat/z.png").symlink_to(tmp_path / "train/dog/1.png")
     source = sources.source(dataset)
     assert levels(source, "train") == [(0, 0), (1, 10)]
     left = source.files("train", 0).left
-    assert {reason: [path.name for path in paths] for reason, paths in left.items()} == {folders.ELSEWHERE: ["x", "y"]}
+    assert {reason: [path.name for path in paths] for reason, paths in left.items()} == {
+        folders.ELSEWHERE: ["x", "y", "z.png"]
+    }
 
 
 @pytest.mark.parametrize("target", [".", "..", "cat", "../val/cat", "../val"])

@@ -17,6 +17,7 @@ GPU 1: NVIDIA A100-SXM4-80GB (UUID: {A100[:-1]}c)
   MIG 3g.40gb     Device  0: (UUID: {MIG})
   MIG 3g.40gb     Device  1: (UUID: {MIG[:-1]}2)
 """
+TORN = f"  MIG 1g.5gb Device 0: (UUID: {MIG})\n"  # of a GPU that is not in the list
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,9 @@ def install(folder, monkeypatch, script: str) -> None:
     (folder / "nvidia-smi").chmod(0o755)
 
 
-@pytest.mark.parametrize(("listed", "expected"), [(TWO, ["0", "1"]), (SLICED, ["0", MIG, MIG[:-1] + "2"]), ("", [])])
+@pytest.mark.parametrize(
+    ("listed", "expected"), [(TWO, ["0", "1"]), (SLICED, ["0", MIG, MIG[:-1] + "2"]), (TORN, []), ("", [])]
+)
 def test_without_the_variable_the_driver_lists_them(tmp_path, monkeypatch, listed, expected):
     install(tmp_path, monkeypatch, f'test "$*" = -L && cat <<EOF\n{listed}EOF')
     assert gpus.visible() == expected
@@ -63,8 +66,10 @@ def test_a_driver_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "never")
     install(tmp_path, monkeypatch, f"read line < {tmp_path}/never")
     monkeypatch.setattr(gpus, "LIST_SECONDS", 0.2)
+    monkeypatch.delenv(gpus.SILENT, raising=False)
     said = []
     assert gpus.visible(said.append) == []
+    assert os.environ.pop(gpus.SILENT)
     assert said == [
         "nvidia-smi -L does not answer for 0.2 s: taken for no GPU; else name them: export CUDA_VISIBLE_DEVICES=0,1"
     ]

@@ -93,6 +93,7 @@ STEP = {"SLURM_STEP_ID": "0"}
             {"PMI_RANK": "0", "PMI_SIZE": "1", "SLURM_PROCID": "3", "SLURM_NTASKS": "4", **STEP},
             Share(3, 4, "SLURM_PROCID"),
         ),
+        ({"SLURM_PROCID": "0"}, Share(0, 1, "SLURM_PROCID")),  # a batch script without a number of tasks
         ({"FLUX_TASK_RANK": "2", "FLUX_JOB_SIZE": "4"}, Share(2, 4, "FLUX_TASK_RANK")),
         ({"FLUX_JOB_CC": "2", "FLUX_TASK_RANK": "0", "FLUX_JOB_SIZE": "1"}, Share(2, None, "FLUX_JOB_CC")),
         ({"PBS_ARRAY_INDEX": "4"}, Share(4, None, "PBS_ARRAY_INDEX")),

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from conftest import STEPS, made_once, small_config, train_label
 
-from wcgan_tf.core import records
+from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths
@@ -278,6 +278,27 @@ def test_if_all_checkpoints_are_damaged_it_is_an_error_and_they_are_kept(config,
     assert "ckpt-6 is damaged" in said
     assert "ckpt-4 is damaged" in said
     assert {path: path.read_bytes() for path in two_checkpoints.checkpoints.iterdir()} == before
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_not_damaged(config, two_checkpoints, tmp_path, monkeypatch):
+    """Else steps would be lost, or the user told to delete them, for an error that passes."""
+    read, asked = tf.train.Checkpoint.read, []
+
+    def fail_once(state, path):
+        if not asked:
+            asked.append(path)
+            raise tf.errors.UnknownError(None, None, f"{path}.index; Input/output error")
+        return read(state, path)
+
+    shutil.rmtree(two_checkpoints.generator)
+    monkeypatch.setattr(tf.train.Checkpoint, "read", fail_once)
+    with pytest.raises(tf.errors.UnknownError) as error:
+        train(config, tmp_path / "run")
+    said, code = errors.problem(error.value)
+    assert said.startswith(f"{asked[0]}.index: the disk or the file server fails (input/output error); mend that")
+    assert code == errors.FAILED
+    train(config, tmp_path / "run")
+    assert two_checkpoints.saved_checkpoints()[0].name == "ckpt-6"
 
 
 def variables_made_by(build) -> tuple[object, list[tf.Variable]]:

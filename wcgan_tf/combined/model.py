@@ -9,7 +9,7 @@ import tensorflow as tf
 from wcgan_tf import models
 from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.config import Model
-from wcgan_tf.core import records
+from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import saved_weights
@@ -69,7 +69,9 @@ class ConditionalModel:
                 values = reader.get_tensor(f"stacks/{place}/.ATTRIBUTES/VARIABLE_VALUE")
                 for label in kept:
                     array[self._row[label]] = values[row_there[label]]
-        except DAMAGED:
+        except DAMAGED as error:
+            if errors.is_of_system(error):
+                raise
             raise UserError(f"{saved_model} is damaged; combine all labels anew, with --overwrite") from None
 
     def save(self, manifest: Manifest, target: Path) -> None:

@@ -19,7 +19,7 @@ LAST_WORDS_SECONDS = 2.0
 LINE_SECONDS = 10.0  # between two lines of a ProgressBar without a terminal
 
 
-class _Console(rich.console.Console):
+class Console(rich.console.Console):
     @property
     def is_terminal(self) -> bool:
         """Whether the file is a terminal; rich would trust FORCE_COLOR, and draw bars into a file."""
@@ -33,7 +33,7 @@ class LineWriter:
     """Prints lines in order on stdout or stderr, and appends them to log files; ignores a stream that fails."""
 
     def __init__(self, stderr: bool = False) -> None:
-        self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=stderr, highlight=False, soft_wrap=True)
         self._waiting: queue.SimpleQueue[tuple[str, Path | None] | threading.Event] = queue.SimpleQueue()
         self._moving: rich.live.Live | rich.progress.Progress | None = None
         threading.Thread(target=self._write, daemon=True).start()

@@ -14,6 +14,8 @@ WRONG_INPUT = 2  # a setting, a flag or a file is wrong; a retry does not help
 DIVERGED = 3  # a loss or a weight is not finite
 STOPPED = 75  # EX_TEMPFAIL: stopped on request, everything is saved; the same command continues
 
+EXTRAS = {"cuda": "'tensorflow[and-cuda]'", "demo": "gradio"}  # the main package of each, see setup.cfg
+
 
 def python() -> str:
     """What to type for this interpreter: `python` if the shell finds it by that, else its path."""
@@ -21,6 +23,12 @@ def python() -> str:
     if found and Path(found).parent.resolve() == own.parent.resolve():
         return "python"
     return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
+
+
+def install(extra: str) -> str:
+    """What to type to install one of this package's extras: of a clone, or without one the packages themselves."""
+    clone = Path(__file__).parent.parent.parent / "setup.cfg"
+    return f"pip install -e '.[{extra}]'" if clone.exists() else f"{python()} -m pip install {EXTRAS[extra]}"
 
 
 class Command:
@@ -63,6 +71,7 @@ PROBLEMS = {  # error number of the system -> what is wrong and what to do, exit
 QUOTED = (
     r"(?:{{.*?}} )?([^;\n]+?)(?:_temp/[^;\n]*)?; "  # TensorFlow: `{{operation}} file; words`, of a checkpoint a part
 )
+ASIDE = r"\.([^/]+)\.\w{8}/\1"  # of `files.publish`: `.name.abcdefgh/name`
 LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
 
 
@@ -73,9 +82,11 @@ def problem(error: BaseException) -> tuple[str, int] | None:
     """
     if isinstance(error, MemoryError):
         return ": ".join(filter(None, [str(error), PROBLEMS[errno.ENOMEM][0]])), FAILED
+    if "can't start new thread" in str(error):
+        return f"there are too many threads; raise ulimit -u or the control group's pids.max, {RESUMES}", FAILED
     number, file = _number(error), getattr(error, "filename", None)
     if file is None and (quoted := re.match(QUOTED, str(error))):
-        file = quoted[1]
+        file = re.sub(ASIDE, r"\1", quoted[1])
     if number in PROBLEMS:
         text, code = PROBLEMS[number]
     elif isinstance(error, OSError):

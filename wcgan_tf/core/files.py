@@ -46,11 +46,11 @@ def publish(target: Path) -> Iterator[Path]:
     try:
         with named(target):
             yield aside / target.name
-        if target.is_dir() and not (aside / target.name).is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        if target.is_dir():  # rename cannot replace a folder that is not empty
-            target.rename(replaced)
-        (aside / target.name).rename(target)
+            if target.is_dir() and not (aside / target.name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+            if target.is_dir():  # rename cannot replace a folder that is not empty
+                target.rename(replaced)
+            (aside / target.name).rename(target)
     except BaseException:  # KeyboardInterrupt and SystemExit, from signals, too
         if replaced.exists() and not target.exists():
             replaced.rename(target)
@@ -85,7 +85,7 @@ def write_text(target: Path, text: str) -> None:
     try:
         with named(target):
             aside.write_text(text, encoding="utf-8")
-        aside.replace(target)
+            aside.replace(target)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise

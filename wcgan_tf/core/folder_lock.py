@@ -97,7 +97,7 @@ def _flock(file: BinaryIO, path: Path, say: Callable[[str], None], waiting: str 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         if waiting is None:
-            raise _in_use(path, _read(path)) from None
+            raise _in_use(path, _of_this_boot(_read(path))) from None
         say(waiting)
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError as error:
@@ -114,7 +114,7 @@ def _take(path: Path, me: Owner, locked: bool, say: Callable[[str], None], waiti
         other = _read(path)
         if not (other and other.is_gone(me, locked)) and not _is_silent(path, other, say):
             if waiting is None:
-                raise _in_use(path, other)
+                raise _in_use(path, _read(path))  # it may be another's by now
             say(waiting)
             while not _is_silent(path, other, lambda _: None):
                 pass
@@ -175,12 +175,16 @@ def _beat(path: Path, me: Owner, over: threading.Event) -> None:
             if now == me:
                 os.utime(path)
             elif not over.is_set():
-                text = (
-                    f"{path.parent} was taken over by {_in_words(now)} while this process was suspended; it ends here"
-                )
+                why = "this process was suspended, or its files were deleted; it ends"
+                text = f"{path.parent} was taken over by {_in_words(now)}: {why}"
                 with contextlib.suppress(OSError):
                     print("error:", text, file=sys.stderr, flush=True)
                 os._exit(errors.FAILED)
+
+
+def _of_this_boot(other: Owner | None) -> Owner | None:
+    """The owner, if it can be the process that has the system's lock: one of another machine is a leftover."""
+    return other if other and other.boot == Owner.me().boot else None
 
 
 def _read(path: Path) -> Owner | None:

@@ -53,7 +53,9 @@ def meaning_of_number(label: int, name: str) -> str:
     return f"a number is an index: {label} is the label called {name}; by its name, it is typed name:{name}"
 
 
-def parse_model_labels(text: str, names: list[str], there: list[int]) -> list[int]:
+def parse_model_labels(
+    text: str, names: list[str], there: list[int], say: Callable[[str], None] = print_error
+) -> list[int]:
     """As `parse_labels`, but refuses labels not in `there`, the labels of a model; all of `there` if `text` is empty.
 
     Raises:
@@ -61,7 +63,7 @@ def parse_model_labels(text: str, names: list[str], there: list[int]) -> list[in
     """
     if not text.strip():
         return there
-    chosen = parse_labels(text, names)
+    chosen = parse_labels(text, names, say)
     if absent := [label for label in chosen if label not in there]:
         raise UserError(
             f"the model has no generator of label {absent[0]} ({names[absent[0]]}); it has {format_labels(there)}"

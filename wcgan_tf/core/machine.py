@@ -23,7 +23,8 @@ class Limit(NamedTuple):
 
 def host() -> str:
     """The name of this host: Slurm's node name if there is one, else its own."""
-    return os.environ.get("SLURMD_NODENAME") or platform.node()
+    name = os.environ.get("SLURMD_NODENAME") or platform.node()
+    return name.encode(errors="replace").decode()
 
 
 def cpus(environment: Mapping[str, str] = os.environ) -> Limit:
@@ -62,8 +63,8 @@ def number(environment: Mapping[str, str], name: str) -> int | None:
         UserError: if it is no number.
     """
     text = environment.get(name, "")
-    if text and not text.isdecimal():
-        raise UserError(f"{name} is {text!r}, which is no number; unset it")
+    if text and not re.fullmatch(r"[0-9]{1,9}", text):
+        raise UserError(f"{name} is {text[:40]!r}, which is no number; unset it")
     return int(text) if text else None
 
 

@@ -37,10 +37,15 @@ def read(path: Path, kind: type[Record], mend: Command) -> Record:
 
 
 def read_if_whole(path: Path, kind: type[Record]) -> Record | None:
-    """Read a record of type `kind`; None if the file is missing or damaged."""
+    """Read a record of type `kind`; None if the file is missing or damaged.
+
+    Raises:
+        OSError: if it cannot be read for another reason, such as a file server that does not answer.
+    """
     try:
-        return decode(path.read_bytes(), kind)
-    except (OSError, *DAMAGED):
+        with files.named(path):
+            return decode(path.read_bytes(), kind)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, *DAMAGED):
         return None
 
 

@@ -23,7 +23,7 @@ HIDDEN = "hidden or added by a system"
 OTHER_ENDING = "files of other kinds"
 NO_FILE = "links to nothing, or no regular files"
 SEEN = "links to folders read before"
-ELSEWHERE = "links to folders of other labels or splits"
+ELSEWHERE = "links to other labels or splits"
 
 
 class Summary(NamedTuple):
@@ -144,12 +144,11 @@ def _walk(folder: Path, seen: set[tuple[int, int]], own: Path, splits: list[Path
         return
     seen.add(identity)
     for entry in _inside(folder):
-        if _is_open_folder(entry):
-            target = Path(entry.path).resolve() if entry.is_symlink() else own
-            if not target.is_relative_to(own) and any(split in target.parents for split in splits):
-                yield ELSEWHERE, Path(entry.path)
-            else:
-                yield from _walk(Path(entry.path), seen, own, splits)
+        target = Path(os.path.realpath(entry.path)) if entry.is_symlink() else own
+        if not target.is_relative_to(own) and any(split in target.parents for split in splits):
+            yield ELSEWHERE, Path(entry.path)
+        elif _is_open_folder(entry):
+            yield from _walk(Path(entry.path), seen, own, splits)
         else:
             yield _kind(entry), Path(entry.path)
 

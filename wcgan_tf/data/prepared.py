@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files, records
+from wcgan_tf.core import errors, files, records
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.labels import label_title
 from wcgan_tf.core.paths import DatasetPaths
@@ -85,9 +85,12 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
         raise UserError(f"no images of label {label} in {paths.folder}; ", *what_to_do)
     record = read_record(dataset, split, label)
     try:
-        images = np.load(paths.images(split, label), allow_pickle=False)
+        with files.named(paths.images(split, label)):
+            images = np.load(paths.images(split, label), allow_pickle=False)
         intact = images.dtype == np.uint8 and files.digest(images) == record.digest
-    except Exception:  # NumPy raises many types for a damaged header
+    except Exception as error:  # NumPy raises many types for a damaged header
+        if errors.is_of_system(error):
+            raise
         intact = False
     if not intact:
         raise UserError(

@@ -9,13 +9,14 @@ import subprocess
 from collections.abc import Callable
 
 from wcgan_tf.core import machine
+from wcgan_tf.core.errors import install
 from wcgan_tf.launching import ranks
 
 NAME = r"[0-9]+|(GPU|MIG)-[0-9A-Za-z/-]+"  # index, UUID, MIG instance; CUDA ignores what follows another word
 LISTED = r"GPU (?P<index>[0-9]+):|\s+MIG .*\(UUID: (?P<instance>MIG-[^)]+)\)"
 LIST_SECONDS = 20.0  # a driver in trouble may never answer
+SILENT = "WCGAN_TF_SILENT_DRIVER"  # a variable that this process leaves to those it starts
 NAME_THEM = "export CUDA_VISIBLE_DEVICES=0,1"
-UNSEEN = "TensorFlow sees no GPU, so it trains on the CPU; type pip install -e '.[cuda]', or --config.train.device=cpu"
 
 
 def visible(say: Callable[[str], None] = print) -> list[str]:
@@ -33,7 +34,7 @@ def visible(say: Callable[[str], None] = print) -> list[str]:
 
 def _installed(say: Callable[[str], None]) -> list[str]:
     """All GPUs by index; of a GPU with MIG instances these instead, which alone can be used."""
-    if not shutil.which("nvidia-smi"):
+    if os.environ.get(SILENT) or not shutil.which("nvidia-smi"):
         return []
     try:
         process = subprocess.Popen(
@@ -47,6 +48,7 @@ def _installed(say: Callable[[str], None]) -> list[str]:
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):  # a process that waits for its driver cannot be killed
             process.wait(timeout=1.0)
+        os.environ[SILENT] = "1"  # the labels of `launch` need not wait for it again
         say(f"nvidia-smi -L does not answer for {LIST_SECONDS:g} s: taken for no GPU; else name them: {NAME_THEM}")
         return []
     names: list[list[str]] = []
@@ -54,7 +56,7 @@ def _installed(say: Callable[[str], None]) -> list[str]:
         if match := re.match(LISTED, line):
             if match["index"]:
                 names.append([match["index"]])
-            else:
+            elif names:
                 names[-1] = [name for name in names[-1] if not name.isdecimal()] + [match["instance"]]
     return list(itertools.chain(*names))
 
@@ -64,3 +66,8 @@ def own_index(count: int) -> int:
     return (
         next((rank for name in ranks.LOCAL_RANKS if (rank := machine.number(os.environ, name)) is not None), 0) % count
     )
+
+
+def unseen() -> str:
+    """What to say where TensorFlow does not see the GPUs that a process was given."""
+    return f"TensorFlow sees no GPU, so it trains on the CPU; type {install('cuda')}, or --config.train.device=cpu"

@@ -114,7 +114,7 @@ class Launcher:
 
     def _ended(self, label: int, code: int) -> None:
         paths = self._run.label(label)
-        status = label_status.read(paths.status)
+        status = self._read_status(label)
         self._compare_device(label, status)
         if code in (errors.DONE, errors.STOPPED):
             self._say(label, f"{WORDS[code]} after {status.step} steps and {duration(status.seconds)}")
@@ -132,7 +132,7 @@ class Launcher:
         given = any(place.gpu for place in self._places)
         if given and not self._told and status.updated >= self._began and status.device.startswith("CPU"):
             self._told = True
-            self._say(label, f"{gpus.UNSEEN}; so will the others")
+            self._say(label, f"{gpus.unseen()}; so will the others")
 
     def _was_stopped(self, code: int) -> bool:
         """Whether a stop request ended a label; also by SIGKILL, or by SIGTERM before the label's handler is set."""
@@ -141,9 +141,15 @@ class Launcher:
     def _status(self, label: int) -> LabelStatus:
         """The status of a running label; "starting" until its worker has written one."""
         worker = self._workers.running[label]
-        status = label_status.read(self._run.label(label).status)
+        status = self._read_status(label)
         starting = LabelStatus(state="starting", device=str(worker.place))
         return status if status.pid == worker.process.pid else starting
+
+    def _read_status(self, label: int) -> LabelStatus:
+        """The status of a label; "pending" if it cannot be read now: that must not end the launcher."""
+        with contextlib.suppress(OSError):
+            return label_status.read(self._run.label(label).status)
+        return LabelStatus()
 
     def _summary(self) -> str:
         """The progress of all labels: `2 running, 3 done, 5 waiting; about 4 min 0 s left`."""

@@ -122,7 +122,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
         source = f"{element.source}, {launcher.rank}"
         return Share(element.rank * size + rank, element.count * size, source)
     if launcher and rank is not None:
-        return Share(rank, number(environment, launcher.size), launcher.rank)
+        alone = 1 if launcher.name == "Slurm" else None  # sbatch sets no number of tasks if none was asked for
+        return Share(rank, number(environment, launcher.size) or alone, launcher.rank)
     names = [known.index for known in ARRAYS] + [known.rank for known in LAUNCHERS]
     raise UserError(
         f"--label=auto finds no rank: none of {', '.join(dict.fromkeys(names))} is set; "

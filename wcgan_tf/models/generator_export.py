@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.core import files, stateless_random
+from wcgan_tf.core import errors, files, stateless_random
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import saved_weights
@@ -61,10 +61,14 @@ def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
     """
     try:
         reader = tf.train.load_checkpoint(str(saved_weights(folder)))
-    except (tf.errors.OpError, ValueError):
+    except (tf.errors.OpError, ValueError) as error:
+        if errors.is_of_system(error):
+            raise
         raise UserError(f"there is no generator in {folder}; run: ", mend) from None
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith("weights/")]
     try:
         return [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
-    except DAMAGED:
+    except DAMAGED as error:
+        if errors.is_of_system(error):
+            raise
         raise UserError(f"{folder} is damaged; delete it and run: ", mend) from None

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from wcgan_tf.core import errors
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.training.gan import LabelGAN
@@ -51,6 +52,8 @@ class Checkpoints(keras.callbacks.Callback):
                 status.assert_existing_objects_matched()
                 return True
             except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
+                if errors.is_of_system(error):  # the file may be whole
+                    raise
                 say(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
         if checkpoints:
             raise UserError(

@@ -11,7 +11,7 @@ from wcgan_tf.config import Config
 from wcgan_tf.core import files, machine, stateless_random
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data import prepared
-from wcgan_tf.launching.gpus import UNSEEN
+from wcgan_tf.launching.gpus import unseen
 from wcgan_tf.models.generator_export import export_generator
 from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training import optimizers
@@ -56,7 +56,7 @@ class Trainer:
             files.write_text(folder / "writable", "")
             (folder / "writable").unlink()
         if self._unseen:
-            run.say(f"this process may use GPU {', '.join(self._unseen)}, but {UNSEEN}")
+            run.say(f"this process may use GPU {', '.join(self._unseen)}, but {unseen()}")
         try:
             return self._train(run)
         except tf.errors.OpError as error:
