@@ -4,7 +4,6 @@ import atexit
 import builtins
 import contextlib
 import ctypes
-import faulthandler
 import gc
 import io
 import os
@@ -72,14 +71,9 @@ def quiet_imports(without: tuple[str, ...] = SLOW_EXTRAS) -> Iterator[None]:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     gc.disable()
-    silent = not faulthandler.is_enabled()
-    if silent:
-        faulthandler.enable(kept)  # an abort in this block, as for a wrong TF_XLA_FLAGS, would say nothing at all
     try:
         yield
     finally:
-        if silent:
-            faulthandler.disable()
         gc.freeze()
         gc.enable()
         os.dup2(kept, 2)
