@@ -61,7 +61,7 @@ def _train_domain() -> None:
 def _prepare() -> None:
     dataset = cli.config().dataset
     paths = DatasetPaths.of(dataset)
-    prepared.refuse_other_root(dataset)
+    prepared.refuse_other_source(dataset)
     if paths.info.exists():  # if nothing is left to do, no images are opened
         labels = parse_labels(cli.FLAGS.labels, prepared.names_in(paths))
         if not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):

@@ -318,6 +318,8 @@ def test_images_whose_16_bits_are_others_are_named_with_what_to_type(photos, tmp
         f"the images with 16 bits (1) have no value above 4095: with dataset.bit_depth={depth} {words}; "
         f"to mend that, delete {folder}, and add --config.dataset.bit_depth=12 or set it in the config file"
     ) in done.stdout
+    done = run("prepare", *arguments(photos), "--config.dataset.bit_depth=12", folder=tmp_path, check=False)
+    assert f"{folder} was prepared with dataset.bit_depth={depth}, not 12; delete it to do it again" in done.stderr
     shutil.rmtree(folder)
     done = run("prepare", *arguments(photos), "--config.dataset.bit_depth=12", folder=tmp_path)
     assert "16 bits" not in done.stdout

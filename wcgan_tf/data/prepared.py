@@ -30,6 +30,7 @@ class DatasetInfo(msgspec.Struct):
     channels: int
     labels: Annotated[list[str], msgspec.Meta(min_length=1)]  # the names of all labels
     root: str = ""  # absolute path of the source's folder of images; empty for other sources
+    bit_depth: Count = 16
 
 
 class ImageRecord(msgspec.Struct):
@@ -173,7 +174,8 @@ def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) ->
     names = source.label_names
     if not paths.info.exists():
         root = str(Path(dataset.root).resolve()) if dataset.root else ""
-        records.write(paths.info, DatasetInfo(dataset.name, dataset.resolution, source.channels, names, root))
+        info = DatasetInfo(dataset.name, dataset.resolution, source.channels, names, root, dataset.bit_depth)
+        records.write(paths.info, info)
     elif (there := names_in(paths)) != names:
         differing = next((pair for pair in zip(there, names, strict=False) if pair[0] != pair[1]), None)
         how = (
@@ -184,11 +186,12 @@ def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) ->
         )
 
 
-def refuse_other_root(dataset: Dataset) -> None:
-    """Check that the prepared images come from the folder `dataset.root`, if it is set.
+def refuse_other_source(dataset: Dataset) -> None:
+    """Check that the prepared images come from the folder `dataset.root`, if it is set, with `dataset.bit_depth`.
 
     Raises:
-        UserError: if they come from another folder and both exist; a missing folder may have been moved.
+        UserError: if they come from another folder and both exist (a missing folder may have been moved), or were read
+            with another bit depth.
     """
     paths = DatasetPaths.of(dataset)
     info = records.read_if_whole(paths.info, DatasetInfo)
@@ -196,6 +199,11 @@ def refuse_other_root(dataset: Dataset) -> None:
     if dataset.root and before.is_dir() and now.is_dir() and not before.samefile(now):
         raise UserError(
             f"{paths.folder} holds the images of {before}, not of {now}; delete it, or type another dataset.name"
+        )
+    if info and info.bit_depth != dataset.bit_depth:
+        raise UserError(
+            f"{paths.folder} was prepared with dataset.bit_depth={info.bit_depth}, not {dataset.bit_depth}; delete it "
+            "to do it again"
         )
 
 

@@ -1,19 +1,12 @@
 """Downloads a data set of TensorFlow Datasets, and says first what would keep it from that."""
 
-import socket
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import folder_lock
+from wcgan_tf.core import folder_lock, network
 from wcgan_tf.core.console import print_now
 from wcgan_tf.core.errors import UserError
-
-CONNECT_SECONDS = 10.0
-PORTS = {"http": 80, "ftp": 21}
 
 
 def download(builder: Any, dataset: Dataset) -> None:
@@ -26,7 +19,7 @@ def download(builder: Any, dataset: Dataset) -> None:
     if elsewhere := _prepared_near(dataset):
         raise UserError(f"{missing}{elsewhere}, which has it")
     missing += "<the folder that has it>"
-    if host := _unreachable(builder.url_infos):
+    if host := network.unreachable(builder.url_infos):
         raise UserError(f"{missing} (it cannot be downloaded: {host} cannot be reached from here)")
     print_now(f"downloading {dataset.name} with TensorFlow Datasets into {builder.data_dir}")
     waiting = f"another process prepares {dataset.name}; waiting for it"
@@ -49,17 +42,3 @@ def _prepared_near(dataset: Dataset) -> Path | None:
     name = dataset.name.split("/")[0].split(":")[0]
     near = (path for path in (*given.parents[:3], *inside) if (path / name).is_dir())
     return next((path for path in near if tfds.builder(dataset.name, data_dir=str(path)).is_prepared()), None)
-
-
-def _unreachable(urls: Iterable[str]) -> str:
-    """A host of these that does not answer within CONNECT_SECONDS; "" if all do, or if a proxy stands between.
-
-    TensorFlow Datasets itself tries for minutes, without a word.
-    """
-    parts = [] if getproxies() else [urlsplit(url) for url in urls]
-    for host, port in sorted({(own.hostname or "", own.port or PORTS.get(own.scheme, 443)) for own in parts}):
-        try:
-            socket.create_connection((host, port), CONNECT_SECONDS).close()
-        except OSError:
-            return host
-    return ""

@@ -23,7 +23,7 @@ def is_prepared(config: Config) -> bool:
         UserError: if the folder holds the images of another `dataset.root`.
     """
     dataset, paths = config.dataset, DatasetPaths.of(config.dataset)
-    prepared.refuse_other_root(dataset)
+    prepared.refuse_other_source(dataset)
     if not paths.info.exists():
         return False
     labels = range(len(prepared.names_in(paths)))
