@@ -5,6 +5,7 @@ resume.  Only the source that needs TensorFlow imports it.
 """
 
 import difflib
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ def folder(dataset: Dataset) -> Source:
             for path in paths if test else _share(paths, split):
                 yield Example(printable(str(path)), label, path)
 
+    @functools.cache  # on some file systems a list of files takes minutes
     def summary(split: str, label: int) -> folders.Summary:
         chosen = own.get(split, train)
         found = folders.summary(chosen.folder, chosen.files(names[label]))
