@@ -1,5 +1,8 @@
 """Features: cached for real images, not used for other images, always in the same order."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -48,6 +51,22 @@ def test_cached_features_of_other_images_and_damaged_ones_are_not_used(config):
     again = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     np.testing.assert_array_equal(again.features, one.features)
     assert eyes.looked == 3 * len(one.keys)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+def test_features_that_cannot_be_kept_are_extracted_again_if_the_data_set_is_read_only(config, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(features, "save", refuse)
+    eyes = Eyes(digest="d3")
+    if number == errno.ENOSPC:
+        with pytest.raises(OSError, match="No space"):
+            features.extract_real(config.dataset, "test", 3, eyes.classifier)
+        return
+    for _ in range(2):
+        assert len(features.extract_real(config.dataset, "test", 3, eyes.classifier).keys) > 0
+    assert eyes.looked == 2 * prepared.count(config.dataset, "test", 3)
 
 
 def test_features_do_not_depend_on_batches_or_order():

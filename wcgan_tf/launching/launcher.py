@@ -160,7 +160,7 @@ class Launcher:
             "stopped" if self._was_stopped(code) else WORDS.get(code, "failed") for code in self._workers.ended.values()
         )
         counts = {"running": len(running), **ended, "waiting": self._workers.waiting}
-        parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to train here"
         left = self._seconds_left(list(running.values()))
         return f"{self._run.folder}: {parts}" + (f"; about {duration(left)} left" if left else "")
 
