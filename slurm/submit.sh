@@ -93,7 +93,8 @@ some=(--labels="$chosen")
 [[ $group$labels != all ]] || some=()
 
 if $array; then
-    most=$(scontrol show config | sed -n 's/^MaxArraySize *= *//p')
+    most=$(scontrol show config 2>&1 | sed -n 's/^MaxArraySize *= *//p') || most=""
+    [[ $most =~ ^[1-9][0-9]{0,8}$ ]] || fail "scontrol tells no MaxArraySize: Slurm's controller does not answer"
     ((ranks <= most)) || ranks=$most
     script=train_array.sbatch shape=(--array="0-$((ranks - 1))${at_once:+%$at_once}")
 else

@@ -180,6 +180,8 @@ def test_a_config_file_may_be_typed_without_its_ending(tmp_path):
     (tmp_path / "mine.py").write_text("from wcgan_tf.config import default_config as get_config\n")
     done = run("status", "--config=mine", folder=tmp_path)
     assert "runs/mine: 10 labels: 10 pending" in done.stdout
+    (tmp_path / "mine.py").rename(tmp_path / "mine.v2.py")
+    assert "runs/mine.v2: 10 labels" in run("status", "--config=mine.v2", folder=tmp_path).stdout
     done = run("status", "--config=Cifar-10", folder=tmp_path, check=False)
     assert "there is no config file 'Cifar-10'; did you mean --config=cifar10?" in done.stderr
 

@@ -265,6 +265,7 @@ def _load_config_file(path: str) -> ConfigFile:
     path = _expand_home(path)
     own = {file.stem: file for file in sorted(shipped("configs").glob("[!_]*.py"))}
     file = next((typed for typed in (Path(path), Path(f"{path}.py")) if typed.is_file()), own.get(path))
+    path = str(file) if file and file not in own.values() else path  # mine.v2 is mine.v2.py, and so is its run's name
     if file is None:
         near = difflib.get_close_matches(Path(path).stem.lower(), own, n=1)
         meant = f"; did you mean --config={near[0]}?" if near else ""

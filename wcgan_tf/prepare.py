@@ -73,6 +73,7 @@ def _prepare() -> None:
     waiting = f"another process prepares {paths.folder}; waiting for it"
     try:
         with folder_lock.lock(paths.folder, print_now, waiting):
+            _refuse_shared(source, labels)
             prepared.write_info(paths, dataset, source)
             for split, label in _changed(dataset, source, labels):
                 print(f"the {split} images of {label_title(label, source.label_names[label])} have changed")
@@ -88,6 +89,13 @@ def _prepare() -> None:
     if source.note:
         print(source.note)
     _say_left(source, labels)
+
+
+def _refuse_shared(source: sources.Source, labels: list[int]) -> None:
+    """Refuse folders whose images several of these labels, or both splits, would have."""
+    if source.files is not None:
+        each = itertools.product(sources.SPLITS, labels)
+        folders.refuse_shared(source.files(split, label).links for split, label in each)
 
 
 def _changed(dataset: Dataset, source: sources.Source, labels: list[int]) -> list[tuple[str, int]]:

@@ -1,6 +1,7 @@
 """The table of data sets: real digits, folders of images, and TensorFlow Datasets."""
 
 import os
+import re
 import socket
 import unicodedata
 
@@ -9,6 +10,7 @@ import pytest
 import scipy.io
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from conftest import run
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -120,9 +122,12 @@ def test_links_to_folders_are_followed_and_each_folder_is_read_once(dataset, tmp
     (tmp_path / "train/cat/again").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "train/cat/loop").symlink_to(tmp_path / "train/cat")
     (tmp_path / "train/cat/lost.png").symlink_to(tmp_path / "nowhere.png")
-    (tmp_path / "train/dog").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "val/dog").symlink_to(tmp_path / "elsewhere")
+    picture(tmp_path / "dogs/2.png", 2)
+    (tmp_path / "train/dog").symlink_to(tmp_path / "dogs")
+    picture(tmp_path / "val/dog/4.png", 4)
     source = sources.source(dataset)
+    assert [path.name for path in source.files("train", 0).links] == ["again"]
+    assert [path.name for path in source.files("train", 1).links] == ["dog"]
     assert levels(source, "train") == [(0, 1), (0, 2), (1, 2)]
     assert {reason: len(paths) for reason, paths in source.files("train", 0).left.items()} == {
         folders.SEEN: 2,
@@ -152,6 +157,40 @@ def test_a_label_that_is_a_link_to_others_is_refused(dataset, tmp_path, target):
     with pytest.raises(
         UserError, match=r"train/other is a link to .*, whose images have a label or a split of their own"
     ):
+        sources.source(dataset)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "to"),
+    [
+        ("train/cat", "train/dog", "pets"),
+        ("train/dog", "val/dog", "pets"),
+        ("train/ant/more", "train/bee/more", "pets"),
+        ("train/ant/more", "val/bee/more", "pets/in"),
+        ("val/bee/more", "train/ant/more", "pets/in"),
+    ],
+)
+def test_a_folder_that_two_labels_or_splits_link_to_is_refused(dataset, tmp_path, one, other, to):
+    for name in ("pets/in", "train/ant", "train/bee", "val/ant", "val/bee"):
+        picture(tmp_path / name / "1.png", 1)
+    (tmp_path / one).symlink_to(tmp_path / "pets")
+    (tmp_path / other).symlink_to(tmp_path / to)
+    for name in ("cat", "dog"):
+        if (tmp_path / "train" / name).exists() and not (tmp_path / "val" / name).exists():
+            picture(tmp_path / "val" / name / "1.png", 1)
+    links = [f"--config.dataset.{key}={value}" for key, value in (("name", "photos"), ("root", tmp_path))]
+    done = run("prepare", *links, folder=tmp_path, check=False)
+    assert done.returncode == 2
+    assert re.match(r"error: \S+ and \S+ both link to \S+/pets, whose images would have two labels", done.stderr)
+    assert not list(tmp_path.glob("data/*/train"))
+
+
+def test_splits_whose_names_differ_in_case_are_no_secret(dataset, tmp_path):
+    for name, grey in (("train", 1), ("test", 2), ("Val", 3)):
+        picture(tmp_path / name / "cat/1.png", grey)
+    assert levels(sources.source(dataset), "test") == [(0, 3)]
+    picture(tmp_path / "TRAIN/cat/1.png", 4)
+    with pytest.raises(UserError, match="has both TRAIN and train; put their folders into one"):
         sources.source(dataset)
 
 

@@ -24,6 +24,7 @@ OTHER_ENDING = "files of other kinds"
 NO_FILE = "links to nothing, or no regular files"
 SEEN = "links to folders read before"
 ELSEWHERE = "links to other labels or splits"
+FOLLOWED = "links to folders"  # whose images are taken
 
 
 class Summary(NamedTuple):
@@ -31,10 +32,11 @@ class Summary(NamedTuple):
 
     digest: str
     left: dict[str, list[Path]]  # by reason
+    links: tuple[Path, ...] = ()  # links to folders that were followed, the label's own folder included
 
 
 def walk(parent: Path, splits: Iterable[Path] = ()) -> Iterator[tuple[str, Path]]:
-    """The files below a folder, at any depth, each with IMAGE or the reason why it is none.
+    """The files below a folder, at any depth, each with IMAGE, the reason why it is none, or FOLLOWED of a link.
 
     Links to folders are followed, but to none around this folder, and each folder is read once; real folders come
     before links, so that a folder is read under its own name.
@@ -44,6 +46,8 @@ def walk(parent: Path, splits: Iterable[Path] = ()) -> Iterator[tuple[str, Path]
     """
     own = parent.resolve()
     others = [folder.resolve() for folder in splits]
+    if parent.is_symlink():
+        yield FOLLOWED, parent
     yield from _walk(parent, {_identity(folder) for folder in own.parents}, own, others)
 
 
@@ -65,11 +69,33 @@ def refuse_foreign_labels(split: Path, splits: Iterable[Path]) -> None:
 def summary(parent: Path, files: Iterable[tuple[str, Path]]) -> Summary:
     """Sum up what lies below a folder."""
     left = by_reason(files)
+    links = tuple(left.pop(FOLLOWED, []))
     digest = hashlib.sha256()
     for path in sorted(left.pop(IMAGE, [])):
         stat = path.stat()
         digest.update(os.fsencode(f"{path.relative_to(parent)}\0{stat.st_size}\0{stat.st_mtime_ns}\0"))
-    return Summary(digest.hexdigest(), left)
+    return Summary(digest.hexdigest(), left, links)
+
+
+def refuse_shared(links: Iterable[tuple[Path, ...]]) -> None:
+    """Refuse links of several labels and splits to one folder: its images would have two labels, or be in both splits.
+
+    Args:
+        links: of each label and split.
+
+    Raises:
+        UserError: naming two such links.
+    """
+    targets = sorted((link.resolve(), own, link) for own, some in enumerate(links) for link in some)
+    known: dict[Path, tuple[int, Path]] = {}
+    for target, own, link in targets:  # a folder before those in it
+        for folder in (target, *target.parents):
+            if folder in known and known[folder][0] != own:
+                raise UserError(
+                    f"{known[folder][1]} and {link} both link to {folder}, whose images would have two labels or be in "
+                    "two splits; delete one of the links"
+                )
+        known.setdefault(target, (own, link))
 
 
 def by_reason(files: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
@@ -110,13 +136,18 @@ def outside(split: Path) -> list[tuple[str, Path]]:
 
 
 def named(root: Path, names: Iterable[str]) -> list[Path]:
-    """What a folder has by these names, in their order; by others letters' case, such as Train, only if by none."""
-    names = tuple(names)
-    exact = [root / name for name in names if os.path.lexists(root / name)]
-    if exact or not root.is_dir():
-        return exact
-    there = {entry.name.casefold(): root / entry.name for entry in reversed(_inside(root))}
-    return [there[name] for name in names if name in there]
+    """What a folder has by these names, in their order, and in any letters' case, such as Train.
+
+    Raises:
+        UserError: if it has a name twice.
+    """
+    there: dict[str, list[str]] = {}
+    for entry in _inside(root) if root.is_dir() else []:
+        there.setdefault(entry.name.casefold(), []).append(entry.name)
+    found = [there[name] for name in names if name in there]
+    if twice := next((same for same in found if len(same) > 1), None):
+        raise UserError(f"{root} has both {' and '.join(twice)}; put their folders into one, or rename one")
+    return [root / same[0] for same in found]
 
 
 def has_images(split: Path) -> bool:
@@ -148,6 +179,8 @@ def _walk(folder: Path, seen: set[tuple[int, int]], own: Path, splits: list[Path
         if not target.is_relative_to(own) and any(split in target.parents for split in splits):
             yield ELSEWHERE, Path(entry.path)
         elif _is_open_folder(entry):
+            if entry.is_symlink() and _identity(Path(entry.path)) not in seen:
+                yield FOLLOWED, Path(entry.path)
             yield from _walk(Path(entry.path), seen, own, splits)
         else:
             yield _kind(entry), Path(entry.path)

@@ -96,7 +96,9 @@ def folder(dataset: Dataset) -> Source:
     def summary(split: str, label: int) -> folders.Summary:
         chosen = own.get(split, train)
         found = folders.summary(chosen.folder, chosen.files(names[label]))
-        return found if test else found._replace(digest=f"{found.digest} divided")
+        if test:
+            return found
+        return found._replace(digest=f"{found.digest} divided", links=found.links if split == "train" else ())
 
     def around() -> dict[str, list[Path]]:
         return folders.by_reason(itertools.chain.from_iterable(split.around() for split in own.values()))

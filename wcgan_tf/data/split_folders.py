@@ -63,7 +63,7 @@ class ListedFolder:
         self.folder = folder
         self._images: dict[str, list[Path]] = {name: [] for name in names}
         found = sorted(folders.walk(folder), key=lambda file: file[1].name)
-        self._others = [(kind, path) for kind, path in found if kind != folders.IMAGE]
+        self._others = [(kind, path) for kind, path in found if kind not in (folders.IMAGE, folders.FOLLOWED)]
         images = [path for kind, path in found if kind == folders.IMAGE]
         for path, name in val_labels.read(file, images, names).items():
             if name in self._images:
