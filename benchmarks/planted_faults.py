@@ -144,7 +144,7 @@ FAULTS = [
     Fault(
         "a file is written in place",
         "core/files",
-        'aside.write_text(text, encoding="utf-8")\n        aside.replace(target)',
+        'aside.write_text(text, encoding="utf-8")\n            aside.replace(target)',
         'target.write_text(text, encoding="utf-8")',
         "core/files",
     ),
