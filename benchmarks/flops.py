@@ -1,19 +1,37 @@
 """The floating-point operations of a train step: of its convolutions and matrix products, counted from their shapes."""
 
 import math
+from collections.abc import Iterator
 
 
 def of_step(gan) -> float:
-    """The operations of one `train_step` of a `LabelGAN`, the penalty by its share of the steps."""
+    """The floating-point operations of one `train_step` of a `LabelGAN`, the penalty by its share of the steps."""
+    return sum(times * of_operation(operation) for operation, times in operations_of_step(gan))
+
+
+def operations_of_step(gan) -> list[tuple]:
+    """The convolutions and matrix products of one `train_step`, each with how often it is run."""
     import tensorflow as tf
 
     step = tf.function(lambda: gan.train_step(None), autograph=False).get_concrete_function()
-    return of_graph(step.graph, taken=1.0 / gan.settings.gp_every)
+    return list(operations_of_graph(step.graph, taken=1.0 / gan.settings.gp_every))
 
 
-def of_graph(graph, taken: float) -> float:
-    """The operations of a `tf.Graph`; `taken` is how often a condition is true, 0 to 1."""
-    return sum(_of_operation(graph, operation, taken) for operation in _needed(graph))
+def operations_of_graph(graph, taken: float, times: float = 1.0) -> Iterator[tuple]:
+    """Those of a `tf.Graph` that is run so many `times`; `taken` is how often a condition is true, 0 to 1."""
+
+    def called(attribute: str, share: float) -> Iterator[tuple]:
+        function = graph._get_function(operation.get_attr(attribute).name)
+        return operations_of_graph(function.graph, taken, times * share)
+
+    for operation in _needed(graph):
+        if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            yield from called("f", 1.0)
+        elif operation.type in ("If", "StatelessIf"):
+            yield from called("then_branch", taken)
+            yield from called("else_branch", 1.0 - taken)
+        elif of_operation(operation):
+            yield operation, times
 
 
 def _needed(graph) -> set:
@@ -27,13 +45,9 @@ def _needed(graph) -> set:
     return needed
 
 
-def _of_operation(graph, operation, taken: float) -> float:
-    """A multiplication and an addition are two operations."""
+def of_operation(operation) -> float:
+    """A multiplication and an addition are two floating-point operations; 0 for everything else."""
     kind, inputs, (output, *_) = operation.type, operation.inputs, [*operation.outputs, None]
-
-    def called(attribute: str) -> float:
-        return of_graph(graph._get_function(operation.get_attr(attribute).name).graph, taken)
-
     if kind == "MatMul":
         inner = inputs[0].shape[0 if operation.get_attr("transpose_a") else 1]
         return 2.0 * inner * math.prod(output.shape)
@@ -43,8 +57,4 @@ def _of_operation(graph, operation, taken: float) -> float:
         return 2.0 * math.prod(inputs[2].shape) * math.prod(output.shape[:3])
     if kind == "Conv2DBackpropInput":
         return 2.0 * math.prod(inputs[2].shape) * math.prod(inputs[1].shape[:3])
-    if kind in ("PartitionedCall", "StatefulPartitionedCall"):
-        return called("f")
-    if kind in ("If", "StatelessIf"):
-        return taken * called("then_branch") + (1.0 - taken) * called("else_branch")
     return 0.0

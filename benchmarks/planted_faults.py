@@ -53,9 +53,30 @@ FAULTS = [
     Fault(
         "the average forgets at once",
         "training/gan",
-        "average.assign(decay * average + (1.0 - decay) * variable)",
-        "average.assign((1.0 - decay) * average + decay * variable)",
+        "average.assign_sub((1.0 - decay) * (average - variable))",
+        "average.assign_sub(decay * (average - variable))",
         "training/gan",
+    ),
+    Fault(
+        "the product that is a kernel's gradient has its blocks in another order",
+        "models/convolutions",
+        "for down in (0, 1) for right in (0, 1)]",
+        "for right in (0, 1) for down in (0, 1)]",
+        "models/convolutions",
+    ),
+    Fault(
+        "the moving variance is that of a sample",
+        "models/blocks",
+        "unbiased_variance * (1.0 - 1.0 / number)",
+        "unbiased_variance",
+        "models/blocks",
+    ),
+    Fault(
+        "images are small in all of the domain classifier's training",
+        "evaluation/domain_classifier",
+        "HALVED_SHARE = 0.25",
+        "HALVED_SHARE = 1.0",
+        "evaluation/domain_classifier",
     ),
     Fault(
         "all labels draw the same numbers",

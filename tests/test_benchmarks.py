@@ -39,6 +39,54 @@ def test_the_benchmark_of_a_step_has_a_line_for_each_setting():
     assert lines[0].split()[2] == "1.00"
 
 
+def test_the_step_is_measured_beside_its_convolutions():
+    lines = table("benchmarks/speed/table.py", "--rounds=1", "--seconds=0.01", "--peer_python=")
+    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in lines[2:]}
+    assert [float(value) for value in rows["MFLOP per real image"]] == [124, 124]
+    assert all(0.0 < float(value) < 1.5 for value in rows["their share"])
+    assert not any("PyTorch" in row for row in rows)
+
+
+def test_a_missing_pytorch_is_a_line(tmp_path):
+    command = [sys.executable, PROJECT / "benchmarks/speed/table.py", "--peer_python", tmp_path / "none"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install -e '.[peer]'" in done.stderr.splitlines()[-1]
+
+
+def test_the_faster_form_of_pytorch_counts(monkeypatch):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks/speed")
+    alone = {"seconds": 0.02, "operations": 3.2e9, "slowest": 1e11, "fastest": 3e11}
+    measured = {}
+    for precision, ours, contiguous, channels_last in (("float32", 1200, 600, 800), ("mixed_bfloat16", 1600, 500, 400)):
+        measured[precision, "alone"] = [alone]
+        rates = {"step": ours, "contiguous": contiguous, "channels_last": channels_last}
+        for part, rate in rates.items():
+            measured[precision, part] = [{"images_per_second": factor * rate} for factor in (0.5, 1.0, 1.1)]
+    lines = runpy.run_path(str(PROJECT / "benchmarks/speed/table.py"))["table"](measured)
+    assert "| PyTorch, images/s | 800 (channels_last) | 500 (contiguous) |" in lines
+    assert "| ours / PyTorch | 1.50 | 3.20 |" in lines
+    assert "| their share | 0.75 | 1.00 |" in lines
+    assert "| GFLOP/s of the step | 120 | 160 |" in lines
+    assert "| GFLOP/s of the large ones alone | 100 to 300 | 100 to 300 |" in lines
+
+
+def test_the_time_of_an_operation_is_without_those_inside_it(monkeypatch):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks/speed")
+    own_times = runpy.run_path(str(PROJECT / "benchmarks/speed/operations.py"))["own_times"]
+    events = [((2, 4), "Mul"), ((0, 10), "Run"), ((4, 5), "Mul"), ((2, 6), "If"), ((12, 13), "Run")]
+    assert own_times(events) == {"Run": 7, "If": 1, "Mul": 3}
+
+
+def test_the_operations_of_a_step_are_listed_by_their_time():
+    *lines, last = [line.split() for line in table("benchmarks/speed/operations.py")]
+    assert 0.5 < float(last[-3]) < 1.0  # the share of convolutions and products
+    times = {name: (float(time), float(calls)) for time, _, calls, _, name in lines}
+    assert list(times.values()) == sorted(times.values(), key=lambda own: -own[0])
+    assert sum(calls for name, (_, calls) in times.items() if "Conv2DBackpropInput" in name) == 14.2  # 14 and a quarter
+    assert times["ResourceApplyAdam"][1] == 19
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace; type: apt-get install strace")
 def test_no_system_call_of_a_label_process_is_about_another_label():
     head, *lines = table("benchmarks/system_calls.py", "10", "400", "--config.model.width=4")
@@ -139,7 +187,7 @@ def sides_of(types: str) -> list[list[int]]:
 
 def test_operations_are_counted_where_they_are_needed():
     """A convolution of 6 images of side 8, the gradient of its kernel, and a product in a quarter of the runs."""
-    of_graph = runpy.run_path(str(PROJECT / "benchmarks/flops.py"))["of_graph"]
+    flops = runpy.run_path(str(PROJECT / "benchmarks/flops.py"))
     product, convolution = 2 * 6 * 2 * 7, 2 * (6 * 4 * 4 * 5) * (3 * 3 * 2)
 
     def function(images, kernel, due, more):
@@ -152,4 +200,7 @@ def test_operations_are_counted_where_they_are_needed():
 
     arguments = tf.zeros([6, 8, 8, 2]), tf.zeros([3, 3, 2, 5]), tf.constant(True), tf.zeros([2, 7])
     graph = tf.function(function).get_concrete_function(*arguments).graph
-    assert of_graph(graph, taken=0.25) == convolution + 0.25 * product  # the gradient of sums needs no scores
+    found = flops["operations_of_graph"](graph, taken=0.25)
+    counted = sorted((operation.type, times, flops["of_operation"](operation)) for operation, times in found)
+    # The gradient of sums needs no scores.
+    assert counted == [("Conv2DBackpropFilter", 1.0, convolution), ("MatMul", 0.25, product)]

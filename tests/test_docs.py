@@ -124,7 +124,7 @@ def test_most_commands_are_run_here():
 
 
 def test_every_benchmark_that_is_named_is_run():
-    named = {name for page in PAGES for name in re.findall(r"benchmarks/(\w+\.py)", page.read_text())}
+    named = {name for page in PAGES for name in re.findall(r"benchmarks/([\w/]+\.py)", page.read_text())}
     assert len(named) >= 6
     tests = "".join((PROJECT / f"tests/{name}.py").read_text() for name in ("test_benchmarks", "test_slurm"))
     assert not [name for name in named if f"benchmarks/{name}" not in tests]

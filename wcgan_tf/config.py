@@ -98,7 +98,7 @@ class Train(Section):
     jit_compile: str = _setting("auto", "compile the step with XLA; auto: on a GPU only", "auto", "on", "off")
     precision: str = _setting(
         "auto",
-        "precision of the networks' layers; auto: mixed_bfloat16 on a GPU that has it, else float32",
+        "precision of the networks' layers; auto: mixed_bfloat16 if the GPU or CPU has it and is faster, else float32",
         "auto",
         "float32",
         "mixed_bfloat16",

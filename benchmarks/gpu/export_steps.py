@@ -88,8 +88,10 @@ def build(size: Size, precision: str):
     import tensorflow as tf
 
     from wcgan_tf.data.prepared import LabelImages
+    from wcgan_tf.models import convolutions
     from wcgan_tf.training import trainer
 
+    convolutions.on_cpu = lambda: False  # the program is for a GPU
     config = runpy.run_path(str(Path(__file__).parents[2] / "configs/cifar10.py"))["get_config"]()
     config.dataset.resolution, config.model.width = size.side, size.width
     config.train.batch_size, config.train.precision = size.batch_size, precision

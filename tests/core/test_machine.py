@@ -108,3 +108,21 @@ def test_a_variable_that_is_no_number_is_named(own, monkeypatch):
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "abc")
     with pytest.raises(UserError, match="SLURM_CPUS_PER_TASK is 'abc', which is no number"):
         machine.threads()
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "expected"),
+    [
+        ("fpu avx512f avx512_bf16", {}, True),
+        ("fpu amx_bf16 amx_tile", {}, True),
+        ("fpu avx512f", {}, False),
+        ("fpu avx512_bf16", {"TF_ENABLE_ONEDNN_OPTS": "0"}, False),
+        ("fpu avx512_bf16", {"TF_ENABLE_ONEDNN_OPTS": "1"}, True),
+        (None, {}, False),  # no Linux
+    ],
+)
+def test_bfloat16_needs_its_instructions_and_onednn(tmp_path, monkeypatch, flags, variables, expected):
+    monkeypatch.setattr(machine, "PROCESSORS", tmp_path / "cpuinfo")
+    if flags:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: x\n")
+    assert machine.computes_in_bfloat16(variables) == expected

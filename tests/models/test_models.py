@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from wcgan_tf import models
 from wcgan_tf.config import default_config
-from wcgan_tf.models.blocks import BatchDeviation
 
 BOTH = pytest.mark.parametrize("architecture", sorted(models.ARCHITECTURES))
 
@@ -75,34 +74,6 @@ def test_only_the_batch_deviation_makes_scores_depend_on_the_batch(architecture,
         np.testing.assert_allclose(difference, difference[0], rtol=1e-2)  # one channel, equal for each
     else:
         np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
-
-
-def test_the_batch_deviation_equals_an_answer_known_on_paper():
-    features = np.zeros([2, 1, 1, 2], np.float32)
-    features[0, 0, 0], features[1, 0, 0] = (1, 10), (3, 10)  # deviations 1 and 0
-    out = BatchDeviation()(tf.constant(features)).numpy()
-    np.testing.assert_array_equal(out[..., :2], features)
-    np.testing.assert_allclose(out[..., 2], 0.5, atol=1e-4)
-
-
-def test_the_gradient_of_the_batch_deviation_is_finite_for_equal_images():
-    features = tf.ones([4, 2, 2, 3])
-    with tf.GradientTape() as tape:
-        tape.watch(features)
-        total = tf.reduce_sum(BatchDeviation()(features))
-    assert np.isfinite(tape.gradient(total, features)).all()
-
-
-def test_batch_norm_and_batch_deviation_are_computed_in_float32():
-    """In bfloat16, with 8 bits, 256 + 1 is 256: an average of values around 256 shows its precision."""
-    features = tf.cast(tf.fill([4, 2, 2, 1], 256.0), tf.bfloat16)
-    spread = features + tf.cast(tf.reshape([0.0, 2.0, 4.0, 6.0], [4, 1, 1, 1]), tf.bfloat16)
-    norm = keras.layers.BatchNormalization(dtype="mixed_bfloat16", epsilon=0.0)
-    normed = tf.cast(norm(spread, training=True), tf.float32).numpy()[:, 0, 0, 0]
-    np.testing.assert_allclose(normed, np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=0.01)
-    assert norm.moving_mean.dtype == "float32"
-    deviation = tf.cast(BatchDeviation(dtype="mixed_bfloat16")(spread)[0, 0, 0, 1], tf.float32)
-    assert float(deviation) == pytest.approx(np.sqrt(5), rel=0.01)
 
 
 def test_dcgans_width_doubles_with_every_halving_up_to_eight_times():

@@ -4,6 +4,8 @@ import pytest
 import tensorflow as tf
 from conftest import run_python
 
+from wcgan_tf.config import Train
+from wcgan_tf.core import machine
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching.ranks import LOCAL_RANKS
 from wcgan_tf.training import device as device_module
@@ -67,23 +69,28 @@ def test_each_task_of_a_node_takes_its_own_gpu_and_hides_the_others(monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("setting", "strategy", "capability", "expected"),
+    ("settings", "strategy", "capability", "side", "expected"),
     [
-        ("auto", "GPU", (9, 0), "mixed_bfloat16"),
-        ("auto", "GPU", (8, 0), "mixed_bfloat16"),
-        ("auto", "GPU", (7, 5), "float32"),
-        ("auto", "GPU", None, "float32"),  # no NVIDIA
-        ("auto", "CPU", (9, 0), "float32"),
-        ("float32", "GPU", (9, 0), "float32"),
-        ("mixed_bfloat16", "CPU", None, "mixed_bfloat16"),
+        ({}, "GPU", (9, 0), 8, "mixed_bfloat16"),
+        ({}, "GPU", (8, 0), 8, "mixed_bfloat16"),
+        ({}, "GPU", (7, 5), 32, "float32"),
+        ({}, "GPU", None, 32, "float32"),  # no NVIDIA
+        ({"precision": "float32"}, "GPU", (9, 0), 32, "float32"),
+        ({}, "CPU", "has it", 32, "mixed_bfloat16"),
+        ({}, "CPU", "has it", 8, "float32"),
+        ({}, "CPU", None, 32, "float32"),
+        ({"jit_compile": "on"}, "CPU", "has it", 32, "float32"),
+        ({"precision": "float32"}, "CPU", "has it", 32, "float32"),
+        ({"precision": "mixed_bfloat16"}, "CPU", None, 8, "mixed_bfloat16"),
     ],
 )
-def test_bfloat16_is_the_default_where_the_gpu_has_it(monkeypatch, setting, strategy, capability, expected):
+def test_bfloat16_is_the_default_where_it_is_faster(monkeypatch, settings, strategy, capability, side, expected):
     monkeypatch.setattr(device_module, "device_name", lambda _: f"{strategy}:0")
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["GPU"])
     details = {"compute_capability": capability} if capability else {}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
-    assert device_module.precision(setting, strategy) == expected
+    monkeypatch.setattr(machine, "computes_in_bfloat16", lambda: capability == "has it")
+    assert device_module.precision(Train(**settings), strategy, side) == expected
 
 
 @pytest.mark.parametrize(

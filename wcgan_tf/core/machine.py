@@ -11,7 +11,8 @@ from typing import NamedTuple
 from wcgan_tf.core.errors import UserError
 
 CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-MEMORY = Path("/proc/meminfo")
+MEMORY, PROCESSORS = Path("/proc/meminfo"), Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 class Limit(NamedTuple):
@@ -54,6 +55,13 @@ def threads(environment: Mapping[str, str] = os.environ) -> int:
     own = int(cpus(environment).amount)
     asked = re.match(r"[1-9][0-9]{0,5}", environment.get("OMP_NUM_THREADS", "").strip())
     return max(1, min(own, int(asked[0]) if asked else own))
+
+
+def computes_in_bfloat16(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the CPU has instructions for bfloat16, and TensorFlow the library that uses them, oneDNN."""
+    flags = re.search(r"^flags\s*:(.*)$", PROCESSORS.read_text(), re.MULTILINE) if PROCESSORS.exists() else None
+    has = bool(flags and set(BFLOAT16_FLAGS).intersection(flags[1].split()))
+    return has and environment.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
 
 
 def number(environment: Mapping[str, str], name: str) -> int | None:

@@ -6,6 +6,7 @@ resume.  Only the source that needs TensorFlow imports it.
 
 import difflib
 import functools
+import importlib.metadata
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from wcgan_tf.data.decoding import Content
 from wcgan_tf.data.split_folders import TEST_SPLITS, SortedFolder, SplitFolder, find_test
 
 SPLITS = ("train", "test")
+DIGITS = "sklearn/datasets/data/digits.csv.gz"
 EVERY = 5  # if there is no test split, every fifth image of the training split goes to it
 SYNSET_WORDS = ("synset_words.txt", "words.txt", "LOC_synset_mapping.txt")  # in Caffe, Tiny ImageNet, Kaggle
 
@@ -52,18 +54,16 @@ class Source:
 
 def digits(dataset: Dataset) -> Source:
     """scikit-learn's handwritten digits: 1,797 images of 8x8 grey levels 0..16, scaled to 0..255."""
-    from sklearn.datasets import load_digits  # takes a second, and only this source needs it
-
-    bunch = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    # The file that `sklearn.datasets.load_digits` reads; importing scikit-learn would take a second or two.
+    table = np.loadtxt(str(importlib.metadata.distribution("scikit-learn").locate_file(DIGITS)), delimiter=",")
+    images = np.round(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
 
     def examples(split: str, labels: set[int]) -> Iterator[Example]:
         for index in _share(range(len(images)), split):
-            if (label := int(bunch.target[index])) in labels:
+            if (label := int(table[index, -1])) in labels:
                 yield Example(f"digit {index}", label, images[index])
 
-    names = [str(name) for name in bunch.target_names]
-    return Source("digits", names, 1, _share_counts(len(images)), examples)
+    return Source("digits", [str(digit) for digit in range(10)], 1, _share_counts(len(images)), examples)
 
 
 def folder(dataset: Dataset) -> Source:

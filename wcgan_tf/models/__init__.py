@@ -21,7 +21,7 @@ ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
 
 def generator(model: Model, resolution: int, channels: int, precision: str = "float32") -> keras.Model:
     """A new, built generator for the settings `config.model`: latents [N, z] -> images [N, H, W, C] in -1..1."""
-    with _policy(precision):
+    with computing_in(precision):
         network = ARCHITECTURES[model.architecture][0](resolution, channels, model.width)
         network(tf.zeros([1, model.latent_size]))  # the first call creates the variables
     return network
@@ -31,7 +31,7 @@ def critic(
     model: Model, resolution: int, channels: int, precision: str = "float32", *, batch_norm: bool = False
 ) -> keras.Model:
     """A new, built critic for the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N]."""
-    with _policy(precision):
+    with computing_in(precision):
         network = ARCHITECTURES[model.architecture][1](
             resolution, model.width, batch_norm=batch_norm, batch_deviation=model.batch_deviation
         )
@@ -40,7 +40,7 @@ def critic(
 
 
 @contextlib.contextmanager
-def _policy(precision: str) -> Iterator[None]:
+def computing_in(precision: str) -> Iterator[None]:
     """Layers created in this block compute in `precision`; variables, normalization and output layers stay float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)

@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
-from wcgan_tf.models.blocks import BatchDeviation
+from wcgan_tf.models.blocks import BatchDeviation, BatchNormalization, LeakyReLU
+from wcgan_tf.models.convolutions import Doubling, Halving
 
 MOST_DOUBLINGS = 3
 
@@ -25,23 +26,17 @@ class Generator(keras.Model):
         self.blocks = [
             layers.Dense(side * side * widths[0], use_bias=False),
             layers.Reshape((side, side, widths[0])),
-            layers.BatchNormalization(momentum=0.9),
+            BatchNormalization(),
             layers.ReLU(),
         ]
         for finer in widths[1:]:
-            self.blocks += [
-                layers.Conv2DTranspose(finer, 4, strides=2, padding="same", use_bias=False),
-                layers.BatchNormalization(momentum=0.9),
-                layers.ReLU(),
-            ]
-        self.blocks.append(
-            layers.Conv2DTranspose(channels, 4, strides=2, padding="same", activation="tanh", dtype="float32")
-        )
+            self.blocks += [Doubling(finer, use_bias=False), BatchNormalization(), layers.ReLU()]
+        self.blocks.append(Doubling(channels, activation="tanh", dtype="float32"))
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = latents
         for block in self.blocks:
-            x = block(x, training=training) if isinstance(block, layers.BatchNormalization) else block(x)
+            x = block(x, training=training) if isinstance(block, (BatchNormalization, Doubling)) else block(x)
         return x
 
 
@@ -56,10 +51,10 @@ class Critic(keras.Model):
         super().__init__(name="critic")
         self.blocks = []
         for stage in range(halvings(resolution)):
-            self.blocks.append(layers.Conv2D(width << min(stage, MOST_DOUBLINGS), 4, strides=2, padding="same"))
+            self.blocks.append(Halving(width << min(stage, MOST_DOUBLINGS)))
             if batch_norm and stage > 0:
-                self.blocks.append(layers.BatchNormalization(momentum=0.9))
-            self.blocks.append(layers.LeakyReLU(0.2))
+                self.blocks.append(BatchNormalization())
+            self.blocks.append(LeakyReLU(0.2))
         if batch_deviation:
             self.blocks.append(BatchDeviation())
         self.blocks += [layers.Flatten(), layers.Dense(1, dtype="float32")]
@@ -67,5 +62,5 @@ class Critic(keras.Model):
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = images
         for block in self.blocks:
-            x = block(x, training=training) if isinstance(block, layers.BatchNormalization) else block(x)
+            x = block(x, training=training) if isinstance(block, BatchNormalization) else block(x)
         return x[:, 0]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from wcgan_tf.config import halvings
-from wcgan_tf.models.blocks import BatchDeviation
+from wcgan_tf.models.blocks import BatchDeviation, BatchNormalization
 
 MOST_TIMES = 8
 CRITIC_SIDE = 8  # the critic halves its input at least once, and until its side is at most this
@@ -30,7 +30,7 @@ class GeneratorBlock(layers.Layer):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norms = [layers.BatchNormalization(momentum=0.9) for _ in range(2)]
+        self.norms = [BatchNormalization() for _ in range(2)]
         self.convs = [_conv(channels) for _ in range(2)]
         self.enlarge = layers.UpSampling2D(interpolation="nearest")
         self.shortcut = _conv(channels, 1)
@@ -47,7 +47,7 @@ class CriticBlock(layers.Layer):
 
     def __init__(self, channels: int, *, halve: bool, first: bool, batch_norm: bool) -> None:
         super().__init__()
-        self.norms = [layers.BatchNormalization(momentum=0.9) for _ in range(2)] if batch_norm and not first else []
+        self.norms = [BatchNormalization() for _ in range(2)] if batch_norm and not first else []
         self.convs = [_conv(channels) for _ in range(2)]
         self.shrink = layers.AveragePooling2D(2) if halve else layers.Identity()
         self.shortcut = _conv(channels, 1)
@@ -73,7 +73,7 @@ class Generator(keras.Model):
         self.start = layers.Dense(side * side * coarse)
         self.reshape = layers.Reshape((side, side, coarse))
         self.blocks = [GeneratorBlock(channels_at(side << up, resolution, width)) for up in range(1, stages + 1)]
-        self.norm = layers.BatchNormalization(momentum=0.9)
+        self.norm = BatchNormalization()
         self.last = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")
 
     def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -14,7 +14,7 @@ CUT = 1 / 2  # side of the square, as a share of the image's side
 
 def flip(images: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
     """Mirror the images whose draw is above 0.5 left to right."""
-    return tf.where(mirrored[:, None, None, None] > 0.5, images[:, :, ::-1], images)
+    return tf.compat.v1.where(mirrored > 0.5, tf.reverse(images, [2]), images)
 
 
 def color(images: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:

@@ -4,11 +4,13 @@ import re
 
 import tensorflow as tf
 
+from wcgan_tf.config import Train
 from wcgan_tf.core import machine
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import gpus
 
 BFLOAT16_CAPABILITY = (8, 0)  # of NVIDIA's Ampere and later
+LEAST_SIDE = 16  # pixels; below, on a CPU, conversions to bfloat16 take longer than they save
 
 
 def own_device(device: str) -> tf.distribute.Strategy:
@@ -41,16 +43,21 @@ def unseen_gpus(device: str, strategy: tf.distribute.Strategy) -> list[str]:
     return gpus.visible() if device == "auto" and device_name(strategy).startswith("CPU") else []
 
 
-def precision(setting: str, strategy: tf.distribute.Strategy) -> str:
-    """The precision of the networks' layers; "auto" is mixed_bfloat16 on a GPU with tensor cores for it, else float32.
+def precision(settings: Train, strategy: tf.distribute.Strategy, side: int) -> str:
+    """The precision of the networks' layers for images with a side of so many pixels.
 
-    What stays in float32 on such a GPU uses TF32, TensorFlow's own default.
+    "auto" is mixed_bfloat16 on a GPU with tensor cores for it, or on a CPU with instructions for it unless the images
+    are tiny or XLA compiles the step, and otherwise float32.  What stays in float32 on such a GPU uses TF32,
+    TensorFlow's own default.
     """
-    if setting != "auto":
-        return setting
-    own = tf.config.get_visible_devices("GPU") if device_name(strategy).startswith("GPU") else []
-    capability = tf.config.experimental.get_device_details(own[0]).get("compute_capability") if own else None
-    return "mixed_bfloat16" if capability and capability >= BFLOAT16_CAPABILITY else "float32"
+    if settings.precision != "auto":
+        return settings.precision
+    if device_name(strategy).startswith("GPU"):
+        own = tf.config.get_visible_devices("GPU")[0]
+        faster = tf.config.experimental.get_device_details(own).get("compute_capability", (0, 0)) >= BFLOAT16_CAPABILITY
+    else:
+        faster = side >= LEAST_SIDE and settings.jit_compile != "on" and machine.computes_in_bfloat16()
+    return "mixed_bfloat16" if faster else "float32"
 
 
 def is_out_of_memory(error: Exception) -> bool:

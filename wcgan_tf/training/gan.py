@@ -234,7 +234,7 @@ class LabelGAN(keras.Model):
         step = tf.cast(self.step, tf.float32)
         decay = tf.minimum(self.settings.ema_decay, (1.0 + step) / (EMA_RAMP_STEPS + step))
         for average, variable in zip(self.average.variables, self.generator.variables, strict=True):
-            average.assign(decay * average + (1.0 - decay) * variable)
+            average.assign_sub((1.0 - decay) * (average - variable))
 
     def _set_learning_rates(self) -> None:
         """Constant, or from the middle of the budget on in a straight line to zero."""

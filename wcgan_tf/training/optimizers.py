@@ -13,17 +13,23 @@ class Adam(keras.optimizers.Adam):
 
     def __init__(self, learning_rate: float, beta_1: float, beta_2: float) -> None:
         super().__init__(learning_rate, beta_1, beta_2)
+        self._powers: tuple[tf.Tensor, tf.Tensor]  # of the betas, in the step that is being traced
+
+    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
+        """As in Keras."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        self._powers = self.beta_1**step, self.beta_2**step  # once for all variables
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """As in Keras; `gradient` has the shape and dtype of `variable`."""
-        step = tf.cast(self.iterations + 1, variable.dtype)
         place = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[place].value.handle,
             v=self._velocities[place].value.handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
+            beta1_power=self._powers[0],
+            beta2_power=self._powers[1],
             lr=learning_rate,
             beta1=self.beta_1,
             beta2=self.beta_2,

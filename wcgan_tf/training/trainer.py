@@ -106,8 +106,8 @@ def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.St
     """
     # Keras draws from it what initial weights depend on. To seed TensorFlow too would clear what it has compiled.
     random.seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
-    objective, computed_in = OBJECTIVES[config.train.objective], precision(config.train.precision, strategy)
     _, side, _, channels = data.images.shape
+    objective, computed_in = OBJECTIVES[config.train.objective], precision(config.train, strategy, side)
     with strategy.scope():
         generator = models.generator(config.model, side, channels, computed_in)
         critic = models.critic(config.model, side, channels, computed_in, batch_norm=objective.batch_norm)
