@@ -44,6 +44,13 @@ FAULTS = [
         "training/losses",
     ),
     Fault(
+        "the zero-centred penalty forgets the generated images",
+        "training/losses",
+        "for images in (real, fake)]",
+        "for images in (real, real)]",
+        "training/losses",
+    ),
+    Fault(
         "a penalty that comes seldom weighs too little",
         "training/gan",
         "self.settings.gp_weight * self.settings.gp_every * penalty",

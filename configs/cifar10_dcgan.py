@@ -2,8 +2,8 @@
 
     python -m wcgan_tf.pipeline --config cifar10_dcgan
 
-Images, widths, latents and budget are those of configs/cifar10.py; objective, optimizer, batch, initial weights and the
-discriminator's BatchNorm are those of Radford et al., without average, penalty and decay.
+Images, widths, latents and the budget in all are those of configs/cifar10.py; objective, optimizer, batch, initial
+weights and the discriminator's BatchNorm are those of Radford et al., without average, penalty, decay and pretraining.
 """
 
 from wcgan_tf.config import Config, photo_config
@@ -18,5 +18,7 @@ def get_config() -> Config:
     config.train.generator_learning_rate = 2e-4
     config.train.critic_learning_rate = 2e-4
     config.train.learning_rate_decay = "none"
+    config.train.pretraining = 0.0
+    config.train.max_seconds = 1170.0  # ten labels of them cost as much as those of cifar10.py with their pretraining
     config.train.ema_decay = 0.0
     return config

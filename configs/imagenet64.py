@@ -1,6 +1,7 @@
 """ImageNet-1k at 64x64, from a folder of photographs: a thousand labels, for a cluster.
 
     python -m wcgan_tf.prepare --config imagenet64 --config.dataset.root=/where/imagenet/is
+    sbatch --gpus=1 slurm/pretrain.sbatch --config imagenet64       # 3 hours; then, when it is done:
     sbatch --ntasks=1000 --gpus-per-task=1 slurm/train.sbatch --config imagenet64
     python -m wcgan_tf.combine --config imagenet64
     python -m wcgan_tf.evaluate --config imagenet64

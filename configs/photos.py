@@ -4,7 +4,8 @@
     python -m wcgan_tf.pipeline --config photos --config.dataset.root=/where/the/photos/are
 
 The root has a folder per label, <root>/train/<label name>/, and may have <root>/val/<label name>/, with images in any
-format at any depth.  15 minutes per label on one core.
+format at any depth.  45 minutes for all labels together, from which each starts (train.pretraining), then 15 minutes
+per label on one core.  With two or three labels, --config.train.pretraining=1 is enough.
 """
 
 from wcgan_tf.config import Config, photo_config

@@ -2,7 +2,7 @@
 
     python -m wcgan_tf.pipeline --config tiny_imagenet10 --config.dataset.root=/where/the/photos/are
 
-15 minutes per label on one core, about 150 images/s; after 4 minutes the images have only colours and layout.
+45 minutes for all labels together, from which each starts (train.pretraining), then 15 minutes per label on one core.
 
 The root has a folder per label: <root>/train/<label name>/ and <root>/val/<label name>/.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepare, train and evaluate a data set: three Slurm jobs, one after another.
+# Prepare, train and evaluate a data set: three Slurm jobs, one after another; four if the config asks for a pretraining.
 #
 #   slurm/submit.sh --config cifar10                    # one job, a task per label
 #   slurm/submit.sh --config cifar10 -- --gpus-per-task=1 --time=4:00:00
@@ -14,7 +14,7 @@
 #   --tasks N           N tasks, or elements, share the labels
 #   --at-once N         at most N elements run at a time
 #   PYTHON=...          before slurm/submit.sh: the interpreter of the jobs, else that of the active environment
-#   after --            options of sbatch for the training job; for all three set SBATCH_ACCOUNT, SBATCH_PARTITION, ...
+#   after --            options of sbatch for training and pretraining; for all jobs set SBATCH_ACCOUNT, ...
 #
 # The trained labels are evaluated even if others failed. After any failure, this is safe to repeat.
 set -euo pipefail
@@ -111,13 +111,20 @@ submit() {
 
 # Cancel the jobs submitted so far.
 undo() {
-    scancel "$prepare_job" ${train_job:+"$train_job"}
+    scancel "$prepare_job" ${pretrain_job:+"$pretrain_job"} ${train_job:+"$train_job"}
     fail "sbatch refused; nothing is submitted"
 }
 
 prepare_job=$(submit "$folder/prepare.sbatch" "${config[@]}") || fail "sbatch refused; nothing is submitted"
+pretrain_job="" said="" first=$prepare_job
+if [[ $("$PYTHON" -m wcgan_tf.pretrain "${config[@]}" "${workdir[@]}" --needed) == yes ]]; then
+    # shellcheck disable=SC2046
+    pretrain_job=$(submit $(after "afterok:$prepare_job") "${options[@]}" --ntasks=1 \
+        "$folder/pretrain.sbatch" "${config[@]}" "${workdir[@]}") || undo
+    first=$pretrain_job said="pretrain: job $pretrain_job; "
+fi
 # shellcheck disable=SC2046
-train_job=$(submit $(after "afterok:$prepare_job") "${shape[@]}" "${options[@]}" \
+train_job=$(submit $(after "afterok:$first") "${shape[@]}" "${options[@]}" \
     "$folder/$script" "${config[@]}" "${workdir[@]}" "${some[@]}") ||
     undo
 # shellcheck disable=SC2046
@@ -125,7 +132,7 @@ evaluate_job=$(submit $(after "afterany:$train_job") \
     "$folder/evaluate.sbatch" "${config[@]}" "${workdir[@]}" "${model[@]}") || undo
 
 if $array; then kind=element; else kind=task; fi
-echo "prepare: job $prepare_job; train: job $train_job, $(several "$ranks" "$kind") for $(several "$total" label);" \
+echo "prepare: job $prepare_job; ${said}train: job $train_job, $(several "$ranks" "$kind") for $(several "$total" label);" \
     "evaluate: job $evaluate_job"
 status=("$PYTHON" -m wcgan_tf.status "${config[@]}" "${workdir[@]}")
 echo "to see how far it is: squeue --me; $(printf '%q ' "${status[@]}")"

@@ -10,10 +10,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 from conftest import run, run_python
+from examples import score_report
 
+from wcgan_tf.config import default_config
+from wcgan_tf.models import dcgan
+from wcgan_tf.runs import recorded_settings
+from wcgan_tf.runs.score_report import Beside
 from wcgan_tf.training.objectives import OBJECTIVES
 
 PROJECT = Path(__file__).parent.parent
@@ -131,24 +137,113 @@ def test_weak_scaling_reads_the_runs_of_any_number_of_tasks(tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_fixed_budget_scores_every_method_alike(whole_chain, tmp_path):
+def test_fixed_budget_scores_every_method_by_every_ruler(whole_chain, tmp_path):
     shutil.copytree(whole_chain[0] / "data", tmp_path / "data")
     data = f"--config.dataset.data_dir={tmp_path}/data"
     run("prepare", "--classifier=domain", "--config=configs/digits.py", data, folder=PROJECT)
-    command = ["benchmarks/fixed_budget.py", "--config=configs/digits.py", "--methods=ours,dcgan", data]
-    arguments = ["--labels=3", "--width=4", "--seconds_per_label=0.5", "--num_per_label=15"]
-    arguments += ["--config.evaluate.accuracy=false", f"--folder={tmp_path}/run"]
-    first = run_python(*command, *arguments, folder=PROJECT).stdout
+    save_classifier(tmp_path / "other")
+    command = ["benchmarks/fixed_budget.py", "--config=configs/digits.py", data, "--labels=3", "--seeds=0,1"]
+    command += ["--methods=single", "--variant=ours:train.pretraining=1", "--width=4", "--seconds_per_label=0.5"]
+    command += [f"--classifiers=domain,{tmp_path}/other", "--num_per_label=15", f"--folder={tmp_path}/run"]
+    first = run_python(*command, folder=PROJECT).stdout
     table = (tmp_path / "run/table.md").read_text()
+    assert first.count(" of 6: ") == 6  # two pretrainings, two of a label and two of all labels
     assert table in first
-    assert "| | ours | dcgan | floor |" in table
-    rows = {row.split("|")[1].strip(): row.split("|")[2:-1] for row in table.splitlines()[4:]}
-    assert [math.isfinite(float(value)) for value in rows["kcd, mean of the labels"]] == [True] * 3
+    assert table.count("| | single | ours | real |") == 2  # for two rulers
+    rows = [row.split("|")[2:-1] for row in table.splitlines() if row.startswith("| kcd, mean of the labels")]
+    numbers = [float(part) for row in rows for cell in row for part in cell.split(" ± ")]
+    assert len(numbers) == 2 * 5  # means and deviations of two methods, and the real images
+    assert np.isfinite(numbers).all()
     for picture in ("grids.png", "curves.png"):
         assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
-    again = run_python(*command, *arguments, folder=PROJECT).stdout
+    again = run_python(*command, folder=PROJECT).stdout
     assert again.endswith(first[first.index("3: 0.5 s each") :])
-    assert "wcgan_tf.evaluate" not in again
+    assert "done after" not in again
+
+
+def test_the_table_of_fixed_budget_has_means_and_deviations_by_budget_and_ruler(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks")
+    from same_budget import pictures, tables
+    from same_budget.trainings import Cell
+
+    def result(method: str, seconds: float, seed: int, value: float) -> tables.Result:
+        values = {"kernel_distance": value}
+        report = score_report({}, means=Beside(values, {"kernel_distance": 0.0}))
+        return tables.Result(
+            Cell(method, seconds, seed, 0.0, 10), {"domain": report, "inception": report}, 0.0, 0.25, 100.0
+        )
+
+    results = [result("ours", 10, 0, 1.0), result("ours", 10, 1, 3.0), result("dcgan", 10, 0, 7.0)]
+    results.append(result("ours", 20, 0, 0.5))
+    lines = tables.in_markdown(results).splitlines()
+    assert [line.split(" s each")[0].split()[-1] for line in lines if " s each" in line] == ["10", "10", "20", "20"]
+    assert lines.count("| kcd, mean of the labels | 2 ± 1.4 | 7 | 0 |") == 1  # by the domain classifier
+    assert lines.count("| kid, mean of the labels | 2 ± 1.4 | 7 | 0 |") == 1
+    assert lines.count("| kid, mean of the labels | 0.5 | 0 |") == 1
+    assert lines.count("| share collapsed | 0.25 ± 0 | 0.25 |  |") == 2
+    pictures.draw_curves(results, tmp_path)
+    assert PIL.Image.open(tmp_path / "curves.png").size[0] > 900
+
+
+def save_classifier(folder: Path) -> None:
+    """Write a SavedModel whose features are the mean and the deviation of each channel."""
+
+    class Colours(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32)])
+        def __call__(self, images):
+            moments = tf.concat(tf.nn.moments(images, [1, 2]), 1)
+            return {"logits": moments, "pool_3": moments}
+
+    module = Colours()
+    tf.saved_model.save(module, str(folder), signatures=module.__call__)
+
+
+def test_the_baselines_are_frozen():
+    """Every setting that defines a training is written out, but for those that no paper states."""
+    methods = runpy.run_path(str(PROJECT / "benchmarks/same_budget/methods.py"))["METHODS"]
+    free = {"train.seed", "train.precision"}
+    everything = recorded_settings.model_settings(default_config().to_dict())
+    wanted = {f"{section}.{name}" for section in ("model", "train") for name in everything[section]} - free
+    for name in ("dcgan", "wgan_gp"):
+        assert methods[name].settings.keys() == wanted
+
+
+def test_the_frozen_dcgan_is_the_config_file_of_that_name():
+    frozen = runpy.run_path(str(PROJECT / "benchmarks/same_budget/methods.py"))["METHODS"]["dcgan"].settings
+    config = runpy.run_path(str(PROJECT / "configs/cifar10_dcgan.py"))["get_config"]()
+    used = {name: value for name, value in frozen.items() if name != "train.penalty" and "gp_" not in name}
+    assert {name: config.get(name) for name in used} == used
+
+
+def test_a_generator_of_the_conditional_gan_draws_the_same_alone(monkeypatch):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks")
+    from same_budget.conditional import Generator
+
+    conditional, plain = Generator(8, 3, 4, labels=2), dcgan.Generator(8, 3, 4)
+    latents = tf.random.stateless_normal([5, 6], [0, 0])
+    conditional(latents, tf.zeros([5], tf.int32), training=True)  # moves BatchNorm's statistics
+    plain(latents)
+    for place, variable in enumerate(conditional.variables):
+        if "seed" not in variable.name:
+            variable.assign(variable + 0.1 * tf.abs(tf.random.stateless_normal(variable.shape, [1, place])))
+    conditional.copy_to(plain, 1)
+    of_one, of_other = (conditional(latents, tf.fill([5], label)) for label in (1, 0))
+    np.testing.assert_allclose(plain(latents), of_one, atol=1e-5)
+    assert np.abs(of_one - of_other).max() > 1e-2
+
+
+def test_a_critic_of_the_conditional_gan_scores_an_image_by_its_label(monkeypatch):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks")
+    from same_budget.conditional import Critic
+
+    critic = Critic(8, 4, labels=2, batch_deviation=True)
+    images = tf.random.stateless_normal([5, 8, 8, 3], [0, 0])
+    labels = tf.constant([0, 1, 0, 1, 1])
+    before = critic(images, labels)
+    table = critic.projection.table
+    table.assign(tf.constant([[0.0], [1.0]]) * tf.ones([1, table.shape[1]]))
+    moved = np.abs(critic(images, labels) - before) > 1e-3
+    np.testing.assert_array_equal(moved, [False, True, False, True, True])
 
 
 def test_a_planted_fault_is_noticed():

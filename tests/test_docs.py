@@ -36,7 +36,16 @@ ELSEWHERE = {  # commands run elsewhere, and where
 RESOLUTION = "--config.dataset.resolution=8"
 QUICK = [*SMALL, RESOLUTION, "--config.train.max_steps=4"]
 QUICK += ["--config.evaluate.num_per_label=10", "--config.evaluate.accuracy=false"]
-SETTINGS = {"prepare", "train", "launch", "combine", "evaluate", "report", "pipeline"}  # programs that get QUICK
+SETTINGS = {
+    "prepare",
+    "pretrain",
+    "train",
+    "launch",
+    "combine",
+    "evaluate",
+    "report",
+    "pipeline",
+}  # programs that get QUICK
 MANY = r"--num \d{4,}"  # images: fewer are enough here
 
 

@@ -19,6 +19,7 @@ FOLDERS = (
 )
 PROGRAMS = (
     "prepare",
+    "pretrain",
     "train",
     "launch",
     "status",

@@ -372,6 +372,39 @@ def test_the_jobs_of_submit_wait_for_each_other(tmp_path, command, script, tasks
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("down")
+def test_a_pretraining_is_a_job_between_prepare_and_train(tmp_path):
+    wanted = ["--config.train.pretraining=1", "--", "--time=5", "--ntasks-per-node=1"]
+    said = call(SCRIPTS / "submit.sh", "--tasks=2", *QUICK, *wanted, folder=tmp_path)
+    prepare, pretrain, train, evaluate = re.findall(r"job ([0-9]+)", said)
+    assert said.startswith(f"prepare: job {prepare}; pretrain: job {pretrain}; train: job {train}, 2 tasks")
+    job = details(pretrain)
+    assert job["Command"] == str(SCRIPTS / "pretrain.sbatch")
+    assert (job["TimeLimit"], job["NumTasks"]) == ("00:05:00", "1")
+    assert job["Dependency"] == f"afterok:{prepare}(unfulfilled)"
+    assert details(train)["Dependency"] == f"afterok:{pretrain}(unfulfilled)"
+    call("scancel", prepare, pretrain, train, evaluate)
+
+
+def test_the_pretraining_stops_in_time_resumes_and_labels_start_from_it(tmp_path, endless):
+    wanted = [*endless, "--config.train.pretraining=1"]
+    paths = RunPaths(tmp_path / "runs/digits").pretraining
+    job = submit(tmp_path, str(SCRIPTS / "pretrain.sbatch"), *wanted)
+    wait_until(lambda: any(paths.checkpoints.glob("ckpt-*.index")), "the pretraining")
+    call("scontrol", "requeue", job)
+    wait_until(lambda: "resumes from step" in paths.log.read_text(), "a restart")
+    assert_nothing_was_lost(paths.log.read_text())
+    call("scancel", job)
+    wait_for(job)
+    (tmp_path / "enough").touch()
+    ends = ["--config=digits.py", "--config.train.pretraining=1", "--config.train.max_steps=20"]
+    wait_for(submit(tmp_path, str(SCRIPTS / "pretrain.sbatch"), *ends, "--config.train.max_seconds=0"))
+    assert label_status.read(paths.status).state == "done"
+    wait_for(submit(tmp_path, "--ntasks=2", str(SCRIPTS / "train.sbatch"), *ends, "--labels=4-5"))
+    assert states(tmp_path) == {4: "done", 5: "done"}
+    assert all("starts from the weights in" in log(tmp_path, label) for label in (4, 5))
+
+
 WRONG = [
     (["--labels=14"], "error: there is no label '14'; the labels are 0 to 9\n"),
     (["--tasks", "0"], "error: --tasks and --at-once are numbers from 1 on, not '0'\n"),

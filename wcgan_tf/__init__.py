@@ -2,8 +2,8 @@
 
 The way the data flows; programs meet only in files:
 
-    prepare -> train (one process per label) -> combine -> evaluate -> report
-               `launch` starts them                          `pipeline` runs all of it
+    prepare -> pretrain -> train (one process per label) -> combine -> evaluate -> report
+               (once)      `launch` does both                      `pipeline` runs all of it
 
 The folders, in the order of their imports: each imports only from those above it (tests/test_layers.py).
 
@@ -11,7 +11,7 @@ The folders, in the order of their imports: each imports only from those above i
     config.py    settings: defaults, ranges, meanings
     data/        where images come from, how they are decoded, sorted by label and read back
     models/      generators and critics, and how a generator becomes a SavedModel
-    runs/        what a run's folder holds of each label: settings, status, log, TensorBoard's files
+    runs/        what a run's folder holds of each label, and of the pretraining: settings, status, log
     combined/    all labels as one conditional SavedModel, and the pictures it draws
     evaluation/  classifiers, features, and the scores made of them
     launching/   which labels and which device a process takes, and the processes that train them
@@ -19,8 +19,8 @@ The folders, in the order of their imports: each imports only from those above i
     reporting/   the report of a run, and its overview in TensorBoard: curves, galleries, verdicts
     cli.py       flags, exit codes, errors in one line
 
-Beside them the programs, which parse and hand on: prepare, train, launch, status, combine, sample, evaluate, report,
-pipeline, serve_demo, slurm.  Importing any module does nothing.
+Beside them the programs, which parse and hand on: prepare, pretrain, train, launch, status, combine, sample, evaluate,
+report, pipeline, serve_demo, slurm.  Importing any module does nothing.
 """
 
 import sys

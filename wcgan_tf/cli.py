@@ -28,7 +28,7 @@ from wcgan_tf.core.paths import ModelPaths, RunPaths, folder_name, shipped
 
 FLAGS = flags.FLAGS
 TAKEN_BY = {  # folder flag -> the programs that take it
-    "workdir": ("train", "launch", "status", "combine", "evaluate", "report", "pipeline"),
+    "workdir": ("pretrain", "train", "launch", "status", "combine", "evaluate", "report", "pipeline"),
     "model": ("combine", "sample", "evaluate", "report", "pipeline", "serve_demo"),
 }
 PATH_FLAGS = ("workdir", "model", "output", "classifier")

@@ -15,7 +15,7 @@ from absl import flags
 
 import wcgan_tf
 from wcgan_tf import cli
-from wcgan_tf.combined.manifest import LabelEntry, Manifest
+from wcgan_tf.combined.manifest import LabelEntry, Manifest, PretrainingEntry
 from wcgan_tf.config import Model
 from wcgan_tf.core import files, records
 from wcgan_tf.core.console import ProgressBar
@@ -24,7 +24,7 @@ from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
-from wcgan_tf.runs import recorded_settings
+from wcgan_tf.runs import label_status, recorded_settings
 from wcgan_tf.runs.label_status import LabelStatus
 from wcgan_tf.runs.recorded_settings import RecordedSettings
 from wcgan_tf.runs.score_report import EVALUATE, LabelScores, ScoreReport
@@ -71,7 +71,8 @@ def main() -> None:
         for label in labels:
             made.append(_add(model, run, label, names[label], scores))
             bar.add(1)
-    manifest = _manifest(settings, names, sorted([*made, *kept], key=lambda entry: entry.label))
+    entries = sorted([*made, *kept], key=lambda entry: entry.label)
+    manifest = _manifest(settings, names, entries, label_status.read(run.pretraining.status))
     with files.publish(output.folder) as path:
         aside = ModelPaths(path)
         model.save(manifest, aside.saved_model)
@@ -178,7 +179,9 @@ def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores
     )
 
 
-def _manifest(settings: RecordedSettings, names: list[str], labels: list[LabelEntry]) -> Manifest:
+def _manifest(
+    settings: RecordedSettings, names: list[str], labels: list[LabelEntry], pretraining: LabelStatus
+) -> Manifest:
     import tensorflow as tf
 
     _, side, _, channels = settings.images.shape
@@ -192,6 +195,11 @@ def _manifest(settings: RecordedSettings, names: list[str], labels: list[LabelEn
         settings=recorded_settings.model_settings(settings.sections()),
         versions={"wcgan_tf": wcgan_tf.__version__, "tensorflow": tf.__version__},
         labels=labels,
+        pretraining=(
+            PretrainingEntry(pretraining.step, pretraining.seconds, pretraining.device, pretraining.threads)
+            if settings.train.get("pretraining") and pretraining.state == "done"
+            else None
+        ),
     )
 
 

@@ -77,6 +77,13 @@ class Train(Section):
     objective: str = _setting("wasserstein", "loss: Wasserstein, or DC-GAN's cross-entropy", "wasserstein", "dcgan")
     batch_size: int = _setting(32, "images per critic step and per generator step", low=2, high=65536)
     critic_steps: int = _setting(1, "critic steps per generator step", low=1, high=1000)
+    penalty: str = _setting(
+        "one_centred",
+        "gradient penalty: of slopes other than 1 between real and generated images (WGAN-GP), or of slopes other "
+        "than 0 at both (R1 and R2)",
+        "one_centred",
+        "zero_centred",
+    )
     gp_weight: float = _setting(10.0, "weight of the gradient penalty", low=0.0, high=1e6)
     gp_every: int = _setting(1, "apply the penalty every n-th critic step, with n times the weight", low=1, high=1000)
     generator_learning_rate: float = _setting(1e-3, "of the generator's Adam", low=1e-9, high=1.0)
@@ -86,6 +93,13 @@ class Train(Section):
     )
     ema_decay: float = _setting(0.995, "decay of the averaged generator, which is kept", low=0.0, high=0.999999)
     augment: str = _setting("none", f"augmentation of real and generated images: none, or some of {','.join(AUGMENTS)}")
+    pretraining: float = _setting(
+        0.0,
+        "budget of one training on images of all labels, from which each label starts, as a multiple of a label's; "
+        "0: none",
+        low=0.0,
+        high=1000.0,
+    )
     max_steps: int = _setting(0, "budget in generator steps; 0: no limit", low=0, high=2**53)
     max_seconds: float = _setting(12.0, "budget in seconds, over all starts of a label; 0: no limit", low=0.0, high=1e9)
     checkpoint_seconds: float = _setting(300.0, "seconds between two checkpoints", low=1.0, high=1e9)
@@ -162,6 +176,7 @@ def photo_config() -> Config:
     config.train.gp_weight = 2.0
     config.train.gp_every = 4
     config.train.generator_learning_rate = 5e-4
+    config.train.pretraining = 3.0
     config.train.max_seconds = 900.0
     config.evaluate.num_per_label = 1000
     return config

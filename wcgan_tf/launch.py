@@ -12,20 +12,22 @@ and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are 
 """
 
 import os
+import subprocess
 import sys
 
 from absl import flags
 
 from wcgan_tf import cli
-from wcgan_tf.core import errors, machine, records
+from wcgan_tf.core import errors, machine, records, signals
 from wcgan_tf.core.console import print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.core.process import end_with_parent
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import gpus, mps, room, workers
 from wcgan_tf.launching.launcher import Launcher
-from wcgan_tf.runs import label_status, recorded_settings, status_table
+from wcgan_tf.runs import label_status, pretraining, recorded_settings, status_table
 from wcgan_tf.runs.score_report import EVALUATE, ScoreReport, worst_first
 
 
@@ -60,6 +62,8 @@ def main() -> int:
     if not labels:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
         return errors.DONE
+    if pretraining.is_needed(config, run, labels) and (code := _pretrain(run)):
+        return code
     places = _places()[: len(labels)]
     each = room.label_bytes(cli.config())
     short = ", which is more: it may be killed" if each > machine.memory().amount else ""
@@ -78,6 +82,19 @@ def main() -> int:
     again = cli.command("launch", f"--labels={format_labels(unfinished)}")
     text = f"{len(unfinished)} of {number_of_labels(len(labels))} did not finish (see above)"
     return cli.show_line(f"{text}; to try again, run: {again}", errors.FAILED)
+
+
+def _pretrain(run: RunPaths) -> int:
+    """Run the pretraining, which has the machine to itself; a signal is handed on to it.  Returns its exit code."""
+    print_now("pretraining on images of all labels, from which each label then starts")
+    command = [sys.executable, "-m", "wcgan_tf.pretrain", *cli.config_arguments(), f"--workdir={run.folder}"]
+    # Its own session: Ctrl-C then reaches it only once, through this process.
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
+    signals.handle(lambda *_: process.terminate())
+    code = process.wait()
+    if code == errors.STOPPED:
+        print_now("stopped; the same command resumes")
+    return code if code >= 0 else errors.FAILED
 
 
 def _places() -> list[workers.Place]:

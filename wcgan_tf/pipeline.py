@@ -101,7 +101,8 @@ def _prepare() -> Stage:
 def _launch() -> Stage:
     config, run = cli.config(), cli.run_paths()
     done = all(up_to_date.is_trained(config, run, label) for label in _labels())
-    return Stage(f"train the labels, {_budget(config.train)} each", run.folder / "labels", done)
+    first = f", after one on all of them of {config.train.pretraining:g} times that" if config.train.pretraining else ""
+    return Stage(f"train the labels, {_budget(config.train)} each{first}", run.folder / "labels", done)
 
 
 def _combine() -> Stage:

@@ -65,6 +65,10 @@ def main() -> None:
         for label, status in states.items():
             if status.error:
                 console.print(f"label {label}: {status.error}; see {run.label(label).log}", markup=False)
+        before = label_status.read(run.pretraining.status)
+        if before.updated and before.state != "done":
+            share = f"{100 * before.progress:.0f} %"
+            console.print(f"the pretraining: {before.state}, {share}; see {run.pretraining.log}", markup=False)
         console.print(f"this process may use {room.describe()}", markup=False)
         yet = "" if run.folder.is_dir() else "; there is no such folder yet"
         console.print(f"{run.folder}: {status_table.summary(states.values())}{yet}", markup=False)

@@ -6,6 +6,8 @@
     srun bash -c 'python -m wcgan_tf.train --config cifar10 --label $SLURM_PROCID'
     srun python -m wcgan_tf.train --config cifar10 --label auto     # the labels of this rank
 
+If the config asks for a pretraining and it is not done, one process does it first, and the others wait for it.
+
 Started again, it resumes from its last checkpoint.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP it writes a checkpoint
 within 10 s and ends with exit code 75.  Other exit codes: 0 done; 1 failed, another try may help; 2 wrong input;
 3 diverged: a loss or a weight is not finite.  See log.txt and status.json in the label's folder.
@@ -25,12 +27,12 @@ from wcgan_tf.core.labels import INDEX, format_labels, meaning_of_number, parse_
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
+from wcgan_tf.runs import pretraining
 from wcgan_tf.runs.label_run import open_run, record_failure
 
 if TYPE_CHECKING:
     from wcgan_tf.training.trainer import Trainer
 
-EXIT_CODES = {"done": errors.DONE, "stopped": errors.STOPPED, "diverged": errors.DIVERGED}
 WORST_FIRST = (errors.STOPPED, errors.FAILED, errors.DIVERGED, errors.WRONG_INPUT, errors.DONE)
 SHARE = r"([0-9]{1,9})/([0-9]{1,9})"
 
@@ -59,7 +61,9 @@ def main() -> int:
 
 def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -> int:
     """Train one label after another; returns the worst of their exit codes."""
-    codes = [errors.DONE]
+    codes = [_pretrain(labels, stop, out)]
+    if codes != [errors.DONE]:
+        return codes[0]
     for label in labels:
         if stop.received:
             codes.append(errors.STOPPED)
@@ -71,6 +75,17 @@ def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -
                 raise
             codes.append(cli.show(error))  # continue with the other labels
     return min(codes, key=WORST_FIRST.index)
+
+
+def _pretrain(labels: list[int], stop: signals.StopRequests, out: LineWriter) -> int:
+    """Do the pretraining if these labels start from one that is not done; returns its exit code."""
+    config, run = cli.config(), cli.run_paths()
+    there = [label for label in labels if prepared.count(config.dataset, "train", label)]  # of others later an error
+    if not pretraining.is_needed(config, run, there):
+        return errors.DONE
+    with quiet_imports():
+        from wcgan_tf.training.pretraining import pretrain
+    return errors.EXIT_CODES[pretrain(config, run, stop, out, cli.describe)]
 
 
 def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out: LineWriter) -> int:
@@ -86,7 +101,7 @@ def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out:
     if meaning and re.fullmatch(INDEX, cli.FLAGS.label.strip()):
         out.say(f"{data.title}: {meaning}", paths.log)
     with open_run(config, data, paths, stop, out, cli.describe) as run:
-        return EXIT_CODES[_trainer(labels).train(run)] if run else errors.DONE
+        return errors.EXIT_CODES[_trainer(labels).train(run)] if run else errors.DONE
 
 
 @functools.cache
@@ -94,7 +109,9 @@ def _trainer(labels: tuple[int, ...]) -> "Trainer":
     """The trainer of these labels, created for the first that is not done: TensorFlow takes seconds to import."""
     with quiet_imports():
         from wcgan_tf.training.trainer import Trainer
-    return Trainer(cli.config(), max(prepared.count(cli.config().dataset, "train", label) for label in labels))
+    capacity = max(prepared.count(cli.config().dataset, "train", label) for label in labels)
+    start = cli.run_paths().pretraining if cli.config().train.pretraining else None
+    return Trainer(cli.config(), capacity, start)
 
 
 def _labels(out: LineWriter) -> list[int]:

@@ -11,7 +11,7 @@ MIX = tf.fill([4, 1, 1, 1], 0.25)
 
 
 def penalty(critic) -> float:
-    return float(losses.gradient_penalty(losses.gradient_norm(critic, REAL, FAKE, MIX)))
+    return float(losses.one_centred(critic, REAL, FAKE, MIX)[0])
 
 
 def test_the_estimate_is_the_difference_of_means():
@@ -31,14 +31,23 @@ def test_a_critic_of_slope_one_has_no_penalty():
 
 def test_the_gradient_is_taken_between_real_and_fake():
     # D(x) = sum of x^2 over 9 pixels; x = 0.25 * 0 + 0.75 * 1, so |grad| = 2 * 0.75 * 3.
-    norm = losses.gradient_norm(lambda x, training: tf.reduce_sum(x**2, [1, 2, 3]), REAL, FAKE, MIX)
-    assert norm.numpy() == pytest.approx([4.5] * 4)
+    assert float(losses.one_centred(sum_of_squares, REAL, FAKE, MIX)[1]) == pytest.approx(4.5)
+
+
+def sum_of_squares(x, training):
+    return tf.reduce_sum(x**2, [1, 2, 3])
+
+
+def test_the_zero_centred_penalty_is_half_the_squared_slopes_at_real_and_at_fake():
+    # |grad| = 2 * x * 3, so 3 at real images of 0.5 and 6 at generated ones of 1.
+    penalty, norm = losses.zero_centred(sum_of_squares, REAL + 0.5, FAKE, MIX)
+    assert float(penalty) == pytest.approx(0.5 * (9.0 + 36.0))
+    assert float(norm) == pytest.approx(4.5)
 
 
 def test_a_flat_critic_has_penalty_one_and_a_finite_gradient():
     slope = tf.Variable(0.0)
     with tf.GradientTape() as tape:
-        norm = losses.gradient_norm(lambda x, training: slope * x[:, 0, 0, 0], REAL, FAKE, MIX)
-        value = losses.gradient_penalty(norm)
+        value, _ = losses.one_centred(lambda x, training: slope * x[:, 0, 0, 0], REAL, FAKE, MIX)
     assert float(value) == pytest.approx(1.0)
     assert float(tape.gradient(value, slope)) == pytest.approx(0.0)

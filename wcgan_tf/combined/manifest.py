@@ -36,6 +36,15 @@ class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):
         return (self.step, self.seconds, self.best_step) == (status.step, status.seconds, status.best_step)
 
 
+class PretrainingEntry(msgspec.Struct, frozen=True):
+    """The pretraining from which the labels started; the fields are those of its status."""
+
+    step: Count
+    seconds: Amount
+    device: str
+    threads: Count
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A combined model.  The SavedModel's signature `manifest` is authoritative; the file needs no TensorFlow."""
 
@@ -49,6 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, dict[str, Any]]  # the settings that define the model, by section
     versions: dict[str, str]  # of the packages that wrote it
     labels: list[LabelEntry]  # the labels with a generator, in ascending order
+    pretraining: PretrainingEntry | None = None  # None: each label began anew
     bytes: Count = 0  # the size of the SavedModel; only in the file
 
     @property

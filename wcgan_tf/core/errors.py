@@ -13,6 +13,7 @@ FAILED = 1  # Python's own code for an exception; a retry may help, as after a f
 WRONG_INPUT = 2  # a setting, a flag or a file is wrong; a retry does not help
 DIVERGED = 3  # a loss or a weight is not finite
 STOPPED = 75  # EX_TEMPFAIL: stopped on request, everything is saved; the same command continues
+EXIT_CODES = {"done": DONE, "stopped": STOPPED, "diverged": DIVERGED}  # of a training, by the state in which it ends
 
 EXTRAS = {"cuda": "'tensorflow[and-cuda]'", "demo": "gradio"}  # the main package of each, see setup.cfg
 

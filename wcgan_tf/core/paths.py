@@ -146,6 +146,11 @@ class RunPaths:
     samples = Below("samples.png")
     report = Below("report.html")
 
+    @property
+    def pretraining(self) -> LabelPaths:
+        """The training on images of all labels, whose folder is like that of a label."""
+        return LabelPaths(self.folder / "pretraining")
+
     def label(self, label: int) -> LabelPaths:
         return LabelPaths(self.folder / "labels" / f"{label:0{LABEL_DIGITS}d}")
 

@@ -101,7 +101,7 @@ class Evaluator:
             classifier=ClassifierFacts(self.classifier.name, self.classifier.digest, self.classifier.resize, known),
             real_images=prepared.digests(self.dataset, self.labels),
             model=weights_digest(entries),
-            cost=cost(entries),
+            cost=cost([*entries, *filter(None, [self.model.manifest.pretraining])]),
             seconds={part: round(seconds, 2) for part, seconds in self.timings.seconds.items()},
         )
 

@@ -27,8 +27,8 @@ CURVES = (  # value, title, explanation
     (
         "gradient_penalty",
         "Gradient penalty",
-        "How far the slope of the critic is from 1, squared. Hundredths or less are normal, and a slow climb as the "
-        "learning rates fall; one without an end means that the critic runs away.",
+        "How far the slope of the critic is from where it is pulled to, 1 or 0, squared. A slow climb as the learning "
+        "rates fall is normal; one without an end means that the critic runs away.",
     ),
     (
         "kernel_distance",

@@ -84,7 +84,7 @@ def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
         _settings(run),
         together,
         report.classifier.name if report and scored else "",
-        label_status.cost(own.status for own in labels),
+        label_status.cost([*(own.status for own in labels), label_status.read(run.pretraining.status)]),
     )
 
 

@@ -16,6 +16,25 @@ from wcgan_tf.training.gan import LabelGAN
 KEEP = 2
 
 
+def start_from(gan: LabelGAN, paths: LabelPaths) -> None:
+    """Give a new GAN the weights that another training ended with: its critic, and its average as both generators.
+
+    Raises:
+        UserError: if they are damaged.
+    """
+    weights = {name: [own.value for own in getattr(gan, name).variables] for name in ("average", "critic")}
+    path = paths.saved_checkpoints()[0]
+    try:
+        status = tf.train.Checkpoint(**weights).read(str(path))
+        status.assert_existing_objects_matched().expect_partial()
+    except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
+        if errors.is_of_system(error):
+            raise
+        raise UserError(f"{path} is damaged; delete {paths.folder} to train it anew") from None
+    for variable, value in zip(gan.generator.variables, gan.average.variables, strict=True):
+        variable.assign(value)
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Saves a checkpoint every `checkpoint_seconds` during `fit`; keeps the last two.
 

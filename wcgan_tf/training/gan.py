@@ -1,5 +1,6 @@
 """The GAN of one label as a `keras.Model`: its `train_step` is the method."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -207,11 +208,7 @@ class LabelGAN(keras.Model):
     def _penalty(self, turn: int, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tf.Tensor:
         """The penalty in every `gp_every`-th critic step, and 0 in the others."""
         every = self.settings.gp_every
-
-        def measured() -> tuple[tf.Tensor, tf.Tensor]:
-            norm = losses.gradient_norm(self.critic, real, fake, mix)
-            return losses.gradient_penalty(norm), tf.reduce_mean(norm)
-
+        measured = functools.partial(losses.PENALTIES[self.settings.penalty], self.critic, real, fake, mix)
         if every == 1:
             due = tf.constant(True)
             penalty, norm = measured()

@@ -25,25 +25,44 @@ def generator_loss(fake_scores: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(fake_scores)
 
 
-def gradient_norm(critic: Callable, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tf.Tensor:
-    """||grad D(x)|| at x = mix * real + (1 - mix) * fake, float32 [N].
+def gradient_norm(critic: Callable, images: tf.Tensor) -> tf.Tensor:
+    """||grad D(x)|| at each image, float32 [N].
 
     Args:
         critic: images [N, H, W, C] -> scores [N], called with `training=True`.
-        real, fake: float32 [N, H, W, C].
-        mix: float32 [N, 1, 1, 1] in 0..1.
+        images: float32 [N, H, W, C].
     """
-    between = mix * real + (1.0 - mix) * fake
     with tf.GradientTape() as tape:
-        tape.watch(between)
-        scores = critic(between, training=True)
-    squares = tf.reduce_sum(tf.square(tape.gradient(scores, between)), axis=[1, 2, 3])
+        tape.watch(images)
+        scores = critic(images, training=True)
+    squares = tf.reduce_sum(tf.square(tape.gradient(scores, images)), axis=[1, 2, 3])
     return tf.sqrt(tf.maximum(squares, LEAST_SQUARED_NORM))
 
 
-def gradient_penalty(norm: tf.Tensor) -> tf.Tensor:
-    """Mean of (||grad D(x)|| - 1)^2 over `norm` [N], scalar.  Equation 3 of Gulrajani et al. 2017, unweighted."""
-    return tf.reduce_mean(tf.square(norm - 1.0))
+def one_centred(critic: Callable, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean of (||grad D(x)|| - 1)^2 at x = mix * real + (1 - mix) * fake, and of the norm; two scalars.
+
+    Equation 3 of Gulrajani et al. 2017, unweighted.
+
+    Args:
+        critic: as in `gradient_norm`.
+        real, fake: float32 [N, H, W, C].
+        mix: float32 [N, 1, 1, 1] in 0..1.
+    """
+    norm = gradient_norm(critic, mix * real + (1.0 - mix) * fake)
+    return tf.reduce_mean(tf.square(norm - 1.0)), tf.reduce_mean(norm)
+
+
+def zero_centred(critic: Callable, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Half the mean of ||grad D(x)||^2 at real images plus the same at generated ones, and the mean norm; two scalars.
+
+    R1 + R2 of Mescheder et al. 2018 (arXiv 1801.04406), equations 9 and 10, unweighted.  `mix` is not used.
+    """
+    norms = [gradient_norm(critic, images) for images in (real, fake)]
+    return 0.5 * tf.add_n([tf.reduce_mean(tf.square(norm)) for norm in norms]), tf.reduce_mean(norms)
+
+
+PENALTIES = {"one_centred": one_centred, "zero_centred": zero_centred}  # to add one: its name in config.py, too
 
 
 def discriminator_loss(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:

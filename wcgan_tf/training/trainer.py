@@ -10,6 +10,7 @@ from wcgan_tf import models
 from wcgan_tf.config import Config
 from wcgan_tf.core import files, machine, stateless_random
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.launching.gpus import unseen
 from wcgan_tf.models.generator_export import export_generator
@@ -17,7 +18,7 @@ from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training import optimizers
 from wcgan_tf.training.best_weights import BestWeights
 from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
-from wcgan_tf.training.checkpoint import Checkpoints
+from wcgan_tf.training.checkpoint import Checkpoints, start_from
 from wcgan_tf.training.device import device_name, is_out_of_memory, jit_compile, own_device, precision, unseen_gpus
 from wcgan_tf.training.execution_length import ExecutionLength
 from wcgan_tf.training.gan import LabelGAN
@@ -33,10 +34,11 @@ class Trainer:
     Args:
         config: all settings.
         capacity: the largest number of images that a label has.
+        start: of a training that is done, from whose weights every label starts.
     """
 
-    def __init__(self, config: Config, capacity: int):
-        self._config, self._capacity = config, capacity
+    def __init__(self, config: Config, capacity: int, start: LabelPaths | None = None):
+        self._config, self._capacity, self._start = config, capacity, start
         self._strategy = own_device(config.train.device)
         self._unseen = unseen_gpus(config.train.device, self._strategy)
         self._gan: LabelGAN | None = None
@@ -67,6 +69,9 @@ class Trainer:
 
     def _train(self, run: LabelRun) -> str:
         first, fresh = self._gan is None, build(self._config, run.data, self._strategy, self._capacity)
+        if self._start and not run.paths.saved_checkpoints():
+            start_from(fresh, self._start)
+            run.say(f"starts from the weights in {self._start.folder}")
         if self._gan is None:
             self._gan = fresh
         else:

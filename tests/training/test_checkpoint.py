@@ -1,0 +1,62 @@
+"""The weights that a training hands to others; restoring is tested with whole trainings (test_trainer.py)."""
+
+import numpy as np
+import pytest
+from conftest import train_label
+
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.data import prepared
+from wcgan_tf.training.checkpoint import start_from
+from wcgan_tf.training.trainer import Trainer, build
+
+
+def values(network) -> list[np.ndarray]:
+    return [variable.numpy() for variable in network.variables]
+
+
+def equal(some, others) -> bool:
+    return all(np.array_equal(one, other) for one, other in zip(some, others, strict=True))
+
+
+@pytest.fixture
+def start(config, tmp_path):
+    """The folder of a training of label 0 that is done."""
+    paths = LabelPaths(tmp_path / "start")
+    train_label(config, prepared.label_images(config.dataset, "train", 0), paths)
+    return paths
+
+
+def test_a_gan_starts_from_the_average_and_the_critic_alone(config, device, start):
+    data = prepared.label_images(config.dataset, "train", 3)
+    new, before = build(config, data, device), build(config, data, device)
+    start_from(new, start)
+    assert equal(values(new.generator), values(new.average))
+    assert not any(
+        equal(values(getattr(new, name)), values(getattr(before, name))) for name in ("average", "critic", "generator")
+    )
+    reread = build(config, data, device)
+    start_from(reread, start)
+    assert equal(values(reread.critic), values(new.critic))
+    assert equal(values(new.generator_optimizer), values(before.generator_optimizer))
+    assert (int(new.step), float(new.seconds), int(new.label)) == (0, 0.0, 3)
+    np.testing.assert_array_equal(new.images, before.images)
+
+
+def test_only_a_label_without_a_checkpoint_starts_from_it(config, start, tmp_path, monkeypatch):
+    data, paths = prepared.label_images(config.dataset, "train", 3), LabelPaths(tmp_path / "3")
+    asked = []
+    monkeypatch.setattr("wcgan_tf.training.trainer.start_from", lambda gan, paths: asked.append(paths.folder))
+    for steps, times in ((6, 1), (8, 1)):
+        config.train.max_steps = steps
+        assert train_label(config, data, paths, trainer=Trainer(config, 200, start)) == "done"
+        assert asked == times * [start.folder]
+    assert f"starts from the weights in {start.folder}" in paths.log.read_text()
+
+
+def test_damaged_weights_are_an_error(config, device, start):
+    data = start.saved_checkpoints()[0].with_suffix(".data-00000-of-00001")
+    data.write_bytes(data.read_bytes()[:100])
+    gan = build(config, prepared.label_images(config.dataset, "train", 3), device)
+    with pytest.raises(UserError, match=r"start/checkpoints/ckpt-6 is damaged; delete .*start to train it anew"):
+        start_from(gan, start)

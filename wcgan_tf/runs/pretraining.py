@@ -1,0 +1,50 @@
+"""The pretraining of a run: whether it is done or needed, and its settings.  No TensorFlow.
+
+One GAN is trained on images of all labels, once; each label's training then starts from its weights, which it reads
+from a file.  Pretraining for few images: Wang et al. 2018, arXiv 1805.01677.
+"""
+
+import copy
+from collections.abc import Iterable
+
+from wcgan_tf.config import SHORTEST_SECONDS, Config
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.runs import label_status, recorded_settings
+
+
+def own_settings(config: Config) -> Config:
+    """The settings of the pretraining: those of a label, with `train.pretraining` times its budget."""
+    own, share = copy.deepcopy(config), config.train.pretraining
+    own.train.eval_seconds = 0.0
+    if config.train.max_steps:
+        own.train.max_steps = max(1, round(share * config.train.max_steps))
+    if config.train.max_seconds:
+        own.train.max_seconds = max(SHORTEST_SECONDS, share * config.train.max_seconds)
+    return own
+
+
+def is_done(config: Config, run: RunPaths) -> bool:
+    """Whether the run has a pretraining that labels with these settings can start from, with at least its budget spent.
+
+    Raises:
+        UserError: if it was trained with other settings, or has diverged.
+    """
+    paths = run.pretraining
+    if label_status.read(paths.status).state == "diverged":
+        raise UserError(
+            f"the pretraining in {paths.folder} diverged; delete that folder and type smaller learning rates, such as "
+            "--config.train.critic_learning_rate=5e-4, or go without it: --config.train.pretraining=0"
+        )
+    recorded_settings.refuse_different(paths, config.to_dict())
+    return recorded_settings.finished(paths, own_settings(config)) and bool(paths.saved_checkpoints())
+
+
+def is_needed(config: Config, run: RunPaths, labels: Iterable[int]) -> bool:
+    """Whether some of the labels have not begun, and are to start from a pretraining that is not done.
+
+    Raises:
+        UserError: as `is_done`.
+    """
+    begins = (label for label in labels if not run.label(label).saved_checkpoints())
+    return bool(config.train.pretraining) and next(begins, None) is not None and not is_done(config, run)
