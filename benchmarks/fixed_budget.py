@@ -58,7 +58,7 @@ def main() -> None:
     for classifier in FLAGS.classifiers:
         refuse_unusable(classifier, dataset, cli.config().evaluate.split)
     budgets, seeds = _numbers("seconds_per_label", float), _numbers("seeds", int)
-    common = cli.config_arguments() + ([f"--config.model.width={FLAGS.width}"] if FLAGS.width else [])
+    common = cli.config_arguments()
     cells = [_cell(*parts) for parts in itertools.product(methods, budgets, seeds)]
     run_all(plan(cells, labels), folder, common, sorted(os.sched_getaffinity(0)))
     for cell in cells:
@@ -85,7 +85,7 @@ def _add_variant(text: str) -> str:
 def _cell(method: str, seconds: float, seed: int) -> Cell:
     config = cli.config()
     pretraining = float(METHODS[method].settings.get("train.pretraining", config.train.pretraining))
-    return Cell(method, seconds, seed, pretraining, len(prepared.label_names(config.dataset)))
+    return Cell(method, seconds, seed, pretraining, len(prepared.label_names(config.dataset)), FLAGS.width)
 
 
 def _numbers(name: str, kind: type) -> list:

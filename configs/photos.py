@@ -5,7 +5,7 @@
 
 The root has a folder per label, <root>/train/<label name>/, and may have <root>/val/<label name>/, with images in any
 format at any depth.  45 minutes for all labels together, from which each starts (train.pretraining), then 15 minutes
-per label on one core.  With two or three labels, --config.train.pretraining=1 is enough.
+per label on one core.  With two or three labels, --config.train.pretraining=1 keeps the first part short.
 """
 
 from wcgan_tf.config import Config, photo_config

@@ -115,9 +115,10 @@ undo() {
     fail "sbatch refused; nothing is submitted"
 }
 
+pretrains=$("$PYTHON" -m wcgan_tf.pretrain "${config[@]}" "${workdir[@]}" --needed) || exit 2  # it has said why
 prepare_job=$(submit "$folder/prepare.sbatch" "${config[@]}") || fail "sbatch refused; nothing is submitted"
 pretrain_job="" said="" first=$prepare_job
-if [[ $("$PYTHON" -m wcgan_tf.pretrain "${config[@]}" "${workdir[@]}" --needed) == yes ]]; then
+if [[ $pretrains == yes ]]; then
     # shellcheck disable=SC2046
     pretrain_job=$(submit $(after "afterok:$prepare_job") "${options[@]}" --ntasks=1 \
         "$folder/pretrain.sbatch" "${config[@]}" "${workdir[@]}") || undo

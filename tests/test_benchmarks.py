@@ -208,6 +208,21 @@ def test_the_baselines_are_frozen():
         assert methods[name].settings.keys() == wanted
 
 
+def test_a_width_and_the_share_of_the_pretraining_hold_for_every_method(monkeypatch):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks")
+    from same_budget.trainings import Cell
+
+    flags = Cell("dcgan", 180.0, 1, 0.0, 10, width=64).settings()
+    assert [flag for flag in flags if "width" in flag] == ["--config.model.width=64"]
+    assert "--config.train.max_seconds=180.0" in flags
+    ours = Cell("ours", 180.0, 1, 2.0, 10)  # twelve labels' worth for ten
+    assert ours.settings() == [
+        "--config.train.max_seconds=150.0",
+        "--config.train.max_steps=0",
+        "--config.train.seed=1",
+    ]
+
+
 def test_the_frozen_dcgan_is_the_config_file_of_that_name():
     frozen = runpy.run_path(str(PROJECT / "benchmarks/same_budget/methods.py"))["METHODS"]["dcgan"].settings
     config = runpy.run_path(str(PROJECT / "configs/cifar10_dcgan.py"))["get_config"]()

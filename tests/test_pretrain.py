@@ -1,6 +1,7 @@
 """The pretraining as a program, and what `train`, `launch`, `status`, `combine` and `evaluate` make of it."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -81,6 +82,20 @@ def test_a_signal_in_the_pretraining_saves_it_and_the_same_command_resumes(begin
     said = run(program, *enough, folder=tmp_path).stdout
     assert f"resumes from step {step}" in said
     assert f"pretraining: done after {2 * step} steps" in said
+
+
+def test_a_pretraining_that_is_killed_is_one_line_and_the_same_command_resumes(begin, tmp_path):
+    status = RunPaths(tmp_path / "runs/digits").pretraining.status
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = begin("launch", *LONG, "--labels=3", folder=tmp_path, **pipes)
+    wait_until(lambda: label_status.read(status).step > 1, process=process)
+    os.kill(label_status.read(status).pid, signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == errors.FAILED
+    assert said == (
+        "error: the pretraining was killed by signal 9; the same command resumes it from its last checkpoint\n"
+    )
+    assert "training 1 label" in run("launch", *SHORT, "--labels=3", folder=tmp_path).stdout
 
 
 def test_its_cost_counts(pretrained):

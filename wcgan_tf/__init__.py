@@ -11,7 +11,7 @@ The folders, in the order of their imports: each imports only from those above i
     config.py    settings: defaults, ranges, meanings
     data/        where images come from, how they are decoded, sorted by label and read back
     models/      generators and critics, and how a generator becomes a SavedModel
-    runs/        what a run's folder holds of each label, and of the pretraining: settings, status, log
+    runs/        what a run's folder holds of each label and the pretraining: settings, status, log, TensorBoard's files
     combined/    all labels as one conditional SavedModel, and the pictures it draws
     evaluation/  classifiers, features, and the scores made of them
     launching/   which labels and which device a process takes, and the processes that train them

@@ -6,6 +6,8 @@
     python -m wcgan_tf.launch --config cifar10 --failed
     python -m wcgan_tf.launch --config cifar10 --worst 3 --config.train.max_seconds=1800
 
+If the config asks for a pretraining and it is not done, that comes first, with the whole machine.
+
 The processes do not communicate.  A process that dies is restarted from its checkpoint, at most twice; the others keep
 running.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP all processes write a checkpoint and stop.  Started again, they resume,
 and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
@@ -94,7 +96,10 @@ def _pretrain(run: RunPaths) -> int:
     code = process.wait()
     if code == errors.STOPPED:
         print_now("stopped; the same command resumes")
-    return code if code >= 0 else errors.FAILED
+    if code < 0:
+        text = f"the pretraining was {workers.ended_by(code)}; the same command resumes it from its last checkpoint"
+        return cli.show_line(text, errors.FAILED)
+    return code
 
 
 def _places() -> list[workers.Place]:

@@ -48,6 +48,7 @@ def draw_curves(results: list[Result], folder: Path) -> None:
         axes.set_yscale("symlog", linthresh=0.01)
         axes.set_xlabel("steps per label" if over_steps else "seconds per label")
         axes.set_ylabel(f"kernel distance,\n{Path(classifier).name}")
+        axes.tick_params(axis="x", which="minor", labelsize=5)  # within a decade their numbers would overlap
         axes.grid(visible=True, alpha=0.3)
     figure.axes[0].legend()
     figure.tight_layout()

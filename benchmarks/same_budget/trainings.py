@@ -26,6 +26,7 @@ class Cell:
     seed: int
     pretraining: float  # as the setting
     labels: int  # number of labels of the data set
+    width: int | None = None  # of the networks; None: the method's own
 
     @property
     def name(self) -> str:
@@ -39,7 +40,8 @@ class Cell:
     def settings(self) -> list[str]:
         """The flags that differ from the config file."""
         chosen = {"train.max_seconds": self.own_seconds, "train.max_steps": 0, "train.seed": self.seed}
-        return [f"--config.{name}={value}" for name, value in (METHODS[self.method].settings | chosen).items()]
+        width = {"model.width": self.width} if self.width else {}
+        return [f"--config.{name}={value}" for name, value in (METHODS[self.method].settings | chosen | width).items()]
 
 
 @dataclass(frozen=True)
