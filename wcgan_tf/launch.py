@@ -16,6 +16,7 @@ and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are 
 import os
 import subprocess
 import sys
+from types import FrameType
 
 from absl import flags
 
@@ -92,10 +93,17 @@ def _pretrain(run: RunPaths) -> int:
     command = [sys.executable, "-m", "wcgan_tf.pretrain", *cli.config_arguments(), f"--workdir={run.folder}"]
     # Its own session: Ctrl-C then reaches it only once, through this process.
     process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
-    signals.handle(lambda *_: process.terminate())
+    asked = []
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        process.terminate()
+
+    signals.handle(hand_on)
     code = process.wait()
-    if code == errors.STOPPED:
+    if code == errors.STOPPED or (asked and code == errors.DONE):  # the signal may have come at its very end
         print_now("stopped; the same command resumes")
+        return errors.STOPPED
     if code < 0:
         text = f"the pretraining was {workers.ended_by(code)}; the same command resumes it from its last checkpoint"
         return cli.show_line(text, errors.FAILED)
