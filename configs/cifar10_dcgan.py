@@ -20,6 +20,7 @@ def get_config() -> Config:
     config.train.critic_learning_rate = 2e-4
     config.train.learning_rate_decay = "none"
     config.train.pretraining = 0.0
+    config.train.classification_weight = 0.0
     config.train.max_seconds = 1170.0  # of cifar10.py, with a tenth of the seconds of its pretraining
     config.train.ema_decay = 0.0
     return config

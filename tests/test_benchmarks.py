@@ -53,8 +53,9 @@ def test_the_step_is_measured_beside_its_convolutions():
     assert not any("PyTorch" in row for row in rows)
 
 
-def test_a_missing_pytorch_is_a_line(tmp_path):
-    command = [sys.executable, PROJECT / "benchmarks/speed/table.py", "--peer_python", tmp_path / "none"]
+@pytest.mark.parametrize("name", ["table", "baselines"])
+def test_a_missing_pytorch_is_a_line(name, tmp_path):
+    command = [sys.executable, PROJECT / f"benchmarks/speed/{name}.py", "--peer_python", tmp_path / "none"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install -e '.[peer]'" in done.stderr.splitlines()[-1]
@@ -75,6 +76,22 @@ def test_the_faster_form_of_pytorch_counts(monkeypatch):
     assert "| their share | 0.75 | 1.00 |" in lines
     assert "| GFLOP/s of the step | 120 | 160 |" in lines
     assert "| GFLOP/s of the large ones alone | 100 to 300 | 100 to 300 |" in lines
+
+
+def test_the_step_of_a_frozen_baseline_is_measured():
+    command = [sys.executable, PROJECT / "benchmarks/speed/ours.py", "mixed_bfloat16", "wgan_gp"]
+    done = subprocess.run(command, input="0.01\n", capture_output=True, text=True, check=True)
+    ready, measured = done.stdout.splitlines()
+    assert (ready, json.loads(measured)["images_per_second"] > 0.0) == ("ready", True)
+
+
+def test_baselines_stand_beside_the_faster_form_of_pytorch(monkeypatch):
+    monkeypatch.syspath_prepend(PROJECT / "benchmarks/speed")
+    rates = {"ours": [90.0, 120.0, 130.0], "contiguous": [100.0, 60.0, 20.0], "channels_last": [50.0, 50.0, 50.0]}
+    keys = [(method, precision) for method in ("dcgan", "wgan_gp") for precision in ("float32", "mixed_bfloat16")]
+    measured = {(*key, row): rates[row] for key in keys for row in rates}
+    lines = runpy.run_path(str(PROJECT / "benchmarks/speed/baselines.py"))["table"](measured)
+    assert lines[2:] == [f"| {method} | {precision} | 120 | 60 (contiguous) | 2.00 |" for method, precision in keys]
 
 
 def test_the_time_of_an_operation_is_without_those_inside_it(monkeypatch):

@@ -16,8 +16,9 @@ from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.models.generator_export import read_weights
 from wcgan_tf.runs import label_status
 
-SHORT = [*SMALL, "--config.train.max_steps=6", "--config.train.pretraining=2"]
-LONG = ["--config.model.width=4", "--config.train.max_seconds=600", "--config.train.pretraining=2"]
+WEIGHT = "--config.train.classification_weight=1"
+SHORT = [*SMALL, WEIGHT, "--config.train.max_steps=6", "--config.train.pretraining=2"]
+LONG = ["--config.model.width=4", WEIGHT, "--config.train.max_seconds=600", "--config.train.pretraining=2"]
 
 
 def weights(folder, label: int) -> list[np.ndarray]:

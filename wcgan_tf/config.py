@@ -100,6 +100,12 @@ class Train(Section):
         low=0.0,
         high=1000.0,
     )
+    classification_weight: float = _setting(
+        0.0,
+        "weight of the labels' cross-entropy that the critic also learns, on real images, in the pretraining; 0: none",
+        low=0.0,
+        high=1000.0,
+    )
     max_steps: int = _setting(0, "budget in generator steps; 0: no limit", low=0, high=2**53)
     max_seconds: float = _setting(12.0, "budget in seconds, over all starts of a label; 0: no limit", low=0.0, high=1e9)
     checkpoint_seconds: float = _setting(300.0, "seconds between two checkpoints", low=1.0, high=1e9)
@@ -177,6 +183,7 @@ def photo_config() -> Config:
     config.train.gp_every = 4
     config.train.generator_learning_rate = 5e-4
     config.train.pretraining = 3.0
+    config.train.classification_weight = 1.0
     config.train.max_seconds = 900.0
     config.evaluate.num_per_label = 1000
     return config

@@ -29,7 +29,9 @@ class BatchDeviation(nn.Module):
         return torch.cat([features, deviation.expand(len(features), 1, *features.shape[2:])], 1)
 
 
-def networks(side: int, width: int) -> tuple[nn.Sequential, nn.Sequential]:
+def networks(
+    side: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = True
+) -> tuple[nn.Sequential, nn.Sequential]:
     """Generator and critic: convolutions of stride 2 between `side` and 4 to 7 pixels."""
     smallest, widths = side, []
     while smallest > 7:
@@ -43,8 +45,11 @@ def networks(side: int, width: int) -> tuple[nn.Sequential, nn.Sequential]:
     generator += [nn.ConvTranspose2d(widths[0], 3, 4, 2, 1), nn.Tanh()]
     critic = []
     for before, after in itertools.pairwise([3, *widths]):
-        critic += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
-    critic += [BatchDeviation(), nn.Flatten(), nn.Linear((wide + 1) * smallest**2, 1)]
+        critic += [nn.Conv2d(before, after, 4, 2, 1)]
+        critic += [nn.BatchNorm2d(after)] if batch_norm and before > 3 else []
+        critic += [nn.LeakyReLU(0.2)]
+    critic += [BatchDeviation()] if batch_deviation else []
+    critic += [nn.Flatten(), nn.Linear((wide + batch_deviation) * smallest**2, 1)]
     return nn.Sequential(*generator), nn.Sequential(*critic)
 
 
@@ -63,7 +68,7 @@ class Step:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         images = torch.rand(IMAGES, 3, sizes.side, sizes.side, device=device) * 2 - 1
         self.images = images.to(memory_format=layout)
-        generator, critic = networks(sizes.side, sizes.width)
+        generator, critic = self.networks(sizes)
         self.generator = generator.to(device, memory_format=layout)
         self.critic = critic.to(device, memory_format=layout)
         self.average = copy.deepcopy(self.generator)
@@ -72,26 +77,41 @@ class Step:
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), CRITIC_RATE, **options)
         self.cast = lambda: torch.autocast(device, torch.bfloat16, enabled=bfloat16, cache_enabled=not graph)
 
+    def networks(self, sizes: argparse.Namespace) -> tuple[nn.Sequential, nn.Sequential]:
+        return networks(sizes.side, sizes.width)
+
+    def critic_loss(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        return fake.mean() - real.mean()
+
+    def generator_loss(self, fake: torch.Tensor) -> torch.Tensor:
+        return -fake.mean()
+
     def take(self, penalised: bool) -> None:
         """One step of the critic, one of the generator, one of the average."""
+        self.critic_step(penalised)
+        self.generator_step()
+        with torch.no_grad():
+            averages, weights = list(self.average.parameters()), list(self.generator.parameters())
+            torch._foreach_lerp_(averages, weights, 1 - EMA_DECAY)
+            for own, other in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+                own.copy_(other)
+
+    def critic_step(self, penalised: bool) -> None:
         real = self.images[torch.randint(IMAGES, (self.batch,), device=self.device)]
         mirrored = torch.rand(self.batch, 1, 1, 1, device=self.device) < 0.5
         real = torch.where(mirrored, real.flip(3), real)
         with self.cast():
             with torch.no_grad():
                 fake = self.generator(self.latents()).float()
-            loss = self.critic(fake).float().mean() - self.critic(real).float().mean()
+            loss = self.critic_loss(self.critic(real).float(), self.critic(fake).float())
             if penalised:
                 loss = loss + GP_WEIGHT * GP_EVERY * self.penalty(real, fake)
         self.minimise(self.critic_optimizer, loss)
+
+    def generator_step(self) -> None:
         with self.cast():
-            loss = -self.critic(self.generator(self.latents())).float().mean()
+            loss = self.generator_loss(self.critic(self.generator(self.latents())).float())
         self.minimise(self.generator_optimizer, loss)
-        with torch.no_grad():
-            averages, weights = list(self.average.parameters()), list(self.generator.parameters())
-            torch._foreach_lerp_(averages, weights, 1 - EMA_DECAY)
-            for own, other in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-                own.copy_(other)
 
     def penalty(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         mix = torch.rand(self.batch, 1, 1, 1, device=self.device)

@@ -76,12 +76,12 @@ class Critic(dcgan.Critic):
         self.projection = LabelTable(labels, "zeros")
 
     def call(self, images: tf.Tensor, labels: tf.Tensor, training: bool = False) -> tf.Tensor:
-        *convolutions, flatten, dense = self.blocks
         x = images
-        for block in convolutions:
+        for block in self.blocks:
             x = block(x)
         summed = tf.reduce_sum(tf.cast(x, tf.float32), [1, 2])
-        return dense(flatten(x))[:, 0] + tf.reduce_sum(tf.cast(self.projection(x, labels), tf.float32) * summed, 1)
+        projected = tf.reduce_sum(tf.cast(self.projection(x, labels), tf.float32) * summed, 1)
+        return self.scores(self.flatten(x)) + projected
 
 
 class ConditionalGAN:

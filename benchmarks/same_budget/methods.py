@@ -24,6 +24,7 @@ DCGAN = {
     "train.ema_decay": 0.0,
     "train.augment": "none",
     "train.pretraining": 0.0,
+    "train.classification_weight": 0.0,
 }
 # Of Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1 and appendix F, on the same networks as DCGAN.
 WGAN_GP = DCGAN | {

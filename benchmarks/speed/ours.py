@@ -1,6 +1,7 @@
-"""A worker of table.py: the train step of configs/cifar10.py, or what it consists of.
+"""A worker of table.py and baselines.py: the train step of configs/cifar10.py, or what it consists of.
 
 python ours.py PRECISION step    # images per second
+python ours.py PRECISION dcgan   # images per second of a frozen baseline: dcgan, wgan_gp
 python ours.py PRECISION alone   # each convolution and matrix product of a step by itself
 """
 
@@ -16,6 +17,8 @@ import turns
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from same_budget.methods import METHODS
+
 STEPS = 20  # in one call of TensorFlow
 REPEATS = 20  # of an operation, in one call of TensorFlow
 
@@ -24,15 +27,15 @@ def main(precision: str, part: str) -> None:
     from wcgan_tf.core.process import quiet_imports
 
     with quiet_imports():
-        gan = made(precision)
-    if part == "step":
+        gan = made(precision, part if part in METHODS else "ours")
+    if part == "alone":
+        turns.serve(alone(gan))
+    else:
         gan.train_function(None)  # traces
         turns.serve(lambda seconds: turns.images_per_second(lambda: take(gan), seconds))
-    else:
-        turns.serve(alone(gan))
 
 
-def made(precision: str):
+def made(precision: str, method: str = "ours"):
     import numpy as np
     import tensorflow as tf
 
@@ -43,6 +46,9 @@ def made(precision: str):
     tf.get_logger().setLevel("ERROR")
     config = runpy.run_path(str(Path(__file__).parents[2] / "configs/cifar10.py"))["get_config"]()
     config.train.precision, config.train.steps_per_execution = precision, STEPS
+    for name, value in METHODS[method].settings.items():
+        section, key = name.split(".")
+        setattr(getattr(config, section), key, value)
     noise = np.random.default_rng(0).integers(0, 256, [5000, 32, 32, 3], np.uint8)
     gan = build(config, LabelImages(noise, 0, "noise", ""), own_device("cpu"))
     gan.make_train_function()

@@ -28,12 +28,15 @@ def values(mixed) -> list[int]:
 def test_all_images_are_in_it_if_there_is_room(config):
     mixed = mixture.of_all_labels(config.dataset)
     assert values(mixed) == [*range(10), *range(16, 20), *range(32, 39)]
+    assert mixed.labels.tolist() == 10 * [0] + 4 * [1] + 7 * [2]
     assert (mixed.label, mixed.name, mixed.title) == (4, "all labels", "pretraining")
 
 
 def test_otherwise_as_many_of_each_label_evenly_spaced(config, monkeypatch):
     monkeypatch.setattr(mixture, "MOST_IMAGES", 15)
-    assert values(mixture.of_all_labels(config.dataset)) == [0, 2, 4, 6, 8, *range(16, 20), 32, 33, 34, 36, 37]
+    mixed = mixture.of_all_labels(config.dataset)
+    assert values(mixed) == [0, 2, 4, 6, 8, *range(16, 20), 32, 33, 34, 36, 37]
+    assert mixed.labels.tolist() == 5 * [0] + 4 * [1] + 5 * [2]
     monkeypatch.setattr(mixture, "MOST_BYTES", 64)  # one image; but there is one of each label
     assert values(mixture.of_all_labels(config.dataset)) == [0, 16, 32]
 

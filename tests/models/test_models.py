@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from wcgan_tf import models
 from wcgan_tf.config import default_config
+from wcgan_tf.core.errors import UserError
 
 BOTH = pytest.mark.parametrize("architecture", sorted(models.ARCHITECTURES))
 
@@ -74,6 +75,33 @@ def test_only_the_batch_deviation_makes_scores_depend_on_the_batch(architecture,
         np.testing.assert_allclose(difference, difference[0], rtol=1e-2)  # one channel, equal for each
     else:
         np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
+
+
+@BOTH
+def test_a_critic_with_classes_has_logits_beside_its_scores(architecture):
+    plain = models.critic(settings(architecture), 16, 3)
+    network = models.critic(settings(architecture), 16, 3, classes=7)
+    assert [own.shape for own in network.variables[:-2]] == [own.shape for own in plain.variables]
+    assert network.variables[-1].shape == (7,)
+    images = tf.random.stateless_uniform([5, 16, 16, 3], [1, 2], -1.0, 1.0)
+    features = network.features(images)
+    np.testing.assert_array_equal(network.scores(features), network(images))
+    assert (network.logits(features).shape, network.logits(features).dtype) == ((5, 7), tf.float32)
+
+
+def test_an_architecture_whose_critics_do_not_classify_is_refused_in_one_line(monkeypatch):
+    class Plain(keras.Model):
+        def __init__(self, resolution, width, *, batch_norm, batch_deviation):
+            super().__init__()
+            self.last = keras.layers.Dense(1, dtype="float32")
+
+        def call(self, images, training=False):
+            return self.last(tf.reshape(images, [len(images), -1]))[:, 0]
+
+    monkeypatch.setitem(models.ARCHITECTURES, "plain", (None, Plain))
+    assert len(models.critic(settings("plain"), 16, 3).variables) == 2
+    with pytest.raises(UserError, match=r"architecture plain do not classify; type --config\.train\.classification_w"):
+        models.critic(settings("plain"), 16, 3, classes=7)
 
 
 def test_dcgans_width_doubles_with_every_halving_up_to_eight_times():

@@ -74,7 +74,7 @@ def test_a_critic_step_updates_only_the_critic_and_a_generator_step_only_the_gen
     gan = make(ways(config, objective, architecture, precision))
     draws = gan._draw()
     generator, critic = values(gan.generator), values(gan.critic)
-    gan._critic_step(0, real_images(config), draws.latents[0], draws.mixes[0], draws.augments[0])
+    gan._critic_step(0, draws.indices[0], draws.latents[0], draws.mixes[0], draws.augments[0])
     assert same(generator, values(gan.generator))
     constant = objective == "wasserstein"  # the last bias: E[D(real)] - E[D(fake)] does not depend on it
     assert moved(critic, values(gan.critic)) == len(critic) - constant

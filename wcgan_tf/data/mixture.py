@@ -12,7 +12,7 @@ NAME = "all labels"
 
 
 class Mixture(LabelImages):
-    """Images of all labels, with the index after the last label's."""
+    """Images of all labels with the label of each, and as their own label the index after the last."""
 
     @property
     def title(self) -> str:
@@ -31,9 +31,10 @@ def of_all_labels(dataset: Dataset) -> Mixture:
     labels = [label for label in range(len(names)) if prepared.count(dataset, "train", label)]
     parts, digests = [], []
     for label in labels:
-        images, _, _, digest = prepared.label_images(dataset, "train", label)
+        images, *_, digest, _ = prepared.label_images(dataset, "train", label)
         most = min(MOST_IMAGES, MOST_BYTES // images[0].nbytes)
         number = min(len(images), max(1, most // len(labels)))
         parts.append(images[np.linspace(0, len(images), number, endpoint=False).astype(int)])
         digests.append(digest)
-    return Mixture(np.concatenate(parts), len(names), NAME, files.digest_json(digests))
+    of_each = np.repeat(np.array(labels, np.int32), [len(part) for part in parts])
+    return Mixture(np.concatenate(parts), len(names), NAME, files.digest_json(digests), of_each)

@@ -61,6 +61,7 @@ class LabelImages(NamedTuple):
     label: int
     name: str
     digest: str
+    labels: np.ndarray | None = None  # of each image, int32 [n], if they are of several labels
 
     @property
     def title(self) -> str:

@@ -10,9 +10,11 @@ import keras
 import tensorflow as tf
 
 from wcgan_tf.config import Model
+from wcgan_tf.core.errors import UserError
 from wcgan_tf.models import dcgan, resnet
 
-# Generators take (resolution, channels, width), critics (resolution, width, batch_norm=, batch_deviation=).
+# Generators take (resolution, channels, width), critics (resolution, width, batch_norm=, batch_deviation=), and
+# classes= if they have `features`, `scores` and `logits`, as `dcgan.Critic` has.
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
     "dcgan": (dcgan.Generator, dcgan.Critic),
     "resnet": (resnet.Generator, resnet.Critic),
@@ -28,14 +30,33 @@ def generator(model: Model, resolution: int, channels: int, precision: str = "fl
 
 
 def critic(
-    model: Model, resolution: int, channels: int, precision: str = "float32", *, batch_norm: bool = False
+    model: Model,
+    resolution: int,
+    channels: int,
+    precision: str = "float32",
+    *,
+    batch_norm: bool = False,
+    classes: int = 0,
 ) -> keras.Model:
-    """A new, built critic for the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N]."""
-    with computing_in(precision):
-        network = ARCHITECTURES[model.architecture][1](
-            resolution, model.width, batch_norm=batch_norm, batch_deviation=model.batch_deviation
+    """A new, built critic for the settings `config.model`: images [N, H, W, C] in -1..1 -> scores [N].
+
+    With `classes`, its last variables are those of a classifier of its features.
+
+    Raises:
+        UserError: if there are classes, and critics of this architecture classify nothing.
+    """
+    kind, options = ARCHITECTURES[model.architecture][1], {"classes": classes} if classes else {}
+    if classes and not hasattr(kind, "logits"):
+        raise UserError(
+            f"critics of the architecture {model.architecture} do not classify; "
+            "type --config.train.classification_weight=0"
         )
-        network(tf.zeros([1, resolution, resolution, channels]))
+    with computing_in(precision):
+        network = kind(resolution, model.width, batch_norm=batch_norm, batch_deviation=model.batch_deviation, **options)
+        images = tf.zeros([1, resolution, resolution, channels])
+        if classes:
+            network.logits(network.features(images))
+        network(images)
     return network
 
 

@@ -45,9 +45,18 @@ class Critic(keras.Model):
 
     `batch_norm`, for the discriminator of DCGAN, adds batch normalization after every convolution but the first.  A
     critic has none: it mixes the images of a batch, but the gradient penalty is per image (arXiv 1704.00028, sec. 4).
+    With `classes`, `logits` classifies the same features.
     """
 
-    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        width: int,
+        *,
+        batch_norm: bool = False,
+        batch_deviation: bool = False,
+        classes: int = 0,
+    ) -> None:
         super().__init__(name="critic")
         self.blocks = []
         for stage in range(halvings(resolution)):
@@ -57,10 +66,25 @@ class Critic(keras.Model):
             self.blocks.append(LeakyReLU(0.2))
         if batch_deviation:
             self.blocks.append(BatchDeviation())
-        self.blocks += [layers.Flatten(), layers.Dense(1, dtype="float32")]
+        self.flatten = layers.Flatten()
+        self.last = layers.Dense(1, dtype="float32")
+        if classes:
+            self.classifier = layers.Dense(classes, dtype="float32")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.scores(self.features(images, training))
+
+    def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[N, H, W, C] -> the coarsest feature map, flattened: [N, F]."""
         x = images
         for block in self.blocks:
             x = block(x, training=training) if isinstance(block, BatchNormalization) else block(x)
-        return x[:, 0]
+        return self.flatten(x)
+
+    def scores(self, features: tf.Tensor) -> tf.Tensor:
+        """Features [N, F] -> scores [N]."""
+        return self.last(features)[:, 0]
+
+    def logits(self, features: tf.Tensor) -> tf.Tensor:
+        """Features [N, F] -> logits of the classes [N, classes], float32."""
+        return self.classifier(features)

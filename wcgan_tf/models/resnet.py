@@ -86,10 +86,19 @@ class Generator(keras.Model):
 class Critic(keras.Model):
     """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, unbounded.
 
-    `batch_norm` is for a discriminator with cross-entropy loss; a critic has none (see `dcgan.Critic`).
+    `batch_norm` is for a discriminator with cross-entropy loss; a critic has none (see `dcgan.Critic`).  With
+    `classes`, `logits` classifies the same features.
     """
 
-    def __init__(self, resolution: int, width: int, *, batch_norm: bool = False, batch_deviation: bool = False) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        width: int,
+        *,
+        batch_norm: bool = False,
+        batch_deviation: bool = False,
+        classes: int = 0,
+    ) -> None:
         super().__init__(name="critic")
         sides = [resolution // 2]
         while sides[-1] > CRITIC_SIDE:
@@ -103,9 +112,23 @@ class Critic(keras.Model):
         self.deviation = BatchDeviation() if batch_deviation else layers.Identity()
         self.pool = layers.GlobalAveragePooling2D(dtype="float32")
         self.last = layers.Dense(1, dtype="float32")
+        if classes:
+            self.classifier = layers.Dense(classes, dtype="float32")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.scores(self.features(images, training))
+
+    def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[N, H, W, C] -> the last feature map, averaged over its positions: float32 [N, F]."""
         x = images
         for block in self.blocks:
             x = block(x, training=training)
-        return self.last(self.pool(self.deviation(keras.ops.relu(x))))[:, 0]
+        return self.pool(self.deviation(keras.ops.relu(x)))
+
+    def scores(self, features: tf.Tensor) -> tf.Tensor:
+        """Features [N, F] -> scores [N]."""
+        return self.last(features)[:, 0]
+
+    def logits(self, features: tf.Tensor) -> tf.Tensor:
+        """Features [N, F] -> logits of the classes [N, classes], float32."""
+        return self.classifier(features)

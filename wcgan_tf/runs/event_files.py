@@ -13,6 +13,7 @@ TAGS = {  # logged value -> tag; TensorBoard groups tags by the part before the 
     "critic_loss": "training/critic_loss",
     "discriminator_loss": "training/discriminator_loss",
     "generator_loss": "training/generator_loss",
+    "classification_loss": "training/classification_loss",
     "gradient_penalty": "penalty/gradient_penalty",
     "gradient_norm": "penalty/gradient_norm",
     "images_per_second": "speed/images_per_second",

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from wcgan_tf.config import Config
+from wcgan_tf.config import Config, default_config
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths, is_saved_model, saved_weights
@@ -112,10 +112,15 @@ def model_settings(settings: Sections) -> Sections:
 
 
 def differences(before: Sections, now: Sections) -> list[str]:
-    """The model-defining settings that differ, each as `section.key (value there, value here)`."""
+    """The model-defining settings that differ, each as `section.key (value there, value here)`.
+
+    A setting that is newer than a run has its default there: that is what was done before there was the setting.
+    """
+    defaults = default_config().to_dict()
+    there, here = ({section: defaults[section] | own[section] for section in MAY_CHANGE} for own in (before, now))
     return [
-        f"{section}.{key} ({before[section].get(key)} there, {now[section][key]} here)"
+        f"{section}.{key} ({there[section][key]} there, {here[section][key]} here)"
         for section, may_change in MAY_CHANGE.items()
-        for key in now[section]
-        if key not in may_change and before[section].get(key) != now[section][key]
+        for key in defaults[section]
+        if key not in may_change and there[section][key] != here[section][key]
     ]

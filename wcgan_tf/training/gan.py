@@ -79,11 +79,12 @@ class LabelGAN(keras.Model):
     ) -> None:
         super().__init__(name="label_gan")
         self.generator, self.critic, self.average = generator, critic, average
-        # Variables, not constants: the compiled step is the same for every label.
+        # Variables, not constants: the compiled step is the same for every label.  None of int32: on a GPU TensorFlow
+        # keeps those on the host, where a step compiled for the GPU may not read them.
         padding = np.zeros([max(0, capacity - len(images)), *images.shape[1:]], np.uint8)
         self.images = tf.Variable(np.concatenate([images, padding]), trainable=False, name="images")
-        self.count = tf.Variable(len(images), trainable=False, name="count")
-        self.label = tf.Variable(label, trainable=False, name="label")
+        self.count = tf.Variable(len(images), dtype=tf.int64, trainable=False, name="count")
+        self.label = tf.Variable(label, dtype=tf.int64, trainable=False, name="label")
         self.objective = objective
         self.settings = settings
         self.latent_size = latent_size
@@ -168,8 +169,7 @@ class LabelGAN(keras.Model):
         self._set_learning_rates()
         drawn = self._draw()
         for turn in range(self.settings.critic_steps):
-            real = to_unit(tf.gather(self.images, drawn.indices[turn]))
-            self._critic_step(turn, real, drawn.latents[turn], drawn.mixes[turn], drawn.augments[turn])
+            self._critic_step(turn, drawn.indices[turn], drawn.latents[turn], drawn.mixes[turn], drawn.augments[turn])
         self._generator_step(drawn.latents[-1], drawn.augments[-1, 0])
         self._average_step()
         self.step.assign_add(1)
@@ -178,10 +178,10 @@ class LabelGAN(keras.Model):
     def _draw(self) -> Draws:
         """From (seed, label, step) alone: the same on every device, after any resume."""
         turns, batch = self.settings.critic_steps, self.settings.batch_size
-        seed = stateless_random.fold_in([self.settings.seed, self.label.value()], self.step)
+        seed = stateless_random.fold_in([self.settings.seed, tf.cast(self.label, tf.int32)], self.step)
         seeds = stateless_random.split(seed, 4)
         return Draws(
-            indices=stateless_random.below(self.count, [turns, batch], seeds[0]),
+            indices=stateless_random.below(tf.cast(self.count, tf.int32), [turns, batch], seeds[0]),
             latents=stateless_random.normal([turns + 1, batch, self.latent_size], seeds[1]),
             mixes=stateless_random.uniform([turns, batch, 1, 1, 1], seeds[2]),
             augments=stateless_random.uniform([turns + 1, 2, batch, augment.DRAWS], seeds[3]),
@@ -190,12 +190,15 @@ class LabelGAN(keras.Model):
     def _augment(self, images: np.ndarray, numbers: tf.Tensor) -> tf.Tensor:
         return augment.augment(images, numbers, tuple(self.settings.augment.split(",")), self.flip)
 
-    def _critic_step(self, turn: int, real: tf.Tensor, latents: tf.Tensor, mix: tf.Tensor, augments: tf.Tensor) -> None:
-        real = self._augment(real, augments[0])
+    def _critic_step(
+        self, turn: int, indices: tf.Tensor, latents: tf.Tensor, mix: tf.Tensor, augments: tf.Tensor
+    ) -> None:
+        real = self._augment(to_unit(tf.gather(self.images, indices)), augments[0])
         fake = self._augment(self.generator(latents, training=True), augments[1])
         with tf.GradientTape() as tape:
-            real_scores, fake_scores = self.critic(real, training=True), self.critic(fake, training=True)
-            loss = self.objective.critic_loss(real_scores, fake_scores)
+            real_scores, further_losses = self._look_at_real(real, indices)
+            fake_scores = self.critic(fake, training=True)
+            loss = tf.add_n([self.objective.critic_loss(real_scores, fake_scores), *further_losses])
             if self.objective.wasserstein:
                 penalty = self._penalty(turn, real, fake, mix)
                 loss += self.settings.gp_weight * self.settings.gp_every * penalty
@@ -204,6 +207,10 @@ class LabelGAN(keras.Model):
         self.means[self.objective.critic_loss_name].update_state(loss)
         if self.objective.wasserstein:
             self.means["wasserstein_estimate"].update_state(losses.wasserstein_estimate(real_scores, fake_scores))
+
+    def _look_at_real(self, real: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The scores of real images, and what else the critic learns from them: scalars to minimise."""
+        return self.critic(real, training=True), []
 
     def _penalty(self, turn: int, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tf.Tensor:
         """The penalty in every `gp_every`-th critic step, and 0 in the others."""

@@ -1,8 +1,10 @@
 """One label, or several in turn, from their images to their exported generators."""
 
 import copy
+import functools
 import random
 import time
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -19,6 +21,7 @@ from wcgan_tf.training import optimizers
 from wcgan_tf.training.best_weights import BestWeights
 from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
 from wcgan_tf.training.checkpoint import Checkpoints, start_from
+from wcgan_tf.training.classifying_gan import ClassifyingGAN
 from wcgan_tf.training.device import device_name, is_out_of_memory, jit_compile, own_device, precision, unseen_gpus
 from wcgan_tf.training.execution_length import ExecutionLength
 from wcgan_tf.training.gan import LabelGAN
@@ -113,11 +116,17 @@ def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.St
     random.seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
     _, side, _, channels = data.images.shape
     objective, computed_in = OBJECTIVES[config.train.objective], precision(config.train, strategy, side)
+    kind: Callable[..., LabelGAN] = LabelGAN
+    classes = 0
+    if data.labels is not None and config.train.classification_weight:
+        kind, classes = functools.partial(ClassifyingGAN, labels=data.labels), int(data.labels.max()) + 1
     with strategy.scope():
         generator = models.generator(config.model, side, channels, computed_in)
-        critic = models.critic(config.model, side, channels, computed_in, batch_norm=objective.batch_norm)
+        critic = models.critic(
+            config.model, side, channels, computed_in, batch_norm=objective.batch_norm, classes=classes
+        )
         _set_weights(objective, [*generator.trainable_variables, *critic.trainable_variables], data.label, config)
-        gan = LabelGAN(
+        gan = kind(
             generator,
             critic,
             models.generator(config.model, side, channels),  # the average, which is kept, computes in float32
