@@ -14,7 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-IMAGES = {"digits": 160, "mnist": 6742, "cifar10": 5000, "cifar100": 500, "imagenet64": 1300, "tiny_imagenet10": 500}
+IMAGES = {
+    "digits": 160,
+    "mnist": 6742,
+    "cifar10": 5000,
+    "cifar100": 500,
+    "imagenet64": 1300,
+    "photos": 500,
+    "tiny_imagenet10": 500,
+}
 PROCESS_GIB = 1.0
 GPUS_GIB = (16, 40, 80)
 MOST_WITH_MPS = 48  # clients of NVIDIA's service on one GPU

@@ -230,7 +230,8 @@ def test_a_width_and_the_share_of_the_pretraining_hold_for_every_method(monkeypa
     from same_budget.trainings import Cell
 
     flags = Cell("dcgan", 180.0, 1, 0.0, 10, width=64).settings()
-    assert [flag for flag in flags if "width" in flag] == ["--config.model.width=64"]
+    widths = ["--config.model.width=64", "--config.model.critic_width=0"]  # 0: the same
+    assert [flag for flag in flags if "width" in flag] == widths
     assert "--config.train.max_seconds=180.0" in flags
     ours = Cell("ours", 180.0, 1, 2.0, 10)  # twelve labels' worth for ten
     assert ours.settings() == [
@@ -289,6 +290,12 @@ def test_the_memory_of_a_label_is_more_than_its_variables():
     images, weights = 5000 * 32 * 32 * 3, 2.2e6 * 4  # of the networks, the average and the optimizers
     assert int(cells[" MiB "]) * 2**20 > images + weights
     assert int(cells[" 16 GB "]) < int(cells[" 40 GB "]) < int(cells[" 80 GB "])
+
+
+def test_the_images_of_a_label_are_known_for_every_config():
+    images = runpy.run_path(str(PROJECT / "benchmarks/label_memory.py"))["IMAGES"]
+    configs = [runpy.run_path(str(file))["get_config"]() for file in PROJECT.glob("configs/*.py")]
+    assert {config.dataset.name for config in configs} == images.keys()
 
 
 def test_the_exported_step_has_its_variables_and_losses(tmp_path):

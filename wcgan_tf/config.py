@@ -66,6 +66,7 @@ class Model(Section):
 
     architecture: str = _setting("dcgan", "architecture of generator and critic", "dcgan", "resnet")
     width: int = _setting(128, "channels of the finest feature map", low=1, high=4096)
+    critic_width: int = _setting(0, "channels of the critic's finest feature map; 0: model.width", low=0, high=4096)
     latent_size: int = _setting(64, "numbers per latent", low=1, high=65536)
     batch_deviation: bool = _setting(False, "give the critic the standard deviation over its batch")
 

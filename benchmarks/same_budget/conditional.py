@@ -96,11 +96,12 @@ class ConditionalGAN:
         self.config, self.images, self.labels = config, images, labels
         self.step, self.progress = tf.Variable(0, dtype=tf.int64), tf.Variable(0.0)
         _, side, _, channels = images.shape
-        sizes, deviation = (side, channels, config.model.width), config.model.batch_deviation
+        model, sizes = config.model, (side, channels, config.model.width)
         keras.utils.set_random_seed(config.train.seed)
         with models.computing_in(precision):
             self.generator = Generator(*sizes, number)
-            self.critic = Critic(side, config.model.width, number, batch_deviation=deviation)
+            width = model.critic_width or model.width
+            self.critic = Critic(side, width, number, batch_deviation=model.batch_deviation)
         self.average = Generator(*sizes, number)
         one = tf.zeros([1], tf.int32)
         for generator in (self.generator, self.average):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 DCGAN = {
     "model.architecture": "dcgan",
     "model.width": 32,
+    "model.critic_width": 0,
     "model.latent_size": 128,
     "model.batch_deviation": False,
     "train.objective": "dcgan",

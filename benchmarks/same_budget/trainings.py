@@ -40,7 +40,7 @@ class Cell:
     def settings(self) -> list[str]:
         """The flags that differ from the config file."""
         chosen = {"train.max_seconds": self.own_seconds, "train.max_steps": 0, "train.seed": self.seed}
-        width = {"model.width": self.width} if self.width else {}
+        width = {"model.width": self.width, "model.critic_width": 0} if self.width else {}
         return [f"--config.{name}={value}" for name, value in (METHODS[self.method].settings | chosen | width).items()]
 
 

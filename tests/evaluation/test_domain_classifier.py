@@ -11,11 +11,16 @@ from wcgan_tf.evaluation.domain_classifier import BATCH_SIZE, build_network
 
 
 def striped(side: int, channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Noise with horizontal stripes, of which label 1 has wider ones."""
-    labels = np.arange(BATCH_SIZE) % 2
-    rows = np.arange(side)[None] // np.where(labels, 4, 2)[:, None] % 2
-    noise = np.random.default_rng(0).integers(0, 64, [BATCH_SIZE, side, side, channels])
-    return (128 * rows[:, :, None, None] + noise).astype(np.uint8), labels
+    """Noise with horizontal stripes, of which label 1 has wider ones; each image's begin at a row of its own.
+
+    Without that all images of a batch, which is shifted as a whole, would change together, and with them the
+    statistics of BatchNorm.
+    """
+    random, labels = np.random.default_rng(0), np.arange(BATCH_SIZE) % 2
+    rows = np.arange(side) + random.integers(0, 8, [BATCH_SIZE, 1])
+    stripes = rows // np.where(labels, 4, 2)[:, None] % 2
+    noise = random.integers(0, 64, [BATCH_SIZE, side, side, channels])
+    return (128 * stripes[:, :, None, None] + noise).astype(np.uint8), labels
 
 
 @pytest.mark.parametrize(("side", "halved"), [(8, 0), (28, 0), (32, 2), (64, 2)])

@@ -111,6 +111,14 @@ def test_dcgans_width_doubles_with_every_halving_up_to_eight_times():
     assert [shape[-1] for shape in kernels(models.critic(settings(width=2), 256, 3))] == [2, 4, 8, 16, 16, 16]
 
 
+@BOTH
+def test_a_critic_may_have_a_width_of_its_own(architecture):
+    own, narrow = settings(architecture, width=8), settings(architecture, width=4)
+    own.critic_width = 4
+    assert kernels(models.critic(own, 32, 3)) == kernels(models.critic(narrow, 32, 3))
+    assert kernels(models.generator(own, 32, 3)) != kernels(models.generator(narrow, 32, 3))
+
+
 def test_resnet_at_32_is_the_papers_table():
     """Gulrajani 2017, appendix F: 4x4x128, three blocks up; two blocks down, two plain; 3x3 convolutions of 128."""
     generator = models.generator(settings("resnet", width=128), 32, 3)

@@ -14,7 +14,7 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.models import dcgan, resnet
 
 # Generators take (resolution, channels, width), critics (resolution, width, batch_norm=, batch_deviation=), and
-# classes= if they have `features`, `scores` and `logits`, as `dcgan.Critic` has.
+# classes= if they classify, as a `feature_critic.FeatureCritic`.
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
     "dcgan": (dcgan.Generator, dcgan.Critic),
     "resnet": (resnet.Generator, resnet.Critic),
@@ -52,7 +52,8 @@ def critic(
             "type --config.train.classification_weight=0"
         )
     with computing_in(precision):
-        network = kind(resolution, model.width, batch_norm=batch_norm, batch_deviation=model.batch_deviation, **options)
+        width = model.critic_width or model.width
+        network = kind(resolution, width, batch_norm=batch_norm, batch_deviation=model.batch_deviation, **options)
         images = tf.zeros([1, resolution, resolution, channels])
         if classes:
             network.logits(network.features(images))

@@ -11,6 +11,7 @@ from keras import layers
 from wcgan_tf.config import halvings
 from wcgan_tf.models.blocks import BatchDeviation, BatchNormalization, LeakyReLU
 from wcgan_tf.models.convolutions import Doubling, Halving
+from wcgan_tf.models.feature_critic import FeatureCritic
 
 MOST_DOUBLINGS = 3
 
@@ -40,7 +41,7 @@ class Generator(keras.Model):
         return x
 
 
-class Critic(keras.Model):
+class Critic(FeatureCritic):
     """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, unbounded.
 
     `batch_norm`, for the discriminator of DCGAN, adds batch normalization after every convolution but the first.  A
@@ -67,12 +68,7 @@ class Critic(keras.Model):
         if batch_deviation:
             self.blocks.append(BatchDeviation())
         self.flatten = layers.Flatten()
-        self.last = layers.Dense(1, dtype="float32")
-        if classes:
-            self.classifier = layers.Dense(classes, dtype="float32")
-
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.scores(self.features(images, training))
+        self.add_heads(classes)
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[N, H, W, C] -> the coarsest feature map, flattened: [N, F]."""
@@ -80,11 +76,3 @@ class Critic(keras.Model):
         for block in self.blocks:
             x = block(x, training=training) if isinstance(block, BatchNormalization) else block(x)
         return self.flatten(x)
-
-    def scores(self, features: tf.Tensor) -> tf.Tensor:
-        """Features [N, F] -> scores [N]."""
-        return self.last(features)[:, 0]
-
-    def logits(self, features: tf.Tensor) -> tf.Tensor:
-        """Features [N, F] -> logits of the classes [N, classes], float32."""
-        return self.classifier(features)

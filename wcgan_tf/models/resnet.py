@@ -10,6 +10,7 @@ from keras import layers
 
 from wcgan_tf.config import halvings
 from wcgan_tf.models.blocks import BatchDeviation, BatchNormalization
+from wcgan_tf.models.feature_critic import FeatureCritic
 
 MOST_TIMES = 8
 CRITIC_SIDE = 8  # the critic halves its input at least once, and until its side is at most this
@@ -83,7 +84,7 @@ class Generator(keras.Model):
         return self.last(keras.ops.relu(self.norm(x, training=training)))
 
 
-class Critic(keras.Model):
+class Critic(FeatureCritic):
     """Images [N, H, W, C], float32 in -1..1 -> scores [N], float32, unbounded.
 
     `batch_norm` is for a discriminator with cross-entropy loss; a critic has none (see `dcgan.Critic`).  With
@@ -111,12 +112,7 @@ class Critic(keras.Model):
         self.blocks += [CriticBlock(last, halve=False, first=False, batch_norm=batch_norm) for _ in range(PLAIN_BLOCKS)]
         self.deviation = BatchDeviation() if batch_deviation else layers.Identity()
         self.pool = layers.GlobalAveragePooling2D(dtype="float32")
-        self.last = layers.Dense(1, dtype="float32")
-        if classes:
-            self.classifier = layers.Dense(classes, dtype="float32")
-
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.scores(self.features(images, training))
+        self.add_heads(classes)
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[N, H, W, C] -> the last feature map, averaged over its positions: float32 [N, F]."""
@@ -124,11 +120,3 @@ class Critic(keras.Model):
         for block in self.blocks:
             x = block(x, training=training)
         return self.pool(self.deviation(keras.ops.relu(x)))
-
-    def scores(self, features: tf.Tensor) -> tf.Tensor:
-        """Features [N, F] -> scores [N]."""
-        return self.last(features)[:, 0]
-
-    def logits(self, features: tf.Tensor) -> tf.Tensor:
-        """Features [N, F] -> logits of the classes [N, classes], float32."""
-        return self.classifier(features)

@@ -17,7 +17,7 @@ class ClassifyingGAN(LabelGAN):
     for real images only: what is generated here has no label.
 
     Args:
-        critic: has `features`, `scores` and `logits`, see `models.dcgan.Critic`.
+        critic: a `models.feature_critic.FeatureCritic` with classes.
         labels: of each image, integers [n].
         others: of `LabelGAN`.
     """
