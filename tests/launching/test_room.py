@@ -37,7 +37,9 @@ def test_processes_have_cpus_and_memory(config, own, cpus, labels_in_memory, gpu
 def test_a_label_takes_more_with_a_larger_step(config):
     small = room.label_bytes(config)
     config.train.batch_size *= 4
-    assert room.PROCESS_BYTES < small < room.label_bytes(config)
+    larger = room.label_bytes(config)
+    config.model.critic_width = 4 * config.model.width
+    assert room.PROCESS_BYTES < small < larger < room.label_bytes(config)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ FEATURE_MAPS = 6  # at full resolution, that a step holds at a time
 
 def label_bytes(config: Config) -> float:
     """About what the process of one label takes, without its images: a fit to measured processes on a CPU."""
-    side, train = config.dataset.resolution, config.train
-    return PROCESS_BYTES + FEATURE_MAPS * 4 * train.batch_size * side**2 * config.model.width
+    side, train, width = config.dataset.resolution, config.train, max(config.model.width, config.model.critic_width)
+    return PROCESS_BYTES + FEATURE_MAPS * 4 * train.batch_size * side**2 * width
 
 
 def processes(gpus: int, cores: int, config: Config) -> int:
