@@ -60,7 +60,6 @@ def get_config():
     config.model.width = 4
     return config
 """
-MOST_DIGITS = 200  # no digit has more images
 TRAINERS: dict = {}
 LONGEST_FIRST = ("test_slurm", "test_docs", "test_trainer", "test_benchmarks", "test_browser")
 
@@ -153,7 +152,7 @@ def trainer_of(config, data):
     train = {**config.to_dict()["train"], "eval_seconds": 0, "checkpoint_seconds": 0}  # the step does not use these
     key = repr([data.images.shape[1:], config.dataset.flip, config.model, train])
     if key not in TRAINERS:
-        TRAINERS[key] = Trainer(copy.deepcopy(config), capacity=MOST_DIGITS)
+        TRAINERS[key] = Trainer(copy.deepcopy(config))
     return TRAINERS[key]
 
 

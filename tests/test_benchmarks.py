@@ -17,6 +17,7 @@ from conftest import run, run_python
 from examples import score_report
 
 from wcgan_tf.config import default_config
+from wcgan_tf.core import machine
 from wcgan_tf.models import dcgan
 from wcgan_tf.runs import recorded_settings
 from wcgan_tf.runs.score_report import Beside
@@ -106,7 +107,8 @@ def test_the_operations_of_a_step_are_listed_by_their_time():
     assert 0.0 < float(last[-3]) < 1.0  # the share of convolutions and products
     times = {name: (float(time), float(calls)) for time, _, calls, _, name in lines}
     assert list(times.values()) == sorted(times.values(), key=lambda own: -own[0])
-    assert sum(calls for name, (_, calls) in times.items() if "Conv2DBackpropInput" in name) == 14.2  # 14 and a quarter
+    plain = sum(calls for name, (_, calls) in times.items() if "Conv2DBackpropInput" in name)
+    assert plain == (3.2 if machine.computes_with_avx2() else 14.2)  # 11 by products; a quarter of one is the penalty's
     assert times["ResourceApplyAdam"][1] == 19
 
 

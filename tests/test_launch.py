@@ -12,6 +12,7 @@ import sys
 import time
 
 import examples
+import numpy as np
 import pytest
 from conftest import (
     ENDLESS,
@@ -28,6 +29,7 @@ from PIL import Image
 
 from wcgan_tf.core import errors, folder_lock, machine, records
 from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.models.generator_export import read_weights
 from wcgan_tf.runs import label_status
 
 
@@ -57,6 +59,23 @@ def test_a_failed_label_does_not_stop_the_others_and_shows_its_log(tmp_path):
     assert "1 of 2 labels did not finish" in done.stderr
     assert "--labels=4" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_process_takes_labels_in_turn_and_each_is_as_from_a_process_of_its_own(whole_chain, tmp_path):
+    shutil.copytree(whole_chain[0] / "data", tmp_path / "data")
+    file = tmp_path / "data/digits-8/train/00004.npy"
+    file.write_bytes(file.read_bytes()[:1000])
+    run("launch", "--labels=3-5", "--jobs=1", *STEPS, folder=tmp_path, check=False)
+    run("train", "--label=5", "--workdir=alone", *STEPS, folder=tmp_path)
+    assert states(tmp_path) == {3: "done", 4: "failed", 5: "done"}
+    in_turn, alone = RunPaths(tmp_path / "runs/digits"), RunPaths(tmp_path / "alone")
+    logs = {label: in_turn.label(label).log.read_text() for label in (3, 4, 5)}
+    assert [label for label, log in logs.items() if "tracing the step" in log] == [3]
+    assert all(line.startswith(f"label {label}: ") for label in (3, 5) for line in logs[label].splitlines())
+    assert logs[4].count("\n") == logs[4].count("error: data/digits-8/train/00004.npy is missing or damaged") == 1
+    own, other = (read_weights(paths.label(5).generator, errors.Command("train")) for paths in (in_turn, alone))
+    assert len(own) > 5
+    np.testing.assert_equal(own, other)
 
 
 def test_a_killed_label_resumes_and_a_finished_one_returns_at_once(tmp_path, begin):

@@ -12,6 +12,7 @@ import ctypes
 import gc
 import inspect
 import io
+import itertools
 import json
 import os
 import runpy
@@ -35,7 +36,7 @@ LARGEST_MESSAGE = 1 << 20
 LINKS: list[socket.socket] = []  # to the warm process
 PARENTS_STREAMS: list = []  # in a fork: kept, since their buffers are the parent's to write
 ABSL_FLAGS = set(app.flags.FLAGS)
-NOT_DONE = {"pass_fds": (), "uid": None, "gid": None, "gids": None, "umask": -1, "process_group": -1}
+NOT_DONE = {"uid": None, "gid": None, "gids": None, "umask": -1, "process_group": -1}
 
 
 class Start(NamedTuple):
@@ -47,6 +48,7 @@ class Start(NamedTuple):
         environment: its variables.
         cpus: those it may use.
         new_session: whether it leads a session of its own.
+        keep: the open files that it inherits.
     """
 
     words: list[str]
@@ -54,6 +56,7 @@ class Start(NamedTuple):
     environment: dict[str, str]
     cpus: list[int]
     new_session: bool
+    keep: list[int]
 
 
 class Forking(subprocess.Popen):
@@ -78,6 +81,7 @@ class Forking(subprocess.Popen):
             environment,
             sorted(os.sched_getaffinity(0)),
             given["start_new_session"],
+            list(given["pass_fds"]),
         )
         pipes = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate(pipes)]
@@ -106,6 +110,7 @@ class Warm(Forking):
 
     def _fork(self, start: Start, streams: list[int], before: Callable | None) -> int:
         assert before is None, "a function cannot be sent to another process"
+        assert not start.keep, "neither can open files"
         (link,) = LINKS
         socket.send_fds(link, [json.dumps(start).encode()], streams)
         return int(link.recv(100))
@@ -212,7 +217,9 @@ def _forget_the_parent(start: Start, streams: list[int]) -> None:
     _listen_to_no_signal()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    ends = [2, *sorted(start.keep), os.sysconf("SC_OPEN_MAX")]
+    for below, above in itertools.pairwise(ends):
+        os.closerange(below + 1, above)
     os.chdir(start.folder)
     os.sched_setaffinity(0, start.cpus)
     os.environ.clear()

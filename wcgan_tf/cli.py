@@ -144,6 +144,7 @@ def describe(error: Exception) -> str:
 def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> None:
     """Parse the command line, check the settings, call `main`, and end the process with its exit code."""
     process.open_standard_streams()
+    process.keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # important log messages also arrive as exceptions
     # Otherwise every process writes ~/.keras/keras.json, and Keras takes its backend from that file.
     os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")

@@ -1,4 +1,4 @@
-"""Train all labels on this machine: one process per label, as many at a time as there are GPUs, or else cores.
+"""Train all labels on this machine: as many at a time as there are GPUs, or else cores, each in a process.
 
     python -m wcgan_tf.launch
     python -m wcgan_tf.launch --config cifar10 --labels cat,dog --jobs 2
@@ -8,9 +8,11 @@
 
 If the config asks for a pretraining and it is not done, that comes first, with the whole machine.
 
-The processes do not communicate.  A process that dies is restarted from its checkpoint, at most twice; the others keep
-running.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP all processes write a checkpoint and stop.  Started again, they resume,
-and done labels stay done.  Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
+The processes do not communicate.  Each takes labels in turn, which compiles the step once.  If one dies, its label is
+tried again from its checkpoint, at most twice, by a new process; the others keep running.  On Ctrl-C, SIGTERM, SIGUSR1
+or SIGHUP all processes write a checkpoint and stop.  Started again, they resume, and done labels stay done.
+
+Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
 """
 
 import os
@@ -77,7 +79,7 @@ def main() -> int:
     shared = len(set(on_gpus)) < len(on_gpus)
     with mps.service(shared, print_now) as variables:
         os.environ.update(variables)  # the labels' processes inherit them
-        unfinished, stopped = Launcher(labels, names, places, lambda k: [*train, f"--label={k}"], run, held).run()
+        unfinished, stopped = Launcher(labels, names, places, train, run, held).run()
     if not unfinished:
         return errors.DONE
     if stopped:

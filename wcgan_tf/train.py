@@ -14,7 +14,9 @@ within 10 s and ends with exit code 75.  Other exit codes: 0 done; 1 failed, ano
 """
 
 import functools
+import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -24,7 +26,7 @@ from wcgan_tf.core import errors, signals
 from wcgan_tf.core.console import LineWriter
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import INDEX, format_labels, meaning_of_number, parse_labels
-from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.core.process import quiet_imports, write_to
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
 from wcgan_tf.runs import pretraining
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from wcgan_tf.training.trainer import Trainer
 
 WORST_FIRST = (errors.STOPPED, errors.FAILED, errors.DIVERGED, errors.WRONG_INPUT, errors.DONE)
+SPARE = 0.25  # room for the images of larger labels that follow, which then need no step of their own
 SHARE = r"([0-9]{1,9})/([0-9]{1,9})"
 
 
@@ -45,6 +48,9 @@ def define_flags() -> None:
         "The label: an index such as 3, or a name such as cat; several in turn: 0-9,cat; every tenth from 3 on: 3/10; "
         "or auto: those of this process's rank, by the variables of its scheduler or MPI (docs/cluster.md).",
     )
+    flags.DEFINE_integer(
+        "answers", None, "Of `launch`: train what stdin names; a pipe for the exit codes.", lower_bound=3
+    )
     flags.DEFINE_string("labels", "", "With --label=auto or 3/10: share these, such as 0-9,cat; all if not given.")
 
 
@@ -54,9 +60,30 @@ def main() -> int:
     stop.ends_at_once(lambda: print("stopped before it began", flush=True))  # nothing is written yet
     out = LineWriter()
     try:
-        return _train_all(_labels(out), stop, out)
+        return _train_given(stop, out) if cli.FLAGS.answers else _train_all(_labels(out), stop, out)
     finally:
         out.finish()
+
+
+def _train_given(stop: signals.StopRequests, out: LineWriter) -> int:
+    """Train the labels that stdin names, a line each, and answer each with its exit code (see `launching/workers.py`).
+
+    All that is said about a label goes to its log.  Returns the exit code of a label that another try may help, which a
+    new process gets, or DONE at the end of stdin.
+    """
+    for line in iter(sys.stdin.readline, ""):
+        label = int(line)
+        write_to(cli.run_paths().label(label).log)
+        try:
+            code = _train_all([label], stop, out)
+        except Exception as error:
+            code = cli.show(error)
+        out.finish()
+        if code in (errors.FAILED, errors.STOPPED):
+            return code
+        os.write(cli.FLAGS.answers, f"{code}\n".encode())
+        stop.ends_at_once(lambda: None)  # until there is another label
+    return errors.DONE
 
 
 def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -> int:
@@ -69,7 +96,7 @@ def _train_all(labels: list[int], stop: signals.StopRequests, out: LineWriter) -
             codes.append(errors.STOPPED)
             break
         try:
-            codes.append(_train(label, tuple(labels), stop, out))
+            codes.append(_train(label, stop, out, in_turn=len(labels) > 1 or bool(cli.FLAGS.answers)))
         except Exception as error:
             if len(labels) == 1:
                 raise
@@ -88,8 +115,12 @@ def _pretrain(labels: list[int], stop: signals.StopRequests, out: LineWriter) ->
     return errors.EXIT_CODES[pretrain(config, run, stop, out, cli.describe)]
 
 
-def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out: LineWriter) -> int:
-    """Train a label, unless it is done; returns its exit code."""
+def _train(label: int, stop: signals.StopRequests, out: LineWriter, in_turn: bool) -> int:
+    """Train a label, unless it is done; returns its exit code.
+
+    Args:
+        in_turn: whether others may follow.
+    """
     config, paths = cli.config(), cli.run_paths().label(label)
     try:
         data = prepared.label_images(config.dataset, "train", label)
@@ -101,17 +132,16 @@ def _train(label: int, labels: tuple[int, ...], stop: signals.StopRequests, out:
     if meaning and re.fullmatch(INDEX, cli.FLAGS.label.strip()):
         out.say(f"{data.title}: {meaning}", paths.log)
     with open_run(config, data, paths, stop, out, cli.describe) as run:
-        return errors.EXIT_CODES[_trainer(labels).train(run)] if run else errors.DONE
+        return errors.EXIT_CODES[_trainer(in_turn).train(run)] if run else errors.DONE
 
 
 @functools.cache
-def _trainer(labels: tuple[int, ...]) -> "Trainer":
-    """The trainer of these labels, created for the first that is not done: TensorFlow takes seconds to import."""
+def _trainer(in_turn: bool) -> "Trainer":
+    """Created for the first label that is not done: TensorFlow takes seconds to import."""
     with quiet_imports():
         from wcgan_tf.training.trainer import Trainer
-    capacity = max(prepared.count(cli.config().dataset, "train", label) for label in labels)
     start = cli.run_paths().pretraining if cli.config().train.pretraining else None
-    return Trainer(cli.config(), capacity, start)
+    return Trainer(cli.config(), start, SPARE if in_turn else 0.0)
 
 
 def _labels(out: LineWriter) -> list[int]:

@@ -48,8 +48,9 @@ def export(size: Size, precision: str, folder: Path) -> dict[str, np.ndarray]:
     import flops
 
     gan = build(size, precision)
-    losses = list(gan.means.values())
-    variables = [*gan._all_variables(), *(variable for mean in losses for variable in mean.variables)]
+    parts = [gan.generator, gan.critic, gan.average, gan.generator_optimizer, gan.critic_optimizer, *gan.means.values()]
+    variables = [gan.step, gan.seconds, gan.images, gan.count, gan.label]
+    variables += [variable for part in parts for variable in part.variables]
     variables = [one.value if isinstance(one, keras.Variable) else one for one in variables]
     held = {id(variable.handle): variable for variable in variables}
 
@@ -59,7 +60,7 @@ def export(size: Size, precision: str, folder: Path) -> dict[str, np.ndarray]:
             return turn + 1
 
         tf.while_loop(lambda turn: turn < number, take, [0])
-        return [tf.identity(mean.result()) for mean in losses]
+        return [tf.identity(mean.result()) for mean in gan.means.values()]
 
     compiled, number = tf.function(steps, jit_compile=True, autograph=False), tf.constant(1)
     captured = compiled.get_concrete_function(number).captured_inputs

@@ -111,6 +111,16 @@ def test_a_variable_that_is_no_number_is_named(own, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("flags", "expected"), [("fpu avx avx2", True), ("fpu avx avx2 avx512f", False), ("fpu sse2", False), (None, False)]
+)
+def test_a_cpu_without_avx512_is_known(tmp_path, monkeypatch, flags, expected):
+    monkeypatch.setattr(machine, "PROCESSORS", tmp_path / "cpuinfo")
+    if flags:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert machine.computes_with_avx2() == expected
+
+
+@pytest.mark.parametrize(
     ("flags", "variables", "expected"),
     [
         ("fpu avx512f avx512_bf16", {}, True),

@@ -29,13 +29,35 @@ class Notes:
         self.lines.append((label, code))
 
 
+IN_TURN = """
+import os, pathlib, sys
+from wcgan_tf.core import errors, process
+from wcgan_tf.core.paths import RunPaths
+
+code, folder, answers = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3].removeprefix("--answers="))
+for line in iter(sys.stdin.readline, ""):
+    label, end = int(line), 0
+    process.write_to(RunPaths(folder).label(label).log)
+    try:
+        exec(code)
+    except SystemExit as asked:
+        end = asked.code
+    if end in (errors.FAILED, errors.STOPPED):
+        sys.exit(end)
+    os.write(answers, f"{end}\\n".encode())
+"""
+
+
 def run(tmp_path, code: str, labels, places, until=None) -> tuple[workers.Workers, Notes]:
-    """Run Python code for each label, with the label in sys.argv[1]; call `until` at every poll."""
+    """Run Python code for each label, as `label`, in processes that take labels as `train` does.
+
+    Calls `until` at every poll.
+    """
     notes = Notes()
     crew = workers.Workers(
         labels,
         places,
-        lambda label: [sys.executable, "-c", code, str(label)],
+        [sys.executable, "-c", IN_TURN, code, str(tmp_path)],
         RunPaths(tmp_path),
         notes.started,
         notes.ended,
@@ -81,6 +103,28 @@ def test_all_labels_run_in_order(tmp_path):
     assert [line for line in notes.lines if line[1] == "started"] == [(label, "started") for label in range(7)]
 
 
+def test_a_process_takes_labels_in_turn_and_a_dead_one_is_replaced(tmp_path):
+    code = "print(os.getpid(), flush=True); label == 2 and os.kill(os.getpid(), 9); sys.exit(3 if label == 1 else 0)"
+    crew, _ = run(tmp_path, code, list(range(5)), [place()])
+    assert crew.ended == {0: 0, 1: 3, 2: -signal.SIGKILL, 3: 0, 4: 0}
+    pids = [log(tmp_path, label).split() for label in range(5)]
+    assert pids[0] == pids[1] == pids[2][:1]
+    assert pids[3] == pids[4] == pids[2][1:2]
+    assert len(set(pids[2])) == workers.ATTEMPTS
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in {*pids[0], *pids[2]})  # noqa: PTH110
+
+
+def test_a_process_that_dies_without_a_label_costs_none(tmp_path):
+    code = "import threading; label == 0 and threading.Timer(0.1, os._exit, [9]).start()"
+
+    def wait(crew):
+        time.sleep(0.5)  # it has answered, and has died since
+
+    crew, notes = run(tmp_path, code, [0, 1], [place()], until=wait)
+    assert crew.ended == {0: 0, 1: 0}
+    assert not any("attempt" in str(text) for _, text in notes.lines)
+
+
 @pytest.mark.parametrize(
     ("ending", "code", "attempts"),
     [
@@ -92,7 +136,7 @@ def test_all_labels_run_in_order(tmp_path):
     ],
 )
 def test_a_process_that_dies_is_tried_twice_more_unless_its_exit_code_is_final(tmp_path, ending, code, attempts):
-    program = f"import os, sys; print('try', flush=True); sys.argv[1] == '4' and {ending}"
+    program = f"print('try', flush=True); label == 4 and {ending}"
     crew, notes = run(tmp_path, program, [3, 4, 5], [place()])
     assert crew.ended == {3: 0, 4: code, 5: 0}
     assert log(tmp_path, 4) == "try\n" * attempts

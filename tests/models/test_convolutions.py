@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from wcgan_tf.core import machine
 from wcgan_tf.models import convolutions
 from wcgan_tf.models.convolutions import Doubling, Halving, doubled, halved
 
@@ -43,13 +44,14 @@ def with_gradients(operation, x, kernel, compiled: bool) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "XLA"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("on_cpu", [True, False], ids=["cpu", "gpu"])
+@pytest.mark.parametrize("on", ["avx2", "avx512", "gpu"])
 @pytest.mark.parametrize("channels", [1, 3, 5])
 @pytest.mark.parametrize(
     "pair", [(halved, plainly_halved, 2), (doubled, plainly_doubled, 1)], ids=["halved", "doubled"]
 )
-def test_they_and_their_gradients_are_tensorflows(pair, channels, on_cpu, precision, compiled, monkeypatch):
-    monkeypatch.setattr(convolutions, "on_cpu", lambda: on_cpu)
+def test_they_and_their_gradients_are_tensorflows(pair, channels, on, precision, compiled, monkeypatch):
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: on != "gpu")
+    monkeypatch.setattr(machine, "computes_with_avx2", lambda: on == "avx2")
     ours, plain, scale = pair
     kernel = 0.2 * normal(4, 4, channels, 6, seed=1)
     x = normal(3, 4 * scale, 6 * scale, channels if scale == 2 else 6)

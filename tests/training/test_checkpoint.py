@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import train_label
 
 from wcgan_tf.core.errors import UserError
@@ -9,6 +10,8 @@ from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.training.checkpoint import start_from
 from wcgan_tf.training.trainer import Trainer, build
+
+OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # how the variables hang together
 
 
 def values(network) -> list[np.ndarray]:
@@ -49,9 +52,23 @@ def test_only_a_label_without_a_checkpoint_starts_from_it(config, start, tmp_pat
     monkeypatch.setattr("wcgan_tf.training.trainer.start_from", lambda gan, paths: asked.append(paths.folder))
     for steps, times in ((6, 1), (8, 1)):
         config.train.max_steps = steps
-        assert train_label(config, data, paths, trainer=Trainer(config, 200, start)) == "done"
+        assert train_label(config, data, paths, trainer=Trainer(config, start)) == "done"
         assert asked == times * [start.folder]
     assert f"starts from the weights in {start.folder}" in paths.log.read_text()
+
+
+def test_a_label_that_starts_from_it_is_the_same_after_others_as_alone(config, start, tmp_path):
+    in_turn = Trainer(config, start)
+    for label in (5, 3):
+        data, paths = prepared.label_images(config.dataset, "train", label), LabelPaths(tmp_path / f"in_turn/{label}")
+        assert train_label(config, data, paths, trainer=in_turn) == "done"
+        alone = LabelPaths(tmp_path / f"alone/{label}")
+        assert train_label(config, data, alone, trainer=Trainer(config, start)) == "done"
+        one, other = (tf.train.load_checkpoint(str(own.saved_checkpoints()[0])) for own in (paths, alone))
+        compared = [name for name in one.get_variable_to_shape_map() if "seconds" not in name and name != OBJECTS]
+        assert len(compared) > 20
+        for name in compared:
+            np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), err_msg=name)
 
 
 def test_damaged_weights_are_an_error(config, device, start):

@@ -154,26 +154,26 @@ def test_20_and_20_steps_equal_40_steps_bit_for_bit(config, tmp_path, objective)
     halves = LabelPaths(tmp_path / "halves")
     assert train_label(config, data, halves, StopAfter(5)) == "stopped"
     assert json.loads(halves.status.read_text())["step"] == 20
-    train(config, tmp_path / "halves", trainer=Trainer(config, len(data.images)))
+    train(config, tmp_path / "halves", trainer=Trainer(config))
     assert_same_state(halves, train(config, tmp_path / "whole"))
 
 
 def test_a_label_is_the_same_after_others_in_one_process_as_alone(config, tmp_path):
-    """It follows a label with more images and one that resumes from a checkpoint; the step is traced once."""
+    """It follows a label that resumes from a checkpoint and one with more images, for which the step is traced anew."""
     config.train.objective = "dcgan"  # it has more kinds of variables
     data = {label: prepared.label_images(config.dataset, "train", label) for label in (5, 1, 3)}
     assert len(data[1].images) > len(data[5].images) > len(data[3].images)
     in_turn = {label: LabelPaths(tmp_path / f"in_turn/{label}") for label in data}
     traced, step = [], LabelGAN.train_step
-    trainer = Trainer(config, capacity=len(data[1].images))
+    trainer = Trainer(config)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LabelGAN, "train_step", lambda self, elements: traced.append(1) or step(self, elements))
         assert train_label(config, data[5], in_turn[5], StopAfter(1), trainer) == "stopped"
         for label, paths in in_turn.items():
             assert train_label(config, data[label], paths, trainer=trainer) == "done"
-    assert len(traced) == 1
+    assert len(traced) == 2
     for label in (5, 3):
-        alone = Trainer(config, len(data[label].images))
+        alone = Trainer(config)
         assert_same_state(train(config, tmp_path / f"alone/{label}", label, alone), in_turn[label])
 
 
@@ -414,7 +414,7 @@ def test_weights_that_are_not_finite_end_the_label_before_its_losses_show_it(con
     config.train.max_steps = 50
     data = prepared.label_images(config.dataset, "train", 3)
     monkeypatch.setattr(LabelGAN, "finite", lambda self: tf.constant(False))
-    assert train_label(config, data, trained, trainer=Trainer(config, len(data.images))) == "diverged"
+    assert train_label(config, data, trained, trainer=Trainer(config)) == "diverged"
     assert json.loads(trained.status.read_text())["step"] == 6 + config.train.steps_per_execution
 
 
@@ -496,7 +496,7 @@ def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(
     problem = rf"CPU:0 has no memory for train.batch_size={batch_size} at model.width=4"
     words = rf"{problem}; type --config.train.batch_size=2, which fits, or"
     with pytest.raises(UserError, match=words):
-        train(config, tmp_path / "run", trainer=Trainer(config, 200))  # of its own, which traces the step
+        train(config, tmp_path / "run", trainer=Trainer(config))  # of its own, which traces the step
     status = json.loads(LabelPaths(tmp_path / "run").status.read_text())
     assert status["state"] == "failed"
     assert "which fits" in status["error"]
@@ -507,7 +507,7 @@ def test_if_the_device_has_too_little_memory_the_batch_size_that_fits_is_told(
 def test_if_no_batch_fits_a_smaller_width_is_advised(config, tmp_path, monkeypatch):
     room_for(monkeypatch, 1)
     with pytest.raises(UserError, match=r"no memory for .* at model.width=4; type a smaller --config.model.width, or"):
-        train(config, tmp_path / "run", trainer=Trainer(config, 200))
+        train(config, tmp_path / "run", trainer=Trainer(config))
 
 
 def test_the_next_label_of_a_process_compiles_nothing(tmp_path):

@@ -59,9 +59,20 @@ def threads(environment: Mapping[str, str] = os.environ) -> int:
 
 def computes_in_bfloat16(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the CPU has instructions for bfloat16, and TensorFlow the library that uses them, oneDNN."""
-    flags = re.search(r"^flags\s*:(.*)$", PROCESSORS.read_text(), re.MULTILINE) if PROCESSORS.exists() else None
-    has = bool(flags and set(BFLOAT16_FLAGS).intersection(flags[1].split()))
+    has = bool(_processor_flags().intersection(BFLOAT16_FLAGS))
     return has and environment.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
+
+
+def computes_with_avx2() -> bool:
+    """Whether AVX2 is the widest of the CPU's instructions for vectors."""
+    flags = _processor_flags()
+    return "avx2" in flags and "avx512f" not in flags
+
+
+def _processor_flags() -> set[str]:
+    """What the CPU can do, in Linux's words; empty if that is not known."""
+    flags = re.search(r"^flags\s*:(.*)$", PROCESSORS.read_text(), re.MULTILINE) if PROCESSORS.exists() else None
+    return set(flags[1].split()) if flags else set()
 
 
 def number(environment: Mapping[str, str], name: str) -> int | None:

@@ -34,7 +34,7 @@ class Launcher:
         labels: to train, in this order.
         names: of all labels of the data set.
         places: CPUs and GPU of each parallel process.
-        command: label -> the command line that trains it.
+        command: the command line of a process that trains labels (see `workers.py`).
         run: paths of the run.
         held: labels that other processes train now, with their status; they are not started, and count as unfinished.
     """
@@ -44,7 +44,7 @@ class Launcher:
         labels: list[int],
         names: list[str],
         places: list[workers.Place],
-        command: Callable[[int], list[str]],
+        command: list[str],
         run: RunPaths,
         held: dict[int, LabelStatus],
     ) -> None:

@@ -1,17 +1,25 @@
-"""Processes that train labels on this machine, a fixed number at a time, each pinned to CPU cores and a GPU."""
+"""Processes that train labels on this machine, a fixed number at a time, each pinned to CPU cores and a GPU.
+
+Each takes labels in turn, so that only the first waits for Python, TensorFlow and the tracing of the step: it reads a
+label from its stdin, trains it, and writes the exit code that a process of the label's own would have to a pipe.
+"""
 
 import collections
+import contextlib
 import os
 import signal
 import subprocess
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from wcgan_tf.core import errors, machine
 from wcgan_tf.core.paths import RunPaths
 
 ATTEMPTS = 3  # a label whose process dies is started twice more
+ANSWER_BYTES = 16  # more than an exit code has
+LEAVE_SECONDS = 10.0  # that a process without a label may take to end
 FINAL = {errors.DONE, errors.WRONG_INPUT, errors.DIVERGED, errors.STOPPED}  # no new attempt: it would end the same way
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
@@ -56,27 +64,55 @@ def cores() -> list[frozenset[int]]:
 
 
 class Worker(NamedTuple):
-    """The process that trains a label, its place, and the number of earlier attempts."""
+    """A process that trains labels in turn, the pipe that it answers to, and its place."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
+    answers: FileIO
     place: Place
-    again: int
+
+    def give(self, label: int) -> None:
+        """Give it a label to train.
+
+        Raises:
+            BrokenPipeError: if the process has ended.
+        """
+        assert self.process.stdin
+        self.process.stdin.write(f"{label}\n".encode())
+        self.process.stdin.flush()
+
+    def answer(self) -> int | None:
+        """The exit code of the label that it was given; None as long as it trains it."""
+        ended = self.process.poll()  # before reading, so that no answer is missed
+        answer = self.answers.read(ANSWER_BYTES)  # None if there is none yet
+        return int(answer) if answer else ended
+
+    def dismiss(self) -> None:
+        """Give it no more labels, and wait for its end."""
+        assert self.process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.answers.close()
+        try:
+            self.process.wait(LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Workers:
-    """Runs one process per label, as many at a time as there are places; restarts processes that die.
+    """Runs processes that train labels in turn, as many at a time as there are places; replaces those that die.
 
     Args:
         labels: in the order in which they are started.
         places: one per parallel process.
-        command: label -> the command line of its process.
-        run: paths of the run; each process writes to its label's log.
-        started: called with the label and the place of each process that is started.
-        ended: called with the label and its exit code when its process has ended and is not restarted.
+        command: the command line of a process.
+        run: paths of the run; what a process says is written to its label's log.
+        started: called with the label and the place of its process when a label begins.
+        ended: called with the label and its exit code when it has ended and is not tried again.
         say: called with the label and a line about it.
 
     Attributes:
-        running: the running workers, by label.
+        running: the processes that train labels, by label.
         ended: exit codes of ended labels, -n if signal n killed the process; FAILED if it could not be started.
         stopping: whether `stop` was called.
     """
@@ -85,14 +121,16 @@ class Workers:
         self,
         labels: list[int],
         places: list[Place],
-        command: Callable[[int], list[str]],
+        command: list[str],
         run: RunPaths,
         started: Callable[[int, Place], None],
         ended: Callable[[int, int], None],
         say: Callable[[int, str], None],
     ):
-        self._waiting = collections.deque((label, 0) for label in labels)
+        self._waiting = collections.deque(labels)
+        self._attempts = dict.fromkeys(labels, 1)
         self._free, self._jobs = list(reversed(places)), len(places)
+        self._idle: list[Worker] = []
         self._command, self._run = command, run
         self._on_start, self._on_end, self._say = started, ended, say
         self.stopping = False
@@ -105,24 +143,24 @@ class Workers:
         return len(self._waiting)
 
     def poll(self) -> None:
-        """Handle processes that have ended, and start one in each free place; to be called repeatedly."""
+        """Handle labels that have ended, and start one in each free place; to be called repeatedly."""
         for label, worker in list(self.running.items()):
-            if (code := worker.process.poll()) is not None:
+            if (code := worker.answer()) is not None:
                 del self.running[label]
-                self._free.append(worker.place)
-                self._record_end(label, code, worker.again)
-        while self._waiting and self._free:
-            label, again = self._waiting.popleft()
-            place = self._free.pop()
+                self._idle.append(worker)
+                self._record_end(label, code)
+        while self._waiting and (self._idle or self._free):
+            label = self._waiting.popleft()
             try:
-                self.running[label] = self._start(label, place, again)
+                self._begin(label)
             except OSError as error:
-                self._free.append(place)
                 text, self.ended[label] = errors.problem(error) or (str(error), errors.FAILED)
                 self._say(label, f"cannot be started: {text}")
+        while self._idle:
+            self._dismiss()
 
     def stop(self, kill: bool = False) -> None:
-        """Start no more processes; send SIGTERM to the running ones, or SIGKILL if `kill` is set."""
+        """Begin no more labels; send SIGTERM to the running processes, or SIGKILL if `kill` is set."""
         self.stopping = True
         self._waiting.clear()
         for worker in self.running.values():
@@ -135,34 +173,66 @@ class Workers:
         fewer = f"--jobs={self._jobs // 2} or " if self._jobs > 1 else ""
         return f" (if nobody sent it, memory ran out: type {fewer}a smaller --config.train.batch_size)"
 
-    def _record_end(self, label: int, code: int, again: int) -> None:
-        if code in FINAL or again + 1 == ATTEMPTS or self.stopping:
+    def _record_end(self, label: int, code: int) -> None:
+        attempt = self._attempts[label]
+        if code in FINAL or attempt == ATTEMPTS or self.stopping:
             self.ended[label] = code
             self._on_end(label, code)
         else:
-            attempt = f"attempt {again + 2} of {ATTEMPTS}"
-            self._say(label, f"{ended_by(code)}{self.memory_hint(code)}; {attempt} resumes from its last checkpoint")
-            self._waiting.append((label, again + 1))
+            self._attempts[label] = attempt + 1
+            text = f"attempt {attempt + 1} of {ATTEMPTS} resumes from its last checkpoint"
+            self._say(label, f"{ended_by(code)}{self.memory_hint(code)}; {text}")
+            self._waiting.append(label)
 
-    def _start(self, label: int, place: Place, again: int) -> Worker:
-        """Start a label's process, pinned to its place, with its output appended to the label's log."""
+    def _begin(self, label: int) -> None:
+        """Give a label to a process that has nothing to do, or to a new one.
+
+        Raises:
+            OSError: if there is no process, or the label's log cannot be written.
+        """
         log = self._run.label(label).log
         log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            while self._idle and self._idle[-1].process.poll() is not None:
+                self._dismiss()
+            worker = self._idle.pop() if self._idle else self._start(file)
+        self._on_start(label, worker.place)
+        self.running[label] = worker
+        with contextlib.suppress(BrokenPipeError):  # it has died: `poll` will find out
+            worker.give(label)
+
+    def _dismiss(self) -> None:
+        """End a process that has nothing to do."""
+        worker = self._idle.pop()
+        worker.dismiss()
+        self._free.append(worker.place)
+
+    def _start(self, log: BinaryIO) -> Worker:
+        """Start a process in a free place; what it says goes to `log`, until it has a label."""
+        place = self._free[-1]
         threads = str(min(place.threads, machine.threads()))
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": threads}
         if place.gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = place.gpu
         mine = os.sched_getaffinity(0)
         os.sched_setaffinity(0, place.cpus or mine)  # the process inherits it
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        answers = FileIO(reader)
         try:
-            with log.open("ab") as file:
-                process = subprocess.Popen(
-                    self._command(label), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
-                )
+            process = subprocess.Popen(
+                [*self._command, f"--answers={writer}"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=[writer],
+            )
         finally:
+            os.close(writer)
             os.sched_setaffinity(0, mine)
-        self._on_start(label, place)
-        return Worker(process, place, again)
+        self._free.pop()
+        return Worker(process, answers, place)
 
 
 def ended_by(code: int) -> str:

@@ -10,9 +10,12 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 
+from wcgan_tf.core import machine
+
 SIZE = 4  # of the kernels, whose strides are 2
 FEW = 4  # channels: of images, not of feature maps
 EDGE = [[0, 0], [1, 1], [1, 1], [0, 0]]
+PLACES = [(down, right) for down in (0, 1) for right in (0, 1)]  # of a block among the 2x2
 
 
 class Halving(layers.Conv2D):
@@ -79,7 +82,8 @@ def doubled(features: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable
     def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return halved(upstream, kernel), _kernel_gradient(upstream, kernel, features)
 
-    return _doubled(features, kernel), gradients
+    form = _doubled_by_products if _by_products(features, kernel.shape[2]) else _doubled
+    return form(features, kernel), gradients
 
 
 def _doubled(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -95,6 +99,8 @@ def _kernel_gradient(images: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) 
     """The gradient [4, 4, C, D] with respect to the kernel of a convolution of `images`, from that of its outputs."""
     if on_cpu() and images.dtype == tf.bfloat16 and kernel.shape[2] > FEW:
         return _kernel_gradient_by_product(images, upstream)
+    if _by_products(images, kernel.shape[2]):
+        return _kernel_gradient_by_products(images, upstream)
     return tf.raw_ops.Conv2DBackpropFilter(
         input=images, filter_sizes=kernel.shape, out_backprop=upstream, strides=[1, 2, 2, 1], padding="SAME"
     )
@@ -105,16 +111,40 @@ def on_cpu() -> bool:
     return not tf.config.get_visible_devices("GPU")
 
 
+def _by_products(operand: tf.Tensor, channels: int) -> bool:
+    """Whether oneDNN's gradients of convolutions are slower than products of matrices, as in float32 with AVX2."""
+    return on_cpu() and operand.dtype == tf.float32 and channels > FEW and machine.computes_with_avx2()
+
+
 def _doubled_by_blocks(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`doubled` by a convolution with stride 1 that makes blocks of 2x2 pixels: a third of the time for 3 channels."""
-    _, height, width, depth = features.shape
-    channels = kernel.shape[2]
+    of_blocks, (_, height, width, _) = _of_blocks(kernel), features.shape
+    shape = [tf.shape(features)[0], height + 1, width + 1, of_blocks.shape[2]]
+    return _pixels(tf.nn.conv2d_transpose(features, of_blocks, shape, 1, "VALID"))
+
+
+def _doubled_by_products(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`doubled` as a sum of four products: every feature makes 2x2 blocks of 2x2 pixels."""
+    of_blocks, (_, height, width, depth) = _of_blocks(kernel), features.shape
+    rows, parts = tf.reshape(features, [-1, depth]), []
+    for down, right in PLACES:
+        part = tf.matmul(rows, of_blocks[down, right], transpose_b=True)
+        edges = [[0, 0], [down, 1 - down], [right, 1 - right], [0, 0]]
+        parts.append(tf.pad(tf.reshape(part, [-1, height, width, of_blocks.shape[2]]), edges))
+    return _pixels(tf.add_n(parts))
+
+
+def _of_blocks(kernel: tf.Tensor) -> tf.Tensor:
+    """A kernel [4, 4, C, D] -> what a feature adds to the 2x2 blocks of 2x2 pixels around it, [2, 2, 4 C, D]."""
+    channels, depth = kernel.shape[2:]
     by_rows_and_columns = tf.reshape(kernel, [2, 2, 2, 2, channels, depth])  # block and pixel, down and to the right
-    of_blocks = tf.reshape(tf.transpose(by_rows_and_columns, [0, 2, 1, 3, 4, 5]), [2, 2, 4 * channels, depth])
-    shape = [tf.shape(features)[0], height + 1, width + 1, 4 * channels]
-    blocks = tf.nn.conv2d_transpose(features, of_blocks, shape, 1, "VALID")
-    # One pixel at each edge lies outside of the image.
-    return tf.slice(tf.nn.depth_to_space(blocks, 2), [0, 1, 1, 0], [-1, 2 * height, 2 * width, -1])
+    return tf.reshape(tf.transpose(by_rows_and_columns, [0, 2, 1, 3, 4, 5]), [2, 2, 4 * channels, depth])
+
+
+def _pixels(blocks: tf.Tensor) -> tf.Tensor:
+    """Blocks of 2x2 pixels, [N, h + 1, w + 1, 4 C] -> [N, 2h, 2w, C]: one pixel at each edge lies outside."""
+    _, height, width, _ = blocks.shape
+    return tf.slice(tf.nn.depth_to_space(blocks, 2), [0, 1, 1, 0], [-1, 2 * height - 2, 2 * width - 2, -1])
 
 
 def _kernel_gradient_by_product(images: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
@@ -122,8 +152,20 @@ def _kernel_gradient_by_product(images: tf.Tensor, upstream: tf.Tensor) -> tf.Te
     _, height, width, depth = upstream.shape
     channels = images.shape[3]
     blocks = tf.nn.space_to_depth(tf.pad(images, EDGE), 2)  # every output pixel sees 2x2 of these blocks
-    seen = [tf.slice(blocks, [0, down, right, 0], [-1, height, width, -1]) for down in (0, 1) for right in (0, 1)]
+    seen = [tf.slice(blocks, [0, down, right, 0], [-1, height, width, -1]) for down, right in PLACES]
     rows = tf.reshape(tf.concat(seen, 3), [-1, SIZE * SIZE * channels])
     of_blocks = tf.matmul(rows, tf.reshape(upstream, [-1, depth]), transpose_a=True)
     by_blocks_and_pixels = tf.reshape(of_blocks, [2, 2, 2, 2, channels, depth])
     return tf.reshape(tf.transpose(by_blocks_and_pixels, [0, 2, 1, 3, 4, 5]), [SIZE, SIZE, channels, depth])
+
+
+def _kernel_gradient_by_products(images: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """`_kernel_gradient` by four products, with one operand transposed before: TensorFlow's own transposing is slow."""
+    _, height, width, depth = upstream.shape
+    channels = images.shape[3]
+    blocks = tf.nn.space_to_depth(tf.pad(images, EDGE), 2)  # every output pixel sees 2x2 of these blocks
+    columns = tf.reshape(tf.transpose(upstream, [3, 0, 1, 2]), [depth, -1])
+    seen = [tf.slice(blocks, [0, down, right, 0], [-1, height, width, -1]) for down, right in PLACES]
+    of_blocks = tf.stack([tf.matmul(columns, tf.reshape(part, [-1, 4 * channels])) for part in seen])
+    by_blocks_and_pixels = tf.reshape(of_blocks, [2, 2, depth, 2, 2, channels])
+    return tf.reshape(tf.transpose(by_blocks_and_pixels, [0, 3, 1, 4, 5, 2]), [SIZE, SIZE, channels, depth])

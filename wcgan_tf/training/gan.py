@@ -52,7 +52,7 @@ class LabelGAN(keras.Model):
         latent_size: z.
         flip: mirror half of the images, real and fake, left to right.
         label: its index; all randomness comes from (settings.seed, label, step).
-        capacity: the number of images that there is room for; `take_state` may bring more than there are now.
+        capacity: the number of images that there is room for; `begin` may bring more than there are now.
 
     `fit` takes a dataset of as many elements as there are executions, each of up to `execution_steps` steps and never
     beyond `settings.max_steps`; the elements themselves are not used.
@@ -81,8 +81,7 @@ class LabelGAN(keras.Model):
         self.generator, self.critic, self.average = generator, critic, average
         # Variables, not constants: the compiled step is the same for every label.  None of int32: on a GPU TensorFlow
         # keeps those on the host, where a step compiled for the GPU may not read them.
-        padding = np.zeros([max(0, capacity - len(images)), *images.shape[1:]], np.uint8)
-        self.images = tf.Variable(np.concatenate([images, padding]), trainable=False, name="images")
+        self.images = tf.Variable(_padded(images, capacity), trainable=False, name="images")
         self.count = tf.Variable(len(images), dtype=tf.int64, trainable=False, name="count")
         self.label = tf.Variable(label, dtype=tf.int64, trainable=False, name="label")
         self.objective = objective
@@ -94,8 +93,7 @@ class LabelGAN(keras.Model):
         self.means = {name: keras.metrics.Mean(name) for name in objective.logged}
         self.execution_steps = settings.steps_per_execution or 1
         self.last = Outcome(step=0, finite=True)
-        for average_variable, variable in zip(average.variables, generator.variables, strict=True):
-            average_variable.assign(variable)
+        _assign(average, generator)
         self.built = True
 
     def compile(
@@ -110,15 +108,26 @@ class LabelGAN(keras.Model):
         generator_optimizer.build(self.generator.trainable_variables)
         critic_optimizer.build(self.critic.trainable_variables)
 
-    def take_state(self, other: "LabelGAN") -> None:
-        """Take every variable from another GAN of the same settings and capacity; the compiled step stays."""
-        for variable, value in zip(self._all_variables(), other._all_variables(), strict=True):
-            variable.assign(value)
+    def begin(self, images: np.ndarray, label: int, networks: tuple[keras.Model, keras.Model] | None) -> None:
+        """Begin with another label as a new GAN of it would; the compiled step stays.
 
-    def _all_variables(self) -> list:
-        networks = [self.generator, self.critic, self.average, self.generator_optimizer, self.critic_optimizer]
-        own = [self.step, self.seconds, self.images, self.count, self.label]
-        return own + [variable for network in networks for variable in network.variables]
+        Args:
+            images: uint8 [n, H, W, C], n at most `capacity`.
+            networks: generator and critic with the weights to begin with; None: those of now, to be replaced.
+        """
+        self.images.assign(_padded(images, self.images.shape[0]))
+        self.count.assign(len(images))
+        self.label.assign(label)
+        self.step.assign(0)
+        self.seconds.assign(0.0)
+        self.reset_metrics()
+        for optimizer in (self.generator_optimizer, self.critic_optimizer):
+            for variable in optimizer.variables:
+                variable.assign(tf.zeros_like(variable))  # also the learning rate, which each step sets
+        if networks:
+            for own, new in zip((self.generator, self.critic), networks, strict=True):
+                _assign(own, new)
+            _assign(self.average, self.generator)
 
     def progress(self) -> tf.Tensor:
         """The share of the budget that is spent, float32 scalar in 0..1: of steps or of seconds, the larger."""
@@ -247,3 +256,15 @@ class LabelGAN(keras.Model):
             scale = tf.minimum(1.0, 2.0 * (1.0 - self.progress()))
         self.generator_optimizer.learning_rate = scale * self.settings.generator_learning_rate
         self.critic_optimizer.learning_rate = scale * self.settings.critic_learning_rate
+
+
+def _padded(images: np.ndarray, capacity: int) -> np.ndarray:
+    """`capacity` images, if there are fewer: these, and then black ones."""
+    padding = np.zeros([max(0, capacity - len(images)), *images.shape[1:]], np.uint8)
+    return np.concatenate([images, padding])
+
+
+def _assign(network: keras.Model, other: keras.Model) -> None:
+    """Give a network the variables of another of its kind."""
+    for variable, value in zip(network.variables, other.variables, strict=True):
+        variable.assign(value)

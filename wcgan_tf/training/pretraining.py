@@ -24,4 +24,4 @@ def pretrain(
     """
     own, data = pretraining.own_settings(config), mixture.of_all_labels(config.dataset)
     with open_run(own, data, run.pretraining, stop, out, describe, WAITING) as label_run:
-        return Trainer(own, len(data.images)).train(label_run) if label_run else "done"
+        return Trainer(own).train(label_run) if label_run else "done"

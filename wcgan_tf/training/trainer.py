@@ -4,8 +4,9 @@ import copy
 import functools
 import random
 import time
-from collections.abc import Callable
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from wcgan_tf import models
@@ -32,16 +33,19 @@ SEED_STRIDE = 100003  # a prime: initial weights differ between labels and betwe
 
 
 class Trainer:
-    """Trains labels one after another on this process's device; the step is traced and compiled for the first only.
+    """Trains labels one after another on this process's device.
+
+    The step is traced and compiled for the first, and again only if there is no room for a later one's images.
 
     Args:
         config: all settings.
-        capacity: the largest number of images that a label has.
         start: of a training that is done, from whose weights every label starts.
+        spare: room for larger labels that follow, as a share of a label's images.
     """
 
-    def __init__(self, config: Config, capacity: int, start: LabelPaths | None = None):
-        self._config, self._capacity, self._start = config, capacity, start
+    def __init__(self, config: Config, start: LabelPaths | None = None, spare: float = 0.0):
+        self._config, self._start, self._spare = config, start, spare
+        self._capacity = 0  # images of a label that there is room for
         self._strategy = own_device(config.train.device)
         self._unseen = unseen_gpus(config.train.device, self._strategy)
         self._gan: LabelGAN | None = None
@@ -71,15 +75,22 @@ class Trainer:
         raise UserError(self._what_fits(run))
 
     def _train(self, run: LabelRun) -> str:
-        first, fresh = self._gan is None, build(self._config, run.data, self._strategy, self._capacity)
-        if self._start and not run.paths.saved_checkpoints():
-            start_from(fresh, self._start)
-            run.say(f"starts from the weights in {self._start.folder}")
+        self._make_room(len(run.data.images))
+        compiles = self._gan is None
         if self._gan is None:
-            self._gan = fresh
+            self._gan = build(self._config, run.data, self._strategy, self._capacity)
         else:
-            self._gan.take_state(fresh)
-        return _fit(self._gan, run, device_name(self._strategy), compiles=first)
+            new = None if self._start else networks(self._config, run.data, self._strategy)
+            self._gan.begin(run.data.images, run.data.label, new)
+        if self._start and not run.paths.saved_checkpoints():
+            start_from(self._gan, self._start)
+            run.say(f"starts from the weights in {self._start.folder}")
+        return _fit(self._gan, run, device_name(self._strategy), compiles)
+
+    def _make_room(self, number: int) -> None:
+        """Give up the step if it has no room for so many images."""
+        if number > self._capacity:
+            self._gan, self._capacity = None, number + int(self._spare * number)
 
     def _what_fits(self, run: LabelRun) -> str:
         """The message for too little memory: which half, quarter, ... of the batch size has room for a step."""
@@ -106,26 +117,41 @@ class Trainer:
         return True
 
 
-def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.Strategy, capacity: int = 0) -> LabelGAN:
-    """Build and compile the label's GAN as it is before the first step, its variables on the strategy's device.
-
-    Args:
-        capacity: the largest number of images of a label that the GAN may train later; see `LabelGAN.take_state`.
-    """
+def networks(
+    config: Config, data: prepared.LabelImages, strategy: tf.distribute.Strategy
+) -> tuple[keras.Model, keras.Model]:
+    """The label's generator and critic as they are before the first step, their variables on the strategy's device."""
     # Keras draws from it what initial weights depend on. To seed TensorFlow too would clear what it has compiled.
     random.seed((config.train.seed * SEED_STRIDE + data.label) % 2**32)
     _, side, _, channels = data.images.shape
     objective, computed_in = OBJECTIVES[config.train.objective], precision(config.train, strategy, side)
-    kind: Callable[..., LabelGAN] = LabelGAN
-    classes = 0
-    if data.labels is not None and config.train.classification_weight:
-        kind, classes = functools.partial(ClassifyingGAN, labels=data.labels), int(data.labels.max()) + 1
+    taught = _taught(config, data)
+    classes = 0 if taught is None else int(taught.max()) + 1
     with strategy.scope():
         generator = models.generator(config.model, side, channels, computed_in)
         critic = models.critic(
             config.model, side, channels, computed_in, batch_norm=objective.batch_norm, classes=classes
         )
         _set_weights(objective, [*generator.trainable_variables, *critic.trainable_variables], data.label, config)
+    return generator, critic
+
+
+def _taught(config: Config, data: prepared.LabelImages) -> np.ndarray | None:
+    """The label of each image, int32 [n], if the critic learns to tell them."""
+    return data.labels if config.train.classification_weight else None
+
+
+def build(config: Config, data: prepared.LabelImages, strategy: tf.distribute.Strategy, capacity: int = 0) -> LabelGAN:
+    """Build and compile the label's GAN as it is before the first step, its variables on the strategy's device.
+
+    Args:
+        capacity: the number of images that there is room for, if the label has fewer; see `LabelGAN.begin`.
+    """
+    generator, critic = networks(config, data, strategy)
+    _, side, _, channels = data.images.shape
+    objective, taught = OBJECTIVES[config.train.objective], _taught(config, data)
+    kind = LabelGAN if taught is None else functools.partial(ClassifyingGAN, labels=taught)
+    with strategy.scope():
         gan = kind(
             generator,
             critic,
