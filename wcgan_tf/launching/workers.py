@@ -214,11 +214,11 @@ class Workers:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": threads}
         if place.gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = place.gpu
-        mine = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, place.cpus or mine)  # the process inherits it
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         answers = FileIO(reader)
+        mine = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, place.cpus or mine)  # the process inherits it
         try:
             process = subprocess.Popen(
                 [*self._command, f"--answers={writer}"],
