@@ -60,7 +60,7 @@ from wcgan_tf import models
 from wcgan_tf.models.generator_export import export_generator
 from wcgan_tf.config import photo_config
 settings = photo_config().model
-export_generator(models.generator(settings, 32, 3), settings.latent_size, Path(sys.argv[1]))
+export_generator(models.generator(settings, 32, 3), 0, settings.latent_size, Path(sys.argv[1]))
 """
 
 

@@ -42,7 +42,7 @@ def define_flags() -> None:
     flags.DEFINE_list("seconds_per_label", "180", "Budgets; each is a training of its own.")
     flags.DEFINE_list("seeds", "0", "Every method is trained with each of these.")
     flags.DEFINE_string("labels", "", "Only these labels, such as 0-9,cat; all if not given.")
-    flags.DEFINE_list("classifiers", "domain,inception", "The rulers: domain, inception, or paths of SavedModels.")
+    flags.DEFINE_list("classifiers", "domain", "The rulers: domain, inception, or paths of SavedModels.")
     flags.DEFINE_integer("num_per_label", 1000, "Images of each label that are scored.", 10)
     flags.DEFINE_bool("accuracy", False, "Also the classification accuracy score, a minute or two for each method.")
     flags.DEFINE_integer("width", None, "Of all methods' networks, instead of their own.", 1)

@@ -125,6 +125,9 @@ def further(arguments: list[str], workdir: str) -> float:
 
 def main() -> None:
     arguments = sys.argv[1:]
+    if "--help" in arguments:
+        print(__doc__)
+        return
     repeats = 3
     if "--repeats" in arguments:
         place = arguments.index("--repeats")
@@ -135,7 +138,7 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         prepared(Path(folder), arguments, labels=2)
-        arguments = [f"--config.dataset.data_dir={folder}", *arguments]
+        arguments = [f"--config.dataset.data_dir={folder}", "--config.train.pretraining=0", *arguments]
         short = ["--config.train.max_seconds=3", *arguments]
         arguments = ["--config.train.max_seconds=10", *arguments]
         parts, firsts, memories, furthers = [], [], [], []

@@ -292,8 +292,8 @@ FAULTS = [
     Fault(
         "an exported image depends on how many there are",
         "models/generator_export",
-        "latents_from_seed(0, num, seed, latent_size)",
-        "latents_from_seed(num, num, seed, latent_size)",
+        "signs * latents_from_seed(0, num, seed, latent_size)",
+        "signs * latents_from_seed(num, num, seed, latent_size)",
         "combined/sampler programs combined/model",
     ),
 ]

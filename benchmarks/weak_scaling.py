@@ -135,7 +135,8 @@ def main() -> None:
     flags, settings = parser.parse_known_args()
     if flags.measure:
         ways = {"copies": copies, "launch": launch} | ({"slurm": slurm} if flags.slurm else {})
-        settings = [f"--config={flags.config}", f"--config.train.max_seconds={SECONDS}", *settings]
+        own = [f"--config={flags.config}", f"--config.train.max_seconds={SECONDS}", "--config.train.pretraining=0"]
+        settings = [*own, *settings]
         tables = measure(flags.measure, ways, flags.rounds, settings)
     elif flags.runs:
         tables = {"runs": table(flags.runs)}

@@ -1,4 +1,4 @@
-"""A folder of photographs as data set: ten labels of Tiny ImageNet, 64x64.  For your own: --config photos.
+"""Ten labels of Tiny ImageNet, 64x64, from a folder of photographs.  For your own: --config photos.
 
     python -m wcgan_tf.pipeline --config tiny_imagenet10 --config.dataset.root=/where/the/photos/are
 

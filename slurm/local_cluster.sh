@@ -3,7 +3,7 @@
 #
 #   sudo apt-get install slurm-wlm munge        # Debian and Ubuntu
 #   sudo slurm/local_cluster.sh start           # prints the line that makes srun, sbatch and squeue use it
-#   eval "$(sudo slurm/local_cluster.sh environment)"
+#   eval "$(slurm/local_cluster.sh environment)"
 #   srun --ntasks=2 hostname
 #   sudo slurm/local_cluster.sh stop            # ends its jobs and deletes its files
 #

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import STEPS, run
+from conftest import STEPS, run, run_python
 from PIL import Image
 
 from wcgan_tf.core import errors
@@ -21,8 +21,16 @@ WRONG = [
         "there is no setting train.batchsize; did you mean train.batch_size?",
     ),
     (["--label=3", "--config.trian.seed=4"], "there is no setting trian.seed; did you mean train.seed?"),
-    (["--label=3", "--config.train.batch_size=many"], "--config.train.batch_size=many"),
-    (["--label=3", "--config.train.batch_size=1.5"], "--config.train.batch_size=1.5"),
+    (
+        ["--label=3", "--config.train.batch_size=many"],
+        "--config.train.batch_size=many: the value has to be a whole number",
+    ),
+    (
+        ["--label=3", "--config.train.batch_size=1.5"],
+        "--config.train.batch_size=1.5: the value has to be a whole number",
+    ),
+    (["--label=3", "--config.train.gp_weight=ten"], "--config.train.gp_weight=ten: the value has to be a number"),
+    (["--label=5-3"], "'5-3' goes backwards; type 3-5"),
     (["--label=3", "--config.train.batch_size=0"], "train.batch_size is 0"),
     (["--label=3", "--config=nowhere.py"], "there is no config file 'nowhere.py'"),
     (["--label=3", "--config=broken.py"], "broken.py: ZeroDivisionError"),
@@ -320,3 +328,13 @@ def test_letters_that_the_terminal_has_not_are_escaped(monkeypatch, tmp_path):
     assert "done after 20 steps" in done.stdout
     done = run("status", *photos, folder=tmp_path, fresh=True)
     assert "sch\\xf6n" in done.stdout
+
+
+def test_the_package_itself_lists_its_programs(tmp_path):
+    shown = run_python("-m", "wcgan_tf", folder=tmp_path).stdout
+    programs = re.findall(r"^    (\w+) +\S.*\.$", shown, re.MULTILINE)
+    assert len(programs) == 12
+    assert all(run(program, "--help", folder=tmp_path).returncode == errors.DONE for program in programs[:2])
+    done = run_python("-m", "wcgan_tf", "train", "--label=3", folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert done.stderr == "error: wcgan_tf is no program; type: python -m wcgan_tf.train\n"

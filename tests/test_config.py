@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wcgan_tf import models
-from wcgan_tf.config import DECLARATIONS, Train, check_name, default_config, halvings, listing, validate
+from wcgan_tf.config import DECLARATIONS, Train, check_name, default_config, halvings, listing, photo_config, validate
 from wcgan_tf.core.errors import UserError
 
 CONFIGS = sorted(Path(__file__).parent.parent.glob("configs/*.py"))
@@ -117,7 +117,11 @@ def test_the_choices_of_architectures_equal_their_table():
 
 def test_the_page_of_settings_lists_all():
     rows = [f"| `{name}` | `{default!r}` | {meaning} |" for name, default, meaning in listing()]
-    assert "\n".join(rows) in (Path(__file__).parent.parent / "docs/settings.md").read_text()
+    page = (Path(__file__).parent.parent / "docs/settings.md").read_text()
+    assert "\n".join(rows) in page
+    own = photo_config()
+    others = [f"| `{name}` | `{own.get(name)!r}` |" for name, default, _ in listing() if own.get(name) != default]
+    assert page.endswith("\n".join(["|---|---|", *others, ""]))
 
 
 @pytest.mark.parametrize(

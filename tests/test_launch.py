@@ -27,7 +27,7 @@ from conftest import (
 )
 from PIL import Image
 
-from wcgan_tf.core import errors, folder_lock, machine, records
+from wcgan_tf.core import errors, folder_lock, machine, records, signals
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.models.generator_export import read_weights
 from wcgan_tf.runs import label_status
@@ -125,6 +125,7 @@ def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
     os.kill(label_status.read(paths.status).pid, signal.SIGSTOP)  # as in a long step, it cannot answer
     process.send_signal(signal.SIGINT)
     assert any("stopping: 1 label to be saved first" in line for line in process.stdout)
+    time.sleep(signals.AGAIN_SECONDS)  # else it counts as the same request
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == errors.STOPPED, output
@@ -333,6 +334,7 @@ def test_the_worst_labels_are_trained_further(whole_chain, tmp_path):
     distances = {2: 0.5, 3: 0.1, 4: 0.7}
     by_label = {label: examples.label_scores(label, {"kernel_distance": own}, {}) for label, own in distances.items()}
     records.write(scores, examples.score_report(by_label))
+    assert "nothing to do" in run("launch", "--worst=2", "--failed", *STEPS, folder=tmp_path).stdout
     done = run("launch", "--worst=2", *STEPS, folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "the worst labels, 2,4, have spent their budget; type a larger one" in done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import SMALL, run, wait_until
 
-from wcgan_tf.core import errors
+from wcgan_tf.core import errors, folder_lock, records
 from wcgan_tf.core.errors import Command
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.models.generator_export import read_weights
@@ -122,3 +122,22 @@ def test_a_label_that_there_is_not_costs_no_pretraining(tmp_path):
     done = run("train", *SHORT, "--label=99", folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "pretraining" not in done.stdout + done.stderr
+
+
+def test_who_waited_for_a_pretraining_that_diverged_does_not_begin_it_anew(begin, tmp_path):
+    paths = RunPaths(tmp_path / "runs/digits").pretraining
+    with folder_lock.lock(paths.folder, lambda text: None):
+        process = begin("pretrain", *SHORT, folder=tmp_path, stderr=subprocess.PIPE)
+        wait_until(lambda: paths.log.exists() and "waiting for its end" in paths.log.read_text(), process=process)
+        records.write(paths.status, label_status.LabelStatus(state="diverged"))
+    _, said = process.communicate()
+    assert process.returncode == errors.WRONG_INPUT
+    assert "error: the pretraining in runs/digits/pretraining diverged; delete that folder" in said
+
+
+def test_labels_start_from_no_pretraining_of_other_images(tmp_path):
+    for labels in ("3,4", "5"):
+        run("prepare", f"--labels={labels}", folder=tmp_path)
+        done = run("launch", *SHORT, f"--labels={labels}", folder=tmp_path, check=labels == "3,4")
+    assert done.returncode == errors.WRONG_INPUT
+    assert "error: the pretraining in runs/digits/pretraining saw other images than those" in done.stderr

@@ -12,7 +12,7 @@ from matplotlib import image
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.errors import Command
-from wcgan_tf.models.generator_export import latents_from_seed, read_weights
+from wcgan_tf.models.generator_export import label_signs, latents_from_seed, read_weights
 
 
 @pytest.fixture
@@ -179,6 +179,10 @@ def test_a_label_is_scored_while_it_trains_once_the_domain_classifier_is_ready(s
     said = run("prepare", "--classifier=domain", folder=scored).stdout
     assert "and what it sees are in data/digits-8" in said
     assert "training" not in said
+    assert "classifier" not in run("prepare", "--config.train.eval_seconds=1", folder=scored).stdout
+    shutil.rmtree(scored / "data/digits-8/features")
+    said = run("prepare", "--config.train.eval_seconds=1", folder=scored).stdout
+    assert "and what it sees are in data/digits-8" in said
     (scored / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(scored / "temporary"))
     run("train", *arguments, folder=scored)
@@ -252,8 +256,9 @@ def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
         for label in (2, 7)
     ]
     latents = latents_from_seed(0, 6, tf.constant(5, tf.int64), 64)
-    np.testing.assert_array_equal(before[:3], by_generator[0](latents=latents[:3])["images"])
-    np.testing.assert_array_equal(before[3:], by_generator[1](latents=latents[3:])["images"])
+    for place, (rows, label) in enumerate(((slice(3), 2), (slice(3, 6), 7))):
+        own = latents[rows] * label_signs(label, 1, 64)
+        np.testing.assert_array_equal(before[rows], by_generator[place](latents=own)["images"])
 
     manifest = json.loads((chain / "models/many/manifest.json").read_text())
     shutil.rmtree(chain / "many/labels/00007")
@@ -306,7 +311,7 @@ def test_damaged_files_are_not_combined(chain):
         (manifest, b'{"names": 3, "settings": [], "labels": {}}', "--model=models/hurt --overwrite"),
         (chain / "models/hurt/1" / weights, b"short", "combine all labels anew, with --overwrite"),
         (chain / "hurt/labels/00007/generator" / weights, b"short", "delete it and run: python -m wcgan_tf.train"),
-        (chain / "hurt/labels/00007/status.json", b"{", "delete it and run: python -m wcgan_tf.train"),
+        (chain / "hurt/labels/00007/generator/training.json", b"{", "delete it and run: python -m wcgan_tf.train"),
         (chain / "hurt/labels/00007/config.json", b"[]", "put it back, or delete that folder"),
         (chain / "hurt/scores.json", b'{"by_label": 3}', "delete it and run: python -m wcgan_tf.evaluate"),
     ):
@@ -319,7 +324,10 @@ def test_damaged_files_are_not_combined(chain):
         assert "damaged" in done.stderr
         assert again in done.stderr
         path.unlink() if before is None else path.write_bytes(before)
+    status = chain / "hurt/labels/00007/status.json"  # it resumed, and its process died: the generator is of before
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"step": 99, "state": "running"}))
     assert combine("--replace=7").returncode == 0
+    assert {own["step"] for own in json.loads(manifest.read_text())["labels"]} == {20}
 
 
 def test_the_manifest_has_the_scores_of_the_same_weights_only(scored, further_7):

@@ -431,3 +431,12 @@ def test_a_chain_that_slurm_refuses_leaves_no_job(tmp_path):
     assert done.returncode == 2
     assert done.stderr.endswith("error: sbatch refused; nothing is submitted\n")
     wait_until(lambda: not call("squeue", "--noheader", "--me"), "cancelling")
+
+
+def test_elements_of_an_array_share_the_preparation(tmp_path):
+    job = submit(tmp_path, "--array=0-1", str(SCRIPTS / "prepare.sbatch"), "--label=auto")
+    wait_for(job)
+    logs = "".join(path.read_text() for path in tmp_path.glob("slurm-*.log"))
+    for rank, labels in enumerate(("0,2,4,6,8", "1,3,5,7,9")):
+        assert f"SLURM_ARRAY_TASK_ID makes this rank {rank} of 2, which takes labels {labels}\n" in logs
+    assert "digits: 10 of 10 labels, 1438 train, 359 test images in data/digits-8" in logs

@@ -84,6 +84,8 @@ def test_slurms_scripts_are_submitted_and_written(run, tmp_path):
     again = run("slurm", "--write=mine", check=False)
     assert again.returncode == errors.WRONG_INPUT
     assert again.stderr == "error: mine/evaluate.sbatch is there already; name another folder, as in --write my_slurm\n"
+    refused = run("slurm", "--write", "--config", check=False)
+    assert refused.stderr == "error: --write wants a folder, not --config; type --write slurm\n"
     refused = run("slurm", "--lable=3", check=False)
     assert refused.returncode == errors.WRONG_INPUT
     assert refused.stderr.startswith("error: --lable=3 is not understood; type python -m wcgan_tf.slurm --help")

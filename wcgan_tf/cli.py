@@ -34,6 +34,11 @@ TAKEN_BY = {  # folder flag -> the programs that take it
 PATH_FLAGS = ("workdir", "model", "output", "classifier")
 PATH_SETTINGS = ("root", "val_labels", "tfds_dir", "data_dir")  # of config.dataset
 HIGHEST_SEED = 2**63 - 1  # the largest int64
+OF_TENSORFLOW = {"PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError", "DataLossError"}
+NO_NUMBER = {  # what Python says -> what is wrong
+    r"invalid literal for int\(\)": "the value has to be a whole number",
+    "could not convert string to float": "the value has to be a number",
+}
 LEAVE_SECONDS = 10.0  # limit for the cleanup after a signal: a library's threads may wait for a network
 
 
@@ -146,6 +151,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
     process.open_standard_streams()
     process.keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # important log messages also arrive as exceptions
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else each takes all memory of a GPU
     # Otherwise every process writes ~/.keras/keras.json, and Keras takes its backend from that file.
     os.environ.update(KERAS_HOME=os.devnull, KERAS_BACKEND="tensorflow")
     os.environ["MPLBACKEND"] = "agg"  # a notebook's backend is not here; figures are drawn into files only
@@ -169,7 +175,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         except SystemExit:  # only from --help, for which absl exits with 1
             sys.exit(errors.DONE)
         except Exception as error:  # ml_collections raises many types, always for a mistyped argument
-            sys.exit(show_line(describe(error) or type(error).__name__, errors.WRONG_INPUT))
+            sys.exit(show_line(_plainly(describe(error)) or type(error).__name__, errors.WRONG_INPUT))
         return argv[:1]
 
     def guarded(_: list[str]) -> None:
@@ -189,6 +195,13 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         process.end(code or errors.DONE)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _plainly(text: str) -> str:
+    """An error of a flag without Python's own words for a value that is no number."""
+    for pattern, words in NO_NUMBER.items():
+        text = re.sub(f"^flag (--.*?): {pattern}.*", rf"\1: {words}", text, flags=re.DOTALL)
+    return text
 
 
 def _expand_homes() -> None:
@@ -232,7 +245,7 @@ def show(error: Exception) -> int:
         return show_line(*known)
     if line := missing.hint(error):
         return show_line(line, errors.WRONG_INPUT)
-    if type(error).__name__ in ("PermissionDeniedError", "FailedPreconditionError", "ResourceExhaustedError"):
+    if type(error).__name__ in OF_TENSORFLOW:
         return show_line(f"TensorFlow says: {str(error).splitlines()[0][:300]}", errors.FAILED)
     traceback.print_exception(error)
     return errors.FAILED

@@ -25,7 +25,7 @@ from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 from wcgan_tf.runs import label_status, recorded_settings
-from wcgan_tf.runs.label_status import LabelStatus
+from wcgan_tf.runs.label_status import LabelStatus, Trained
 from wcgan_tf.runs.recorded_settings import RecordedSettings
 from wcgan_tf.runs.score_report import EVALUATE, LabelScores, ScoreReport
 
@@ -162,17 +162,16 @@ def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores
     train, paths = Command("train", f"--label={label}"), run.label(label)
     weights = read_weights(paths.generator, train)
     model.set_weights(label, weights)
-    status = records.read(paths.status, LabelStatus, train)
+    if paths.trained.exists():
+        made = records.read(paths.trained, Trained, train)
+    else:
+        made = Trained.of(records.read(paths.status, LabelStatus, train))
     digest = files.digest_json([files.digest(values) for values in weights])
     own = scores.get(label)
     return LabelEntry(
         label=label,
         name=name,
-        step=status.step,
-        seconds=status.seconds,
-        best_step=status.best_step,
-        device=status.device,
-        threads=status.threads,
+        **msgspec.structs.asdict(made),
         settings_digest=files.digest_json(recorded_settings.model_settings(recorded_settings.read(paths).sections())),
         weights_digest=digest,
         scores=own.scores if own and own.weights_digest == digest else {},

@@ -67,19 +67,27 @@ def main() -> int:
     if not labels:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
         return errors.DONE
-    if pretraining.is_needed(config, run, labels) and (code := _pretrain(run)):
+    asked = signals.StopCount()
+    if pretraining.is_needed(config, run, labels, compare_images=True) and (code := _pretrain(run, asked)):
         return code
     places = _places()[: len(labels)]
-    each = room.label_bytes(cli.config())
+    each = room.label_bytes(cli.config(), any(place.gpu for place in places))
     short = ", which is more: it may be killed" if each > machine.memory().amount else ""
     print_now(f"this process may use {room.describe()}; a label takes about {each / room.GIB:.1f} GiB{short}")
     held = {label: status[label] for label in labels if status[label].state == "running"}
     train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={run.folder}"]
     on_gpus = [place.gpu for place in places if place.gpu]
     shared = len(set(on_gpus)) < len(on_gpus)
+    if not on_gpus and config.train.device != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # else every process would take the first that TensorFlow finds
+    if shared and any(gpu.startswith("MIG") for gpu in on_gpus):
+        print_now("MPS is not started for MIG instances: the processes of one take turns on it")
+        shared = False
     with mps.service(shared, print_now) as variables:
-        os.environ.update(variables)  # the labels' processes inherit them
-        unfinished, stopped = Launcher(labels, names, places, train, run, held).run()
+        if variables is not None:
+            os.environ.update(variables)  # the labels' processes inherit them
+            train.append("--config.train.device=gpu")  # a process that MPS refuses would train on the CPU
+        unfinished, stopped = Launcher(labels, names, places, train, run, held, asked).run()
     if not unfinished:
         return errors.DONE
     if stopped:
@@ -89,21 +97,20 @@ def main() -> int:
     return cli.show_line(f"{text}; to try again, run: {again}", errors.FAILED)
 
 
-def _pretrain(run: RunPaths) -> int:
+def _pretrain(run: RunPaths, asked: signals.StopCount) -> int:
     """Run the pretraining, which has the machine to itself; a signal is handed on to it.  Returns its exit code."""
     print_now("pretraining on images of all labels, from which each label then starts")
     command = [sys.executable, "-m", "wcgan_tf.pretrain", *cli.config_arguments(), f"--workdir={run.folder}"]
     # Its own session: Ctrl-C then reaches it only once, through this process.
     process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
-    asked = []
 
-    def hand_on(number: int, _: FrameType | None) -> None:
-        asked.append(number)
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        asked(number, frame)
         process.terminate()
 
     signals.handle(hand_on)
     code = process.wait()
-    if code == errors.STOPPED or (asked and code == errors.DONE):  # the signal may have come at its very end
+    if code == errors.STOPPED or (asked.number and code == errors.DONE):  # the signal may have come at its very end
         print_now("stopped; the same command resumes")
         return errors.STOPPED
     if code < 0:
@@ -136,7 +143,7 @@ def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:
     """
     by_label = records.read(run.scores, ScoreReport, EVALUATE).by_label
     worst = sorted([label for label in worst_first(by_label) if label in labels][:number])
-    if all(recorded_settings.finished(run.label(label), cli.config()) for label in worst):
+    if worst and all(recorded_settings.finished(run.label(label), cli.config()) for label in worst):
         raise UserError(
             f"the worst labels, {format_labels(worst)}, have spent their budget; "
             "type a larger one, such as --config.train.max_seconds=1800"

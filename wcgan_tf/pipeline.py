@@ -93,9 +93,9 @@ def main() -> int:
 
 def _prepare() -> Stage:
     config = cli.config()
-    classifier = ["--classifier=domain"] if config.train.eval_seconds else []
-    folder = DatasetPaths.of(config.dataset).folder
-    return Stage(f"sort {config.dataset.name} by label", folder, up_to_date.is_prepared(config), classifier)
+    # Files of a folder may have changed, and `prepare` says which.
+    done = up_to_date.is_prepared(config) and not config.dataset.root
+    return Stage(f"sort {config.dataset.name} by label", DatasetPaths.of(config.dataset).folder, done)
 
 
 def _launch() -> Stage:

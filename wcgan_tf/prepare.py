@@ -3,13 +3,16 @@
     python -m wcgan_tf.prepare --config cifar10
     python -m wcgan_tf.prepare --config cifar10 --config.dataset.tfds_dir=/where/tfds/has/it
     python -m wcgan_tf.prepare --config tiny_imagenet10 --labels 0-2,koala
+    srun python -m wcgan_tf.prepare --config imagenet64 --label auto   # the labels of this rank, beside the others
     python -m wcgan_tf.prepare --config cifar10 --classifier domain    # and train the domain classifier
     python -m wcgan_tf.prepare --config cifar10 --classifier inception # and download TF-GAN's Inception
 
 Writes <data_dir>/<name>-<resolution>/.  Started again after a stop, it resumes; finished files are not written again.
+With train.eval_seconds it also trains the domain classifier, which those trainings need.
 """
 
 import itertools
+import shutil
 from pathlib import Path
 
 from absl import flags
@@ -18,25 +21,39 @@ from wcgan_tf import cli
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import files, folder_lock
 from wcgan_tf.core.console import ProgressBar, print_now
+from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, label_title, number_of_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import folders, prepared, sources
 from wcgan_tf.data.sorting import SplitSorter
 from wcgan_tf.evaluation import enough
+from wcgan_tf.launching import ranks, up_to_date
 
 
 def define_flags() -> None:
     cli.define_common_flags()
     flags.DEFINE_string("labels", "", "The labels, such as 0-9,12,cat; all if not given.")
+    flags.DEFINE_string(
+        "label",
+        "",
+        "A share of them, beside other processes: auto, of this process's rank, or every tenth from 3 on: 3/10.",
+    )
     flags.DEFINE_enum("classifier", None, ["domain", "inception"], "Get this classifier ready as well.")
 
 
 def main() -> None:
-    _prepare()
-    if cli.FLAGS.classifier == "domain":
+    share = ranks.named(cli.FLAGS.label, "prepare")
+    if cli.FLAGS.label and share is None:
+        raise UserError(f"--label is {cli.FLAGS.label!r}; type auto, or a share such as 3/10, or --labels=0-9,cat")
+    if share and cli.FLAGS.classifier:
+        raise UserError("--classifier takes all labels; type it in one process, after those with --label")
+    _prepare(share)
+    config = cli.config()
+    to_train = config.train.eval_seconds and _is_whole(config.dataset) and not up_to_date.is_prepared(config)
+    if cli.FLAGS.classifier == "domain" or to_train:
         _train_domain()
-    elif cli.FLAGS.classifier == "inception":
+    if cli.FLAGS.classifier == "inception":
         with quiet_imports():
             from wcgan_tf.evaluation import classifiers
         print(f"Inception is in {classifiers.fetch_inception(cli.config().dataset)}")
@@ -58,44 +75,67 @@ def _train_domain() -> None:
     print(f"the domain classifier {classifier.digest} and what it sees are in {DatasetPaths.of(dataset).folder}")
 
 
-def _prepare() -> None:
+def _prepare(share: ranks.Share | None) -> None:
     dataset = cli.config().dataset
-    paths = DatasetPaths.of(dataset)
+    paths = DatasetPaths.of(dataset, share.name if share else "")
     prepared.refuse_other_source(dataset)
     if paths.info.exists():  # if nothing is left to do, no images are opened
-        labels = parse_labels(cli.FLAGS.labels, prepared.names_in(paths))
+        labels = _labels(prepared.names_in(paths), share)
         if not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
             _say_finished(dataset, paths, labels)
             return
     with quiet_imports(without=()):  # the digits are part of scikit-learn
         source = sources.source(dataset)
-    labels = parse_labels(cli.FLAGS.labels, source.label_names)
-    waiting = f"another process prepares {paths.folder}; waiting for it"
+    labels = _labels(source.label_names, share)
+    if share and cli.FLAGS.label == "auto":
+        print_now(share.in_words(labels, len(source.label_names)))
+    waiting = f"another process prepares {paths.locked}; waiting for it"
     try:
-        with folder_lock.lock(paths.folder, print_now, waiting):
-            _refuse_shared(source, labels)
+        with folder_lock.lock(paths.locked, print_now, waiting):
+            _refuse_shared(source)
             prepared.write_info(paths, dataset, source)
             for split, label in _changed(dataset, source, labels):
                 print(f"the {split} images of {label_title(label, source.label_names[label])} have changed")
                 paths.record(split, label).unlink()
             for split in sources.SPLITS:
-                files.clear_leftovers(paths.images(split, 0).parent)
+                stems = {paths.images(split, label).stem for label in labels}
+                files.clear_leftovers(paths.images(split, 0).parent, stems)
                 if missing := prepared.missing(dataset, split, labels):
                     _prepare_split(dataset, source, split, missing, paths)
     except KeyboardInterrupt:
         print("stopped; the same command resumes")
         raise
+    if _is_whole(dataset):
+        shutil.rmtree(paths.all_unfinished, ignore_errors=True)  # what is left are locks of shares
     _say_totals(dataset, paths, source.label_names)
     if source.note:
         print(source.note)
     _say_left(source, labels)
 
 
-def _refuse_shared(source: sources.Source, labels: list[int]) -> None:
-    """Refuse folders whose images several of these labels, or both splits, would have."""
-    if source.files is not None:
-        each = itertools.product(sources.SPLITS, labels)
-        folders.refuse_shared(source.files(split, label).links for split, label in each)
+def _is_whole(dataset: Dataset) -> bool:
+    """Whether all labels are prepared."""
+    labels = range(len(prepared.label_names(dataset)))
+    return not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS)
+
+
+def _labels(names: list[str], share: ranks.Share | None) -> list[int]:
+    """The labels to prepare."""
+    labels = parse_labels(cli.FLAGS.labels, names)
+    return share.of(labels) if share else labels
+
+
+def _refuse_shared(source: sources.Source) -> None:
+    """Refuse folders whose images several labels, or both splits, would have."""
+    if source.links is None:
+        return
+    each = list(itertools.product(sources.SPLITS, range(len(source.label_names))))
+    found: list[tuple[Path, ...]] = []
+    with ProgressBar(f"looking for links in {cli.config().dataset.root}", len(each)) as bar:
+        for split, label in each:
+            found.append(source.links(split, label))
+            bar.add(1)
+    folders.refuse_shared(found)
 
 
 def _changed(dataset: Dataset, source: sources.Source, labels: list[int]) -> list[tuple[str, int]]:
@@ -119,14 +159,15 @@ def _say_finished(dataset: Dataset, paths: DatasetPaths, labels: list[int]) -> N
         source = sources.source(dataset)
         prepared.write_info(paths, dataset, source)  # refuses other labels
         changed = sorted({label for _, label in _changed(dataset, source, labels)})
-    if not changed:
+    if changed:
+        which = f"label{'s' if len(changed) > 1 else ''} {format_labels(changed)}"
+        print(
+            f"{paths.folder} is prepared already, but the files of {which} in {dataset.root} "
+            "have changed since: delete it and run this again to take them"
+        )
+    else:
         print(f"{paths.folder} is prepared already; delete it to do it again")
-        return
-    which = f"label{'s' if len(changed) > 1 else ''} {format_labels(changed)}"
-    print(
-        f"{paths.folder} is prepared already, but the files of {which} in {dataset.root} "
-        "have changed since: delete it and run this again to take them"
-    )
+    _say_small(labels)
 
 
 def _prepare_split(dataset: Dataset, source: sources.Source, split: str, labels: set[int], paths: DatasetPaths) -> None:
@@ -165,11 +206,19 @@ def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None
         print(f"{resized} had another size and were cropped and resized to {dataset.resolution}x{dataset.resolution}")
     if unreadable := sum(record.unreadable for record in everything):
         print(f"{unreadable} could not be read and were left out")
+    if left_out := sum(record.too_small for record in everything):
+        size = f"{dataset.resolution}x{dataset.resolution}"
+        print(f"{left_out} smaller than {size} were left out: a smaller --config.dataset.resolution takes them, too")
     if line := _depth_in_words(dataset, everything):
         print(line)
-    classifier = cli.config().evaluate.classifier
-    if small := enough.too_small(cli.config(), sorted(ready), classifier):
-        print(enough.in_words(cli.config(), small, classifier))
+    _say_small(sorted(ready))
+
+
+def _say_small(labels: list[int]) -> None:
+    """Print which labels have too few images for scores."""
+    config, classifier = cli.config(), cli.config().evaluate.classifier
+    if small := enough.too_small(config, labels, classifier):
+        print(enough.in_words(config, small, classifier))
 
 
 def _depth_in_words(dataset: Dataset, everything: list[prepared.ImageRecord]) -> str:

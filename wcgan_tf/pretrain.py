@@ -29,7 +29,8 @@ def main() -> int:
     if cli.FLAGS.needed and not DatasetPaths.of(config.dataset).info.exists():  # as before a job that prepares it
         print("yes" if config.train.pretraining else "no")
         return errors.DONE
-    needed = pretraining.is_needed(config, run, range(len(prepared.label_names(config.dataset))))
+    labels = range(len(prepared.label_names(config.dataset)))
+    needed = pretraining.is_needed(config, run, labels, compare_images=True)
     if cli.FLAGS.needed:
         print("yes" if needed else "no")
         return errors.DONE

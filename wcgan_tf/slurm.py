@@ -45,6 +45,8 @@ def _write(scripts: Path, folder: Path) -> int:
     names = sorted(path.name for path in scripts.glob("*.s*") if path.suffix in (".sh", ".sbatch"))
     if there := [name for name in names if (folder / name).exists()]:
         raise UserError(f"{folder / there[0]} is there already; name another folder, as in --write my_slurm")
+    if folder.name.startswith("-"):
+        raise UserError(f"--write wants a folder, not {folder}; type --write slurm")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; name a folder")
     folder.mkdir(parents=True, exist_ok=True)

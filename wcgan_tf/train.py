@@ -25,7 +25,7 @@ from wcgan_tf import cli
 from wcgan_tf.core import errors, signals
 from wcgan_tf.core.console import LineWriter
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.labels import INDEX, format_labels, meaning_of_number, parse_labels
+from wcgan_tf.core.labels import INDEX, meaning_of_number, parse_labels
 from wcgan_tf.core.process import quiet_imports, write_to
 from wcgan_tf.data import prepared
 from wcgan_tf.launching import ranks
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 WORST_FIRST = (errors.STOPPED, errors.FAILED, errors.DIVERGED, errors.WRONG_INPUT, errors.DONE)
 SPARE = 0.25  # room for the images of larger labels that follow, which then need no step of their own
-SHARE = r"([0-9]{1,9})/([0-9]{1,9})"
 
 
 def define_flags() -> None:
@@ -147,8 +146,7 @@ def _trainer(in_turn: bool) -> "Trainer":
 def _labels(out: LineWriter) -> list[int]:
     """The labels that the flags or the rank assign to this process."""
     text, dataset = cli.FLAGS.label.strip(), cli.config().dataset
-    given = re.fullmatch(SHARE, text)
-    if text != "auto" and not given:
+    if (share := ranks.named(text, "train")) is None:
         if cli.FLAGS.labels:
             raise UserError("--labels goes with --label=auto; without, type --label=0-9,cat")
         if not text:
@@ -156,13 +154,9 @@ def _labels(out: LineWriter) -> list[int]:
         # An index needs no list of names, so nothing has to be prepared to read it.
         return [int(text)] if re.fullmatch(INDEX, text) else parse_labels(text, prepared.label_names(dataset))
     all_labels = parse_labels(cli.FLAGS.labels, prepared.label_names(dataset))
-    share = ranks.Share(int(given[1]), int(given[2]), "--label") if given else ranks.from_environment()
     labels = share.of(all_labels)
-    if not given:
-        of = f" of {share.count}" if share.count else ""
-        mine = format_labels(labels)
-        taken = f"label{'s' if len(labels) > 1 else ''} {mine}" if labels else f"none of the {len(all_labels)} labels"
-        out.say(f"--label=auto: {share.source} makes this rank {share.rank}{of}, which takes {taken}")
+    if text == "auto":
+        out.say(share.in_words(labels, len(all_labels)))
     return labels
 
 

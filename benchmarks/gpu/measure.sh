@@ -1,50 +1,96 @@
 #!/usr/bin/env bash
-# On a machine with a GPU, JAX and PyTorch, in the folder of prepare.sh: one table, in less than 8 minutes by its limits.
+# On a machine with a GPU, JAX and PyTorch, in the folder of prepare.sh: one table, in less than 8 minutes.
 #
 #   bash measure.sh | tee table.txt
+#   bash measure.sh sizes | tee sizes.txt      # or labels, or processes: only these rows
+#
+# What the time does not suffice for is named, and nothing is lost if a row fails.
 cd "$(dirname "$0")" || exit 1
+exec 2>&1
+TOTAL=460  # seconds, of all that is started here
 export PYTHONUNBUFFERED=1 XLA_PYTHON_CLIENT_PREALLOCATE=false
-# The processes below load the programs that the first one compiled.
+# The processes of one label each load the program that the first one compiled.
 JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
 export JAX_COMPILATION_CACHE_DIR JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || echo "no GPU"
+if timeout 60 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; then
+    export JAX_PLATFORMS=cuda  # else JAX takes the CPU in silence if the GPU refuses it
+else
+    echo "no GPU"
+fi
 
-# limited SECONDS COMMAND: says if the limit ended it.
+# limited SECONDS PROGRAM...: says if it failed, or if the time ended it.
 limited() {
-    timeout "$1" python3 "${@:2}"
-    [ $? -ne 124 ] || echo "$2 was ended after $1 s: its last rows are missing"
+    local left=$((TOTAL - SECONDS))
+    if ((left < 10)); then
+        echo "no time is left for ${*:2}"
+        return
+    fi
+    timeout -k 5 "$(($1 < left ? $1 : left))" python3 "${@:2}" ||
+        echo "${*:2} ended with exit code $? (124: its time was over): its last rows are missing"
 }
 
-# size LIMIT LIMIT SIDE BATCH WIDTH: the exported step, and the same step in PyTorch.
+# size SIDE BATCH WIDTH: the exported step in both precisions, and the same step in PyTorch.
 size() {
-    limited "$1" run_steps.py "$3px-b$4-w$5"-*.json --seconds 3
-    limited "$2" torch_steps.py --side "$3" --batch_size "$4" --width "$5" --seconds 2
+    for precision in mixed_bfloat16 float32; do
+        limited 60 run_steps.py "$1px-b$2-w$3-$precision.json" --card "$card" --seconds 3
+    done
+    for form in graphs eager; do
+        limited 60 torch_steps.py --side "$1" --batch_size "$2" --width "$3" --form "$form" --seconds 1.5
+    done
 }
 
-# processes COUNT FORM: what several processes of one label each add up to.
+# processes COUNT FORM: what several processes of one label each add up to while all of them run.
 processes() {
-    for _ in $(seq "$1"); do
-        timeout 20 python3 packed_steps.py --pack 1 --form "$2" --bfloat16 --unchecked --seconds 8 2>/dev/null |
-            grep -o '[0-9]* images/s' &
-    done | awk -v count="$1" -v form="$2" \
-        '{ sum += $1 } END { print form ", " count " processes: " sum + 0 " images/s together (" NR " answered)" }'
+    local folder begin
+    folder=$(mktemp -d)
+    begin=$(($(date +%s) + 15 + $1))
+    for number in $(seq "$1"); do
+        limited 60 packed_steps.py --pack 1 --form "$2" --bfloat16 --unchecked --begin "$begin" --seconds 6 \
+            >"$folder/$number" &
+    done
     wait
+    cat "$folder"/* | grep -o '[0-9]* images/s' | awk -v count="$1" -v form="$2" \
+        '{ sum += $1 } END { print form ", " count " processes: " sum + 0 " images/s together (" NR " answered)" }'
+    grep -L 'images/s' "$folder"/* | head -n 1 | xargs -r tail -n 1
 }
 
-size 40 30 32 32 32
-for form in grouped matrices; do
-    limited 45 packed_steps.py --pack 1 4 16 --form "$form" --bfloat16 --seconds 2
+larger() {
+    size 64 32 64
+    size 128 32 64
+    size 32 256 32
+}
+
+labels() {
+    for form in grouped matrices; do
+        limited 90 packed_steps.py --pack 16 4 1 --form "$form" --bfloat16 --seconds 2
+    done
+}
+
+several() {
+    CUDA_MPS_PIPE_DIRECTORY=$(mktemp -d) CUDA_MPS_LOG_DIRECTORY=$(mktemp -d)
+    export CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
+    if timeout 20 nvidia-cuda-mps-control -d; then
+        trap 'timeout 20 nvidia-cuda-mps-control <<<"quit -t 5"' EXIT
+        echo "with MPS (the control program has started):"
+    else
+        echo "without MPS:"
+    fi
+    for count in 1 4 16; do
+        processes "$count" grouped
+    done
+    processes 16 matrices
+}
+
+card=$(timeout 60 python3 run_steps.py) || echo "the card's own rate is not known: $card"
+[[ $card =~ ^[0-9.]+$ ]] || card=0
+echo "the card: $card TFLOP/s in products of bfloat16 matrices (0: not known, or a CPU)"
+for part in "${@:-all}"; do
+    case $part in
+    sizes) size 32 32 32; larger ;;
+    labels) labels ;;
+    processes) several ;;
+    all) size 32 32 32; labels; several; larger ;;
+    *) echo "error: $part is none of sizes, labels, processes" && exit 2 ;;
+    esac
 done
-CUDA_MPS_PIPE_DIRECTORY=$(mktemp -d) CUDA_MPS_LOG_DIRECTORY=$(mktemp -d)
-export CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
-nvidia-cuda-mps-control -d 2>/dev/null && echo "with MPS:" || echo "without MPS:"
-for count in 1 4 16; do
-    processes "$count" grouped
-done
-processes 16 matrices
-echo quit | nvidia-cuda-mps-control 2>/dev/null
-unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
-size 40 30 32 256 32
-size 45 30 64 32 64
-size 45 30 128 32 64
 exit 0

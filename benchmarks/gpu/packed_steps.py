@@ -1,11 +1,12 @@
 """Several labels as one program, in JAX: do they train faster than in as many processes?
 
-    python packed_steps.py --pack 1 4 16 [--form matrices] [--bfloat16] [--seconds 3]
+    python packed_steps.py --pack 1 4 16 [--form matrices] [--bfloat16] [--begin EPOCH] [--seconds 3]
 
 Needs JAX alone.  The train step of configs/cifar10.py, written for one label and mapped over a further axis of all
 that a label owns: weights, optimizers, images, random numbers.  A convolution whose weights differ by label is then a
 grouped convolution, or, with --form=matrices, the products of as many matrices.
 
+With --begin, seconds since 1970, several processes measure at the same time.
 First it takes a few steps with three labels, one of them broken, and compares the others with what they are alone.
 """
 
@@ -196,8 +197,8 @@ def checked(step: Step) -> str:
     return "each label as alone" if broken and equal else f"DIFFERS: {together}, alone {alone}"
 
 
-def measure(step: Step, pack: int, seconds: float) -> str:
-    """A row of the table, without its title."""
+def measure(step: Step, pack: int, seconds: float, begin: float) -> str:
+    """A row of the table, without its title; what is measured begins at `begin`, if that is still to come."""
     run, owned, done = program(step), start(step, list(range(pack))), 0
 
     def take(steps: int) -> float:
@@ -210,11 +211,15 @@ def measure(step: Step, pack: int, seconds: float) -> str:
 
     compiling = take(1)
     number = max(4, int(CALL_SECONDS / (take(4) / 4)))
+    late = time.time() > begin > 0
+    time.sleep(max(0.0, begin - time.time()))
     rates, until = [], time.perf_counter() + seconds
     while time.perf_counter() < until or len(rates) < 3:
         rates.append(number / take(number))
     rate = statistics.median(rates)
     images = rate * pack * step.batch
+    if late:
+        print("it began late: the others ran alone for a while", flush=True)
     return f"{rate:9.1f} steps/s {images:11.0f} images/s of all  compiled in {compiling:.1f} s"
 
 
@@ -224,6 +229,7 @@ def main() -> None:
     parser.add_argument("--form", choices=["grouped", "matrices"], default="grouped")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--unchecked", action="store_true")
+    parser.add_argument("--begin", type=float, default=0.0)
     for name, default in (("side", 32), ("batch_size", 32), ("width", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -232,10 +238,17 @@ def main() -> None:
     size = f"{arguments.side}px-b{arguments.batch_size}-w{arguments.width}"
     form = f"{arguments.form}, {'bfloat16' if arguments.bfloat16 else 'float32'}"
     print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}", flush=True)
+    rows = {
+        f"{pack:2d} labels as one": functools.partial(measure, step, pack, arguments.seconds, arguments.begin)
+        for pack in arguments.pack
+    }
     if not arguments.unchecked:
-        print(f"{size} {form}: {checked(step)}", flush=True)
-    for pack in arguments.pack:
-        print(f"{size} {form}, {pack:2d} labels as one {measure(step, pack, arguments.seconds)}", flush=True)
+        rows["three labels, one broken:"] = functools.partial(checked, step)
+    for title, row in rows.items():
+        try:
+            print(f"{size} {form}, {title} {row()}", flush=True)
+        except Exception as error:  # the other rows are still to come
+            print(f"{size} {form}, {title} {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Run exported train steps with JAX's PJRT client: their means against TensorFlow's, then steps and images per second.
 
-    python run_steps.py STEPS.json ... [--seconds 3]
+    python run_steps.py                                    # the card's own rate, in TFLOP/s; 0 on a CPU
+    python run_steps.py STEPS.json ... [--card RATE] [--seconds 3]
 
-Needs JAX alone, and the files of export_steps.py beside each .json.  One call runs so many steps that it takes about
-CALL_SECONDS, so that a call from Python costs nothing beside it.  On a GPU a row also has the share of the card's own
-rate in products of bfloat16 matrices, and the most memory that XLA held.
+Needs JAX alone (tried with 0.10 and 0.11), and the files of export_steps.py beside each .json.  One call runs so many
+steps that it takes about CALL_SECONDS, so that a call from Python costs nothing beside it.  With --card a row has the
+share of that rate.  On a GPU the first row of a process has the most memory that XLA held for it.
 """
 
 import argparse
@@ -21,8 +22,8 @@ from jaxlib import xla_client
 
 CALL_SECONDS = 0.3
 MATRIX = 8192  # rows and columns of the matrices whose products give the card's own rate
-# Of the means after so many steps, relative or absolute.
-TOLERANCES = {"float32": {1: 2e-3, 3: 0.05}, "mixed_bfloat16": {1: 0.05, 3: 0.1}}
+# Of the means after so many steps, relative or absolute.  On a GPU float32 is TF32.
+TOLERANCES = {"float32": {1: 2e-3, 3: 0.05}, "TF32": {1: 1e-2, 3: 0.1}, "mixed_bfloat16": {1: 0.05, 3: 0.1}}
 
 
 class Program:
@@ -55,8 +56,8 @@ class Program:
         return [float(result) for (result,) in results[: self.losses]]
 
 
-def measure(facts: Path, seconds: float, card: float | None) -> str:
-    """A row of the table; `card` is `card_rate()`."""
+def measure(facts: Path, seconds: float, card: float) -> str:
+    """A row of the table; `card` is `card_rate()`, or 0."""
     form, program = json.loads(facts.read_text()), Program(facts)
     same = compared(program, form)
     began = time.perf_counter()
@@ -70,7 +71,7 @@ def measure(facts: Path, seconds: float, card: float | None) -> str:
     rate = statistics.median(rates)
     images = rate * form["batch_size"] * form["critic_steps"]
     operations = rate * form["flops"]
-    share = f" ({operations / card:.1%} of the card's)" if card else ""
+    share = f" ({operations / 1e12 / card:.1%} of the card's)" if card else ""
     held = (program.device.memory_stats() or {}).get("peak_bytes_in_use")
     memory = f"{held / 2**20:.0f} MiB, " if held else ""
     return (
@@ -82,7 +83,8 @@ def measure(facts: Path, seconds: float, card: float | None) -> str:
 def compared(program: Program, form: dict) -> str:
     """Whether the first steps' means are those of TensorFlow."""
     taken = 0
-    for steps, tolerance in TOLERANCES[form["precision"]].items():
+    tensor_cores = form["precision"] == "float32" and jax.default_backend() != "cpu"
+    for steps, tolerance in TOLERANCES["TF32" if tensor_cores else form["precision"]].items():
         means, wanted = program.run(steps - taken), form["means"][str(steps)]
         taken = steps
         if not np.allclose(means, wanted, rtol=tolerance, atol=tolerance):
@@ -90,31 +92,36 @@ def compared(program: Program, form: dict) -> str:
     return "as TensorFlow"
 
 
-def card_rate() -> float | None:
-    """Operations per second of a GPU in products of bfloat16 matrices; none on a CPU."""
+def card_rate() -> float:
+    """TFLOP/s of a GPU in products of bfloat16 matrices; 0 on a CPU."""
     if jax.default_backend() == "cpu":
-        return None
-    matrix = jax.numpy.ones([MATRIX, MATRIX], jax.numpy.bfloat16)
+        return 0.0
+    matrix = jax.random.normal(jax.random.key(0), [MATRIX, MATRIX], jax.numpy.bfloat16)
     product = jax.jit(lambda left, right: left @ right)
     seconds = []
     for _ in range(20):
         began = time.perf_counter()
         product(matrix, matrix).block_until_ready()
         seconds.append(time.perf_counter() - began)
-    return 2.0 * MATRIX**3 / statistics.median(seconds)
+    return 2.0 * MATRIX**3 / statistics.median(seconds) / 1e12
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("facts", nargs="+", type=Path)
+    parser.add_argument("facts", nargs="*", type=Path)
+    parser.add_argument("--card", type=float, default=0.0)
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)  # the step counts in 64 bits
-    card = card_rate()
-    own = f", {card / 1e12:.0f} TFLOP/s in products of bfloat16 matrices" if card else ""
-    print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}{own}", flush=True)
+    if not arguments.facts:
+        print(f"{card_rate():.1f}")
+        return
+    print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}", flush=True)
     for facts in arguments.facts:
-        print(measure(facts, arguments.seconds, card), flush=True)
+        try:
+            print(measure(facts, arguments.seconds, arguments.card), flush=True)
+        except Exception as error:  # the other rows are still to come
+            print(f"{facts.stem:32s} {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
 
 
 if __name__ == "__main__":

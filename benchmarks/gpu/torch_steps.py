@@ -1,6 +1,6 @@
 """The train step of configs/cifar10.py in PyTorch, in the forms that a user would try: steps and images per second.
 
-    python torch_steps.py --side 32 --batch_size 32 --width 32 [--seconds 3]
+    python torch_steps.py --side 32 --batch_size 32 --width 32 [--form eager] [--seconds 3]
 
 Needs PyTorch alone.  The same networks, losses, penalty in every fourth step, average and optimizer as this project's;
 the images are on the device, and batches are drawn there.  Four steps are a period, which a CUDA graph records whole.
@@ -109,9 +109,11 @@ class Step:
         self.minimise(self.critic_optimizer, loss)
 
     def generator_step(self) -> None:
+        self.critic.requires_grad_(False)  # else its gradients are computed too, for nothing
         with self.cast():
             loss = self.generator_loss(self.critic(self.generator(self.latents())).float())
         self.minimise(self.generator_optimizer, loss)
+        self.critic.requires_grad_(True)
 
     def penalty(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         mix = torch.rand(self.batch, 1, 1, 1, device=self.device)
@@ -170,6 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name, default in (("side", 32), ("batch_size", 32), ("width", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--form", choices=["graphs", "eager", "all"], default="all")
     parser.add_argument("--seconds", type=float, default=3.0)
     sizes = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -177,8 +180,8 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     where = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     print(f"PyTorch {torch.__version__} on {where}", flush=True)
-    for graph, bfloat16, channels_last in itertools.product(*3 * [(False, True)]):
-        if graph and device == "cpu":
+    for graph, bfloat16, channels_last in itertools.product(*3 * [(True, False)]):
+        if (graph and device == "cpu") or sizes.form == ("eager" if graph else "graphs"):
             continue
         words = {"CUDA graph": graph, "bfloat16": bfloat16, "channels_last": channels_last}
         form = ", ".join(word for word, there in words.items() if there) or "eager"

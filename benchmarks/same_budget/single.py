@@ -66,7 +66,7 @@ def main() -> int:
     for label in labels:
         with open_run(config, images[label], run.label(label), stop, out) as own:
             gan.average.copy_to(plain, label)
-            export_generator(plain, config.model.latent_size, own.paths.generator)
+            export_generator(plain, label, config.model.latent_size, own.paths.generator)
             facts = {"device": device_name(strategy), "threads": 1}  # `seconds` are core-seconds
             own.heartbeat.note(step=int(gan.step), seconds=config.train.max_seconds, progress=1.0, **facts)
             own.heartbeat.end("done")

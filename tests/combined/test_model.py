@@ -16,7 +16,7 @@ from wcgan_tf.core import records
 from wcgan_tf.core.errors import Command
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import ModelPaths
-from wcgan_tf.models.generator_export import export_generator, latents_from_seed, read_weights
+from wcgan_tf.models.generator_export import export_generator, label_signs, latents_from_seed, read_weights
 
 PRESENT = [0, 2, 5]
 NAMES = [f"name {label}" for label in range(6)]
@@ -37,7 +37,7 @@ def made(tmp_path_factory):
         for i, variable in enumerate(generator.variables):  # BatchNorm's statistics too
             noise = tf.random.stateless_normal(variable.shape, [label, i])
             variable.assign(tf.abs(noise) + 0.1 if "variance" in variable.path else variable + 0.3 * noise)
-        export_generator(generator, settings.latent_size, folder / str(label))
+        export_generator(generator, label, settings.latent_size, folder / str(label))
         generators[label], weights[label] = generator, read_weights(folder / str(label), Command("train"))
     model = ConditionalModel(settings, PRESENT, num_labels=6, resolution=8, channels=1)
     for label in PRESENT:
@@ -128,6 +128,14 @@ def test_latents_are_normally_distributed():
     assert np.abs(np.corrcoef(latents.T) - np.eye(16)).max() < 0.1
 
 
+def test_each_label_has_signs_of_its_own():
+    signs = label_signs(0, 1000, 16).numpy()
+    assert set(signs.ravel()) == {-1.0, 1.0}
+    assert np.abs(signs.mean(axis=0)).max() < 0.15
+    assert np.abs(np.corrcoef(signs.T) - np.eye(16)).max() < 0.15
+    np.testing.assert_array_equal(label_signs(7, 1, 16), signs[7:8])
+
+
 def test_zero_labels_give_zero_images(serve):
     assert serve([], tf.zeros([0, 64])).shape == (0, 8, 8, 1)
 
@@ -163,3 +171,22 @@ tf.saved_model.load({str(made[0] / "2")!r})
     assert done.returncode == 0, done.stderr
     assert "gradient" not in done.stderr  # TensorFlow warns of gradients that are not saved
     np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), serve([2, 5, 0], z))
+
+
+def test_the_weights_are_kept_where_a_gpu_is_the_default(tmp_path):
+    """A second CPU stands in for it: a variable there would have memory of its own, in which the zeros stay."""
+    code = """
+import numpy as np, tensorflow as tf
+from wcgan_tf.combined.model import ConditionalModel
+from wcgan_tf.config import default_config
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
+settings = default_config().model
+settings.width = 4
+with tf.device("/CPU:1"):
+    model = ConditionalModel(settings, [0], num_labels=1, resolution=8, channels=1)
+model.set_weights(0, [np.ones(array.shape[1:], np.float32) for array in model._arrays])
+print({stack.device[-5:] for stack in model._stacks}, all(np.all(stack.numpy() == 1) for stack in model._stacks))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "{'CPU:0'} True\n"

@@ -76,19 +76,19 @@ def test_drawing_equals_the_signature_generate(folder, model):
 
 
 def test_truncation_bounds_latents_and_keeps_their_order(model):
-    latents = model.latents(0, 0, 500, None).numpy()
+    latents = model.latents(2, 0, 0, 500, None).numpy()
     assert np.abs(latents).max() > 3
-    inside = model.latents(0, 0, 500, 0.5).numpy()
+    inside = model.latents(2, 0, 0, 500, 0.5).numpy()
     assert np.abs(inside).max() <= 0.5
     assert np.abs(inside).max() > 0.49
     assert np.diff(inside.ravel()[np.argsort(latents, axis=None)]).min() > -1e-6
     # the deviation of a normal distribution truncated to +-0.5
     assert inside.std() == pytest.approx(0.2840, abs=0.003)
-    np.testing.assert_allclose(model.latents(0, 0, 50, 100.0), latents[:50], atol=1e-4)
+    np.testing.assert_allclose(model.latents(2, 0, 0, 50, 100.0), latents[:50], atol=1e-4)
 
 
 def test_an_interpolation_has_both_ends_and_keeps_its_length(model):
-    first, last = (model.latents(seed, 0, 1, None)[0] for seed in (3, 4))
+    first, last = (model.latents(2, seed, 0, 1, None)[0] for seed in (3, 4))
     way = sampler.interpolate_latents(first, last, 7).numpy()
     np.testing.assert_allclose(way[0], first, atol=1e-5)
     np.testing.assert_allclose(way[-1], last, atol=1e-5)

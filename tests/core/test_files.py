@@ -96,3 +96,12 @@ def test_only_leftovers_of_a_kill_are_deleted(tmp_path):
     (tmp_path / "status.json").write_text("whole")
     files.clear_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_what_a_kill_between_two_renames_left_is_put_back(tmp_path):
+    (tmp_path / ".best.ab12/replaced").mkdir(parents=True)
+    (tmp_path / ".best.ab12/replaced/weights").write_text("whole")
+    (tmp_path / ".best.ab12/best").mkdir()
+    files.clear_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert (tmp_path / "best/weights").read_text() == "whole"

@@ -56,7 +56,7 @@ def test_a_name_that_is_its_own_index_needs_no_word():
     [
         ("6", "no label '6'; the labels are 0 to 5"),
         ("3-6", "no label '3-6'"),
-        ("2-1", "no label '2-1'"),
+        ("2-1", "'2-1' goes backwards; type 1-2"),
         ("cat,dgo", "no label 'dgo'; type 0 to 5, or a name"),
         ("cat,,ant", "no label ''"),
         ("t-shrt", "did you mean t-shirt"),

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import types
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from conftest import PATIENCE_SECONDS, STEPS, proc, run, wait_until
 
 from wcgan_tf.core.errors import STOPPED
 from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.core.signals import StopCount
 from wcgan_tf.runs import label_status
 
 ARGUMENTS = ["--label=3", "--workdir=run"]
@@ -83,8 +85,7 @@ def test_a_signal_during_a_long_compilation_stops_the_label(start):
         "--config.train.max_seconds=300",
         "--config.train.jit_compile=on",
         "--config.model.architecture=resnet",
-        "--config.dataset.resolution=32",
-        "--config.train.critic_steps=8",
+        "--config.train.critic_steps=32",
     )
     wait_until(lambda: label.says("tracing and compiling the step"), "compiling", label.process)
     begun = label.cpu_seconds()
@@ -120,3 +121,12 @@ def test_a_signal_while_exporting_lets_the_label_finish(begin_python, tmp_path):
     assert label.process.wait(PATIENCE_SECONDS) == 0
     assert json.loads(label.paths.status.read_text())["state"] == "done"
     assert tf.saved_model.load(str(label.paths.generator)).signatures.keys() >= {"serving_default", "generate"}
+
+
+def test_signals_that_come_together_are_one_request(monkeypatch):
+    now = iter([0.0, 0.1, 1.0])
+    monkeypatch.setattr("wcgan_tf.core.signals.time", types.SimpleNamespace(monotonic=lambda: next(now)))
+    count = StopCount()
+    for expected in (1, 1, 2):  # a terminal that is closed sends SIGHUP twice
+        count(signal.SIGHUP, None)
+        assert count.number == expected

@@ -48,6 +48,12 @@ def test_its_digest_is_that_of_all_its_labels(config, monkeypatch):
     assert mixture.of_all_labels(config.dataset).digest != before
 
 
+def test_a_data_set_without_a_prepared_label_is_an_error(config, monkeypatch):
+    monkeypatch.setattr(prepared, "count", lambda *of: 0)
+    with pytest.raises(UserError, match=r"no training images in \S+; run: python -m wcgan_tf.prepare"):
+        mixture.of_all_labels(config.dataset)
+
+
 def test_a_damaged_label_is_an_error(config, monkeypatch):
     def damaged(*of):
         raise UserError("damaged")

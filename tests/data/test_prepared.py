@@ -77,6 +77,7 @@ def test_images_that_cannot_be_read_now_are_not_damaged(tmp_path, config, monkey
     assert error.value.filename.endswith("digits-8/train/00003.npy")
 
 
-def test_unprepared_digits_have_the_requested_resolution(config):
-    config.dataset.resolution = 32
-    assert prepared.label_images(config.dataset, "test", 3).images.shape[1:] == (32, 32, 1)
+def test_unprepared_digits_are_not_enlarged(config):
+    config.dataset.resolution = 16
+    with pytest.raises(UserError, match=r"digits: 8x8 pixels are fewer than dataset\.resolution=16; type a smaller"):
+        prepared.label_images(config.dataset, "test", 3)

@@ -48,10 +48,12 @@ def sort(
     interrupt_after=None,
     skipped=lambda *_: None,
     noted=pytest.fail,
+    paths=None,
 ):
     """Sort a split in this process; after `interrupt_after` chunks raise KeyboardInterrupt, as Ctrl-C does."""
+    paths = paths or DatasetPaths.of(dataset)
     sorter = sorting.SplitSorter(
-        sources.source(dataset), split, set(labels), dataset.resolution, 16, DatasetPaths.of(dataset), skipped, noted
+        sources.source(dataset), split, set(labels), dataset.resolution, 16, paths, skipped, noted
     )
     chunks = []
 
@@ -175,9 +177,44 @@ def test_prepare_prints_totals_and_skips_prepared_labels(photos, tmp_path):
 
 
 def test_images_of_another_size_are_counted(photos, tmp_path):
-    photos.resolution = 16
+    for index in range(3):
+        Image.new("RGB", (8, 9 + index)).save(f"{photos.root}/train/kind 0/{index:02}.png")
     done = run("prepare", *arguments(photos), folder=tmp_path)
-    assert "75 had another size and were cropped and resized to 16x16" in done.stdout
+    assert "3 had another size and were cropped and resized to 8x8" in done.stdout
+
+
+def test_smaller_images_are_left_out_counted_and_named(photos, tmp_path):
+    small = [f"{photos.root}/train/kind 0/00.png", f"{photos.root}/val/kind 2/01.png"]
+    for path, size in zip(small, ((7, 40), (40, 7)), strict=True):
+        Image.new("RGB", size).save(path)
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert f"skipped {small[0]}: 7x40 pixels are fewer than dataset.resolution=8" in done.stderr
+    assert f"skipped {small[1]}: 40x7 pixels are fewer than dataset.resolution=8" in done.stderr
+    assert "2 smaller than 8x8 were left out: a smaller --config.dataset.resolution takes them, too" in done.stdout
+    assert "1 could not be read and were left out" in done.stdout
+    assert "had another size" not in done.stdout
+    assert [prepared.count(photos, split, label) for split, label in (("train", 0), ("test", 2))] == [19, 4]
+    assert prepared.read_record(photos, "train", 0).too_small == 1
+
+
+def test_of_many_smaller_images_the_first_are_named(photos, monkeypatch):
+    monkeypatch.setattr(sorting, "MOST_NAMED", 2)
+    for index in range(1, 20):
+        Image.new("RGB", (4, 4)).save(f"{photos.root}/train/kind 0/{index:02}.png")
+    named = []
+    sort(photos, skipped=lambda name, reason: named.append(reason))
+    assert sum("pixels are fewer" in reason for reason in named) == 2
+    assert prepared.read_record(photos, "train", 0).too_small == 19
+
+
+def test_a_label_of_smaller_images_alone_says_so(photos):
+    photos.resolution = 16
+    with pytest.raises(UserError) as error:
+        sort(photos)
+    assert str(error.value) == (
+        "there are no large enough train images of label 0 (kind 0), 1 (kind 1), 2 (kind 2); "
+        "add some, or type a smaller --config.dataset.resolution than 16"
+    )
 
 
 def test_a_wrong_label_is_named_before_anything_is_written(photos, tmp_path):
@@ -226,6 +263,15 @@ def test_prepared_images_of_another_folder_are_refused(photos, tmp_path):
         assert f"holds the images of {tmp_path}/photos, not of {photos.root}" in done.stderr
     (tmp_path / "photos").rename(tmp_path / "before")  # the folder was moved
     assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
+
+
+def test_prepared_images_that_are_from_no_folder_are_refused(photos, tmp_path):
+    run("prepare", *arguments(photos), folder=tmp_path)
+    info = DatasetPaths.of(photos).info
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"root": ""}))  # as of TensorFlow Datasets
+    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert f"holds images of photos from elsewhere, not of {photos.root}; delete it, or type" in done.stderr
 
 
 def test_images_added_after_a_failed_start_are_taken(photos, tmp_path):
@@ -343,8 +389,8 @@ def test_leftovers_of_a_kill_are_deleted(photos, tmp_path):
     assert set(content_of(photos)) == {f"0000{label}.{kind}" for label in range(LABELS) for kind in ("npy", "json")}
 
 
-def test_large_images_are_sorted_in_small_chunks(photos):
-    photos.resolution = 1024
+def test_large_images_are_sorted_in_small_chunks(photos, monkeypatch):
+    monkeypatch.setattr(sorting, "CHUNK_BYTES", 2 * 8 * 8 * 3 + 1)
     assert sort(photos)[:2] == [2, 4]
 
 
@@ -354,3 +400,57 @@ def test_two_processes_at_once_prepare_once(photos, expected, tmp_path):
     outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert content_of(photos) == expected
+
+
+def test_shares_of_the_labels_are_prepared_at_once(photos, expected, tmp_path):
+    commands = [[sys.executable, "-m", "wcgan_tf.prepare", *arguments(photos), f"--label={k}/2"] for k in range(2)]
+    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for command in commands]
+    outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert content_of(photos) == expected
+    assert not DatasetPaths.of(photos).all_unfinished.exists()
+    assert "is prepared already" in run("prepare", *arguments(photos), folder=tmp_path).stdout
+
+
+def test_each_rank_prepares_its_share(photos, expected, tmp_path, monkeypatch):
+    paths = DatasetPaths.of(photos)
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    monkeypatch.setenv("SLURM_STEP_ID", "0")
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    done = run("prepare", *arguments(photos), "--label=auto", folder=tmp_path)
+    assert "--label=auto: SLURM_PROCID makes this rank 0 of 2, which takes labels 0,2\n" in done.stdout
+    assert "photos: 2 of 3 labels, 40 train, 10 test images in " in done.stdout
+    left = paths.folder / "train/.00001.npy.abc"  # of a rank that was killed, or writes now
+    left.write_text("half")
+    run("prepare", *arguments(photos), "--label=auto", folder=tmp_path)
+    assert left.exists()
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert "photos: 3 of 3 labels" in run("prepare", *arguments(photos), "--label=auto", folder=tmp_path).stdout
+    assert content_of(photos) == expected
+    assert not paths.all_unfinished.exists()
+
+
+def test_a_rank_that_was_killed_resumes_its_share(photos, expected, small):
+    share = DatasetPaths.of(photos, "1-of-2")
+    with pytest.raises(KeyboardInterrupt):
+        sort(photos, labels={1}, interrupt_after=2, paths=share)
+    assert share.sorting_state("train").exists()
+    assert not DatasetPaths.of(photos).sorting_state("train").exists()
+    assert sort(photos, labels={1}, paths=share)[0] > 7
+    assert content_of(photos) == {name: content for name, content in expected.items() if name.startswith("00001")}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["--label=cat"], "--label is 'cat'; type auto, or a share such as 3/10, or --labels=0-9,cat"),
+        (["--label=2/2"], "--label is 2 of 2; the first rank is 0"),
+        (["--label=auto"], "--label=auto finds no rank"),
+        (["--label=0/2", "--classifier=domain"], "--classifier takes all labels; type it in one process"),
+    ],
+)
+def test_a_share_that_is_none_is_refused(photos, tmp_path, typed, words):
+    done = run("prepare", *arguments(photos), *typed, folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert done.stderr.startswith(f"error: {words}")
+    assert not (tmp_path / "data").exists()

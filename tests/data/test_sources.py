@@ -126,8 +126,8 @@ def test_links_to_folders_are_followed_and_each_folder_is_read_once(dataset, tmp
     (tmp_path / "train/dog").symlink_to(tmp_path / "dogs")
     picture(tmp_path / "val/dog/4.png", 4)
     source = sources.source(dataset)
-    assert [path.name for path in source.files("train", 0).links] == ["again"]
-    assert [path.name for path in source.files("train", 1).links] == ["dog"]
+    assert [path.name for path in source.links("train", 0)] == ["again"]
+    assert [path.name for path in source.links("train", 1)] == ["dog"]
     assert levels(source, "train") == [(0, 1), (0, 2), (1, 2)]
     assert {reason: len(paths) for reason, paths in source.files("train", 0).left.items()} == {
         folders.SEEN: 2,
@@ -314,6 +314,18 @@ def test_a_list_that_does_not_fit_is_named(dataset, tmp_path, text, problem):
         (tmp_path / "labels.txt").write_text(text, errors="surrogateescape")
     dataset.val_labels = str(tmp_path / "labels.txt")
     with pytest.raises(UserError, match=f"labels.txt:? {problem}"):
+        sources.source(dataset)
+
+
+def test_listed_images_of_one_name_in_two_folders_keep_their_labels(dataset, tmp_path):
+    for place, name in enumerate(("cat", "dog")):
+        picture(tmp_path / f"train/{name}/1.png", 1)
+        picture(tmp_path / f"val/{name}s/001.png", 100 + place)
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    (tmp_path / "labels.txt").write_text("cats/001.png,cat\ndogs/001.png,dog\n")
+    assert levels(sources.source(dataset), "test") == [(0, 100), (1, 101)]
+    (tmp_path / "labels.txt").write_text("cats/001.jpg,cat\ndogs/001.jpg,dog\n")
+    with pytest.raises(UserError, match=r"has no label of 001.png and 1 more"):
         sources.source(dataset)
 
 

@@ -78,4 +78,9 @@ def test_a_driver_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
 def test_without_a_driver_there_are_none(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpus.visible() == []
+    said = []
+    assert gpus.visible(said.append) == []
+    assert said == []
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path)  # as in some containers
+    assert gpus.visible(said.append) == []
+    assert said[0].startswith("there is NVIDIA's driver, but no nvidia-smi that lists its GPUs; to use them, type: exp")

@@ -21,6 +21,7 @@ if [[ ${1:-} == -f ]]; then
 fi
 read -r command
 [[ -e $pipe/control ]] || { echo "Cannot find MPS control daemon process"; exit 1; }
+if [[ $command == start_server* ]]; then echo "$command" > "$STANDIN/server"; fi
 if [[ $command == quit ]]; then kill "$(cat "$pipe/control")"; rm "$pipe/control"; touch "$STANDIN/quit"; fi
 """
 
@@ -37,10 +38,10 @@ def standin(tmp_path, monkeypatch):
     return folder
 
 
-def said_by(wanted=True) -> tuple[dict[str, str], list[str]]:
+def said_by(wanted=True) -> tuple[dict[str, str] | None, list[str]]:
     said = []
     with mps.service(wanted, said.append) as variables:
-        folder = variables.get("CUDA_MPS_PIPE_DIRECTORY")
+        folder = (variables or {}).get("CUDA_MPS_PIPE_DIRECTORY")
         assert folder is None or Path(folder, "control").exists()
     assert folder is None or not Path(folder).exists()
     return variables, said
@@ -54,6 +55,7 @@ def test_the_service_runs_during_the_block_and_ends_with_it(standin):
     variables, said = said_by()
     assert variables.keys() == set(mps.VARIABLES)
     assert said == ["the processes of a GPU share it by MPS"]
+    assert (standin / "server").read_text() == f"start_server -uid {os.getuid()}\n"
     assert (standin / "quit").exists()
     assert ended(int((standin / "pid").read_text()))
     assert (standin / "devices").read_text() == "all\n"  # a part of them would be numbered anew
@@ -71,19 +73,19 @@ def test_a_service_that_runs_already_is_used_and_left_alone(standin):
 def test_without_the_service_processes_take_turns(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     variables, said = said_by()
-    assert variables == {}
+    assert variables is None
     assert said == ["nvidia-cuda-mps-control is not installed: the processes of a GPU take turns on it"]
 
 
 def test_a_service_that_does_not_start_is_said(standin):
     (standin / "broken").touch()
     variables, said = said_by()
-    assert variables == {}
+    assert variables is None
     assert said == ["nvidia-cuda-mps-control does not start here: the processes of a GPU take turns on it"]
 
 
 def test_nothing_is_started_if_no_gpu_is_shared(standin):
-    assert said_by(wanted=False) == ({}, [])
+    assert said_by(wanted=False) == (None, [])
     assert not (standin / "pid").exists()
 
 

@@ -147,7 +147,7 @@ def test_the_rank_comes_from_the_scheduler(environment, share):
                 "SLURM_NTASKS": "2",
                 **STEP,
             },
-            "every one of the 2 tasks of this array element would train label 3",
+            "every one of the 2 tasks of this array element would take label 3",
         ),
     ],
 )

@@ -30,7 +30,7 @@ def own(monkeypatch):
     ],
 )
 def test_processes_have_cpus_and_memory(config, own, cpus, labels_in_memory, gpus, cores, expected):
-    own(Limit(cpus), Limit(labels_in_memory * room.label_bytes(config)))
+    own(Limit(cpus), Limit(labels_in_memory * room.label_bytes(config, gpus > 0)))
     assert room.processes(gpus, cores, config) == expected
 
 

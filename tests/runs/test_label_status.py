@@ -53,11 +53,13 @@ def test_the_heartbeat_renews_the_status_and_keeps_its_fields(tmp_path, fast):
 def test_a_new_start_keeps_the_steps_that_were_taken(tmp_path):
     file = tmp_path / "status.json"
     beat = Heartbeat(file, 3, "cat")
-    beat.note(step=70, seconds=9.0, progress=0.5)
+    kept = {"step": 70, "seconds": 9.0, "progress": 0.5, "device": "CPU:0", "threads": 2, "best_step": 60}
+    beat.note(**kept, best_kernel_distance=0.3)
     beat.end("stopped")
     Heartbeat(file, 3, "cat").end("failed", "no memory")
     again = label_status.read(file)
-    assert (again.state, again.step, again.seconds, again.progress) == ("failed", 70, 9.0, 0.5)
+    assert (again.state, again.best_kernel_distance) == ("failed", 0.3)
+    assert {name: getattr(again, name) for name in kept} == kept
 
 
 @pytest.mark.parametrize(("state", "shown"), [("running", "stale"), ("done", "done"), ("failed", "failed")])

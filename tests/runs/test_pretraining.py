@@ -6,6 +6,7 @@ import pytest
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.data import mixture
 from wcgan_tf.data.prepared import LabelImages
 from wcgan_tf.runs import pretraining, recorded_settings
 from wcgan_tf.runs.label_status import LabelStatus
@@ -70,6 +71,18 @@ def test_it_goes_on_for_a_larger_budget_and_is_refused_for_other_settings(config
     config.model.width = 5
     with pytest.raises(UserError, match=r"pretraining holds a training with other settings: model.width \(4 there, 5"):
         pretraining.is_done(config, run)
+
+
+def test_one_that_saw_other_images_is_refused_by_who_looks(config, run, monkeypatch):
+    end(config, run, "done")
+    monkeypatch.setattr(mixture, "digest", lambda dataset: "d")
+    assert not pretraining.is_needed(config, run, [3], compare_images=True)
+    monkeypatch.setattr(mixture, "digest", lambda dataset: "other")
+    assert not pretraining.is_needed(config, run, [3])  # a label's process opens no files of other labels
+    with pytest.raises(UserError, match="saw other images than those that are prepared now; delete that folder"):
+        pretraining.is_needed(config, run, [3], compare_images=True)
+    checkpoint(run.label(3))
+    assert not pretraining.is_needed(config, run, [3], compare_images=True)
 
 
 def test_labels_do_not_start_from_one_that_diverged(config, run):

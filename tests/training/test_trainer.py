@@ -20,7 +20,7 @@ from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths
 from wcgan_tf.core.signals import StopRequests
 from wcgan_tf.data import prepared
-from wcgan_tf.evaluation import metrics
+from wcgan_tf.evaluation import domain_classifier, metrics
 from wcgan_tf.models.generator_export import read_weights
 from wcgan_tf.runs import event_files, recorded_settings
 from wcgan_tf.training import checkpoint
@@ -238,6 +238,17 @@ def test_if_the_newest_checkpoint_is_damaged_the_previous_one_is_restored(config
         np.testing.assert_array_equal(value, good[key])
 
 
+def test_a_damaged_checkpoint_is_not_kept_in_place_of_a_good_one(config, two_checkpoints, tmp_path, device):
+    for file in two_checkpoints.checkpoints.glob("ckpt-6.data*"):
+        cut(file)
+    gan = build(config, prepared.label_images(config.dataset, "train", 3), device)
+    checkpoints = checkpoint.Checkpoints(gan, two_checkpoints, 1.0)
+    assert checkpoints.restore(lambda text: None)
+    gan.step.assign(5)
+    checkpoints.save()
+    assert [path.name for path in two_checkpoints.saved_checkpoints()] == ["ckpt-5", "ckpt-4"]
+
+
 def test_checkpoints_without_their_settings_are_refused(config, trained, tmp_path):
     for damage in (
         trained.config.unlink,
@@ -369,6 +380,24 @@ def test_the_exported_generator_is_the_average(config, tmp_path, device):
     assert not np.array_equal(exported, to_uint8(gan.generator(latents, training=False)))
 
 
+def test_a_row_without_a_penalty_has_none(config, tmp_path):
+    """Of two rows, one for each step, only the first has a step with a penalty."""
+    config.train.gp_every, config.train.max_steps, config.train.steps_per_execution = 2, 2, 1
+    rows = [json.loads(row) for row in train(config, tmp_path / "run").metrics.read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2]
+    for name in ("gradient_penalty", "gradient_norm"):
+        assert rows[0][name] > 0
+        assert rows[1][name] is None
+    logged = [
+        value.tag
+        for file in (tmp_path / "run/3").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+    ]
+    assert logged.count(event_files.TAGS["gradient_penalty"]) == 1
+    assert logged.count(event_files.TAGS["critic_loss"]) == 2
+
+
 def test_leftovers_of_a_kill_are_deleted(config, tmp_path):
     folder = tmp_path / "run"
     for name in (".status.json.abc", "temporary"):
@@ -455,6 +484,25 @@ def test_the_generator_that_scored_best_is_exported(config, judge, tmp_path, mon
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_best_weights_of_a_training_without_a_checkpoint_are_not_taken(config, judge, tmp_path):
+    """It was killed after its first score, and its settings may have been others."""
+    config.train.eval_seconds = 1000.0
+    (tmp_path / "run/best").mkdir(parents=True)
+    records.write(tmp_path / "run/best/score.json", {"kernel_distance": -1e9, "step": 2, "classifier": judge})
+    paths = train(config, tmp_path / "run")
+    assert json.loads((paths.best / "score.json").read_text())["step"] == 6
+    assert json.loads(paths.status.read_text())["best_step"] == 6
+
+
+def test_a_label_with_too_few_images_for_scores_is_trained_without(config, judge, tmp_path, monkeypatch, capsys):
+    config.train.eval_seconds = 1e-6
+    monkeypatch.setattr(domain_classifier, "held_out", lambda places: np.arange(len(places)) < 9)
+    paths = train(config, tmp_path / "run")
+    assert "9 images are held out for scores, which want 10: the last weights are exported" in capsys.readouterr().out
+    assert not paths.best.exists()
+    assert paths.generator.is_dir()
+
+
 def test_the_best_weights_of_another_classifier_are_replaced(config, judge, tmp_path):
     config.train.eval_seconds = 1000.0
     paths = train(config, tmp_path / "run")
@@ -508,6 +556,17 @@ def test_if_no_batch_fits_a_smaller_width_is_advised(config, tmp_path, monkeypat
     room_for(monkeypatch, 1)
     with pytest.raises(UserError, match=r"no memory for .* at model.width=4; type a smaller --config.model.width, or"):
         train(config, tmp_path / "run", trainer=Trainer(config))
+    config.model.critic_width = 5
+    with pytest.raises(UserError, match=r"at model.critic_width=5; type a smaller --config.model.critic_width, or"):
+        train(config, tmp_path / "wide", trainer=Trainer(config))
+
+
+def test_the_compilation_of_the_step_is_not_taken_from_the_budget(config, tmp_path):
+    """It takes seconds."""
+    config.train.jit_compile, config.train.max_steps, config.train.max_seconds = "on", 0, 0.5
+    config.train.steps_per_execution = 1
+    paths = train(config, tmp_path / "run", trainer=Trainer(config))
+    assert json.loads(paths.status.read_text())["step"] > 1
 
 
 def test_the_next_label_of_a_process_compiles_nothing(tmp_path):

@@ -13,7 +13,7 @@ from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import saved_weights
-from wcgan_tf.models.generator_export import DAMAGED, latents_from_seed
+from wcgan_tf.models.generator_export import DAMAGED, label_signs, latents_from_seed
 
 NO_GENERATOR = -1
 ALIGNMENT = 64
@@ -33,6 +33,10 @@ class ConditionalModel:
     """
 
     def __init__(self, model: Model, labels: list[int], num_labels: int, resolution: int, channels: int) -> None:
+        with tf.device("/CPU:0"):  # on a GPU a variable would have memory of its own, and keep the zeros
+            self._make(model, labels, num_labels, resolution, channels)
+
+    def _make(self, model: Model, labels: list[int], num_labels: int, resolution: int, channels: int) -> None:
         self._body = models.generator(model, resolution, channels)
         self._image = [resolution, resolution, channels]
         self._latent_size = model.latent_size
@@ -40,6 +44,7 @@ class ConditionalModel:
         row_of_label = np.full(num_labels, NO_GENERATOR, np.int32)
         row_of_label[sorted(labels)] = np.arange(len(labels))
         self._row_of_label = tf.constant(row_of_label)
+        self._signs = label_signs(0, num_labels, model.latent_size)
         self._arrays = [_aligned_zeros([len(labels), *variable.shape]) for variable in self._body.variables]
         # The variables share the arrays' memory, so the weights of a thousand labels are in memory once.
         self._stacks = [
@@ -93,8 +98,10 @@ class ConditionalModel:
 
         @tf.function(input_signature=[labels, seed], autograph=False)
         def generate(labels: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            last = len(self._signs) - 1
+            signs = tf.gather(self._signs, tf.clip_by_value(labels, 0, last))  # wrong labels are found below
             latents = latents_from_seed(0, tf.size(labels), seed, self._latent_size)
-            return {"images": self._images(labels, latents)}
+            return {"images": self._images(labels, signs * latents)}
 
         @tf.function(input_signature=[], autograph=False)
         def about() -> dict[str, tf.Tensor]:

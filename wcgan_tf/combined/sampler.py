@@ -11,7 +11,7 @@ from wcgan_tf.combined.manifest import COMBINE, Manifest, find_saved_model
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.models.generator_export import latents_from_seed
+from wcgan_tf.models.generator_export import label_signs, latents_from_seed
 
 BATCH_SIZE = 500
 
@@ -52,6 +52,7 @@ class Sampler:
         self.manifest = manifest
         self.labels = {entry.label: entry.name for entry in manifest.labels}
         self.latent_size = manifest.latent_size
+        self._signs = label_signs(0, manifest.num_labels, manifest.latent_size).numpy()
 
     def refuse_other_dataset(self, dataset: Dataset) -> None:
         """Raise a UserError if the model's data set or resolution differs from that of `config.dataset`."""
@@ -70,20 +71,21 @@ class Sampler:
             truncation: the latents are in -truncation..truncation; None: not bounded, as in the signature `generate`.
         """
         for first in range(0, number, BATCH_SIZE):
-            yield self.images(label, self.latents(seed, first, min(first + BATCH_SIZE, number), truncation))
+            yield self.images(label, self.latents(label, seed, first, min(first + BATCH_SIZE, number), truncation))
 
     def interpolate(
         self, label: int, seeds: tuple[int, int], number: int, truncation: float | None
     ) -> Iterator[np.ndarray]:
         """Images of one label between the first images of two seeds, both included, in batches as in `draw`."""
-        first, last = (self.latents(seed, 0, 1, truncation)[0] for seed in seeds)
+        first, last = (self.latents(label, seed, 0, 1, truncation)[0] for seed in seeds)
         latents = interpolate_latents(first, last, number)
         for start in range(0, number, BATCH_SIZE):
             yield self.images(label, latents[start : start + BATCH_SIZE])
 
-    def latents(self, seed: int, first: int, end: int, truncation: float | None) -> tf.Tensor:
-        """Latents of the images `first` to `end` - 1 of a seed: float32 [end - first, latent_size]."""
+    def latents(self, labels: int | np.ndarray, seed: int, first: int, end: int, truncation: float | None) -> tf.Tensor:
+        """Latents of the images `first` to `end` - 1 of a seed, of one label or of labels [n]: float32 [n, z]."""
         latents = latents_from_seed(first, end - first, tf.constant(seed, tf.int64), self.latent_size)
+        latents *= self._signs[labels]
         return latents if truncation is None else truncate(latents, truncation)
 
     def images(self, labels: tf.Tensor, latents: tf.Tensor) -> np.ndarray:

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +119,23 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Delete the hidden files that a killed write leaves in a folder; only this process may write to it."""
+def clear_leftovers(folder: Path, stems: Container[str] | None = None) -> None:
+    """Delete the hidden files that a killed write leaves in a folder; only this process may write to it.
+
+    Args:
+        stems: delete only what is left of files with these names, without endings, which only this process may write.
+    """
     for left in folder.glob(".*"):
+        if stems is not None and left.name.split(".")[1] not in stems:
+            continue
+        replaced, target = left / "replaced", folder / left.name[1:].rpartition(".")[0]
+        if replaced.exists() and not target.exists():  # killed between the two renames of `publish`
+            replaced.rename(target)
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on NFS, what another process still reads
+                left.unlink()
 
 
 def digest_json(value: Any) -> str:

@@ -171,6 +171,9 @@ def _beat(path: Path, me: Owner, over: threading.Event) -> None:
         with contextlib.suppress(OSError, *records.DAMAGED):
             if not path.exists():
                 _create(path, me)
+                if over.is_set():  # it was given up meanwhile
+                    path.unlink()
+                    return
             now = records.decode(path.read_bytes(), Owner)
             if now == me:
                 os.utime(path)

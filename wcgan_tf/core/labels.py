@@ -28,16 +28,20 @@ def parse_labels(text: str, names: list[str], say: Callable[[str], None] = print
         return list(range(len(names)))
     chosen: set[int] = set()
     numbers: set[int] = set()  # typed as such
-    parts = text.split(",")
+    parts, known = text.split(","), set(names)
+    longest = 1 + max(name.count(",") for name in names)  # parts of a name
     while parts:
-        taken = next((n for n in range(len(parts), 0, -1) if ",".join(parts[:n]).strip() in names), 1)
+        most = min(longest, len(parts))
+        taken = next((n for n in range(most, 0, -1) if ",".join(parts[:n]).strip() in known), 1)
         part, parts = ",".join(parts[:taken]).strip(), parts[taken:]
         ends = re.fullmatch(f"({INDEX})(?:-({INDEX}))?", part)
         if not ends or (ends[2] and part in names):
             chosen.add(_index(part, names))
         else:
             first, last = int(ends[1]), int(ends[2] or ends[1])
-            if first > last or last >= len(names):
+            if first > last:
+                raise UserError(f"{part!r} goes backwards; type {last}-{first}")
+            if last >= len(names):
                 called = f"; the label called {part} is name:{part}" if part in names else ""
                 raise UserError(f"there is no label {part!r}; the labels are 0 to {len(names) - 1}{called}")
             numbers |= set(range(first, last + 1))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 LABEL_DIGITS = 5  # up to 100,000 labels sort correctly as text
+ABOUT = "training.json"  # in an exported generator
 NAME_LETTERS = 40  # of a label's name in a folder name, which has at most 255 bytes
 
 
@@ -42,15 +43,20 @@ class Prepared(Protocol):
 
 @dataclass(frozen=True)
 class DatasetPaths:
-    """A prepared data set: `<data_dir>/<name>-<resolution>/`."""
+    """A prepared data set: `<data_dir>/<name>-<resolution>/`.
+
+    `share` is a name of the processes that prepare a share of the labels, or "" of one that prepares all.
+    """
 
     folder: Path
+    share: str = ""
     info = Below("dataset.json")
+    all_unfinished = Below("unfinished")
 
     @classmethod
-    def of(cls, dataset: Prepared) -> "DatasetPaths":
+    def of(cls, dataset: Prepared, share: str = "") -> "DatasetPaths":
         """The paths for the settings `config.dataset`."""
-        return cls(Path(dataset.data_dir) / f"{folder_name(dataset.name)}-{dataset.resolution}")
+        return cls(Path(dataset.data_dir) / f"{folder_name(dataset.name)}-{dataset.resolution}", share)
 
     def images(self, split: str, label: int) -> Path:
         return self.folder / split / f"{label:0{LABEL_DIGITS}d}.npy"
@@ -58,8 +64,13 @@ class DatasetPaths:
     def record(self, split: str, label: int) -> Path:
         return self.images(split, label).with_suffix(".json")
 
+    @property
+    def locked(self) -> Path:
+        """The folder that a process holds while it prepares."""
+        return self.all_unfinished / self.share if self.share else self.folder
+
     def unfinished(self, split: str) -> Path:
-        return self.folder / "unfinished" / split
+        return self.all_unfinished / self.share / split
 
     def sorting_state(self, split: str) -> Path:
         return self.unfinished(split) / "state.json"
@@ -115,6 +126,7 @@ class LabelPaths:
     lock = Below("lock")
     checkpoints = Below("checkpoints")
     generator = Below("generator")
+    trained = Below(f"generator/{ABOUT}")
     best = Below("best")
     best_score = Below("best/score.json")
     temporary = Below("temporary")

@@ -1,15 +1,19 @@
 """Requests to stop (SIGINT, SIGTERM, SIGUSR1, SIGHUP): end at once if there is nothing to save, else set a flag."""
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from types import FrameType
 
 from wcgan_tf.core.errors import STOPPED
 
 WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 FAREWELL_SECONDS = 5.0
+AGAIN_SECONDS = 0.5  # a terminal that is closed sends several signals at once
 
 
 def handle(handler: Callable) -> None:
@@ -17,6 +21,19 @@ def handle(handler: Callable) -> None:
     for number in WANTED:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+class StopCount:
+    """A handler of signals that counts the requests to stop: signals within AGAIN_SECONDS are one."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._last = -math.inf
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= AGAIN_SECONDS:
+            self.number, self._last = self.number + 1, now
 
 
 class StopRequests:

@@ -10,6 +10,14 @@ from PIL import Image, ImageOps
 Content = Path | bytes | np.ndarray
 
 
+class TooSmallError(ValueError):
+    """A picture has fewer pixels than are asked for.  It is not enlarged: blurred images teach blur."""
+
+    def __init__(self, size: tuple[int, int], resolution: int) -> None:
+        width, height = size
+        super().__init__(f"{width}x{height} pixels are fewer than dataset.resolution={resolution}")
+
+
 class Square(NamedTuple):
     """A picture as uint8 [resolution, resolution, channels], and whether its size was changed.
 
@@ -30,6 +38,7 @@ def square(content: Content, resolution: int, channels: int, bit_depth: int = 16
         bit_depth: the number of bits that pictures with 16 bits use: a camera's 12 may lie in a file of 16.
 
     Raises:
+        TooSmallError: if its width or height is below `resolution`.
         Exception: of any type that Pillow raises for a file that is damaged or no image.
     """
     if isinstance(content, np.ndarray):
@@ -39,6 +48,8 @@ def square(content: Content, resolution: int, channels: int, bit_depth: int = 16
     with image:
         if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):  # older Pillow: a PNG of 16 bits
             raise ValueError("its pixels are 32-bit numbers, whose range is not known; save it with 8 or 16 bits")
+        if min(image.size) < resolution:
+            raise TooSmallError(image.size, resolution)
         upright = ImageOps.exif_transpose(image)
         brightest = int(np.asarray(upright).max()) if upright.mode.startswith("I") else None
         plain = _plain(upright, "L" if channels == 1 else "RGB", bit_depth)

@@ -32,7 +32,6 @@ class Summary(NamedTuple):
 
     digest: str
     left: dict[str, list[Path]]  # by reason
-    links: tuple[Path, ...] = ()  # links to folders that were followed, the label's own folder included
 
 
 def walk(parent: Path, splits: Iterable[Path] = ()) -> Iterator[tuple[str, Path]]:
@@ -69,12 +68,12 @@ def refuse_foreign_labels(split: Path, splits: Iterable[Path]) -> None:
 def summary(parent: Path, files: Iterable[tuple[str, Path]]) -> Summary:
     """Sum up what lies below a folder."""
     left = by_reason(files)
-    links = tuple(left.pop(FOLLOWED, []))
+    left.pop(FOLLOWED, None)
     digest = hashlib.sha256()
     for path in sorted(left.pop(IMAGE, [])):
         stat = path.stat()
         digest.update(os.fsencode(f"{path.relative_to(parent)}\0{stat.st_size}\0{stat.st_mtime_ns}\0"))
-    return Summary(digest.hexdigest(), left, links)
+    return Summary(digest.hexdigest(), left)
 
 
 def refuse_shared(links: Iterable[tuple[Path, ...]]) -> None:

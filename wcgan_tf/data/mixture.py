@@ -4,6 +4,8 @@ import numpy as np
 
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import files
+from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.data.prepared import LabelImages
 
@@ -25,16 +27,26 @@ def of_all_labels(dataset: Dataset) -> Mixture:
     At most MOST_IMAGES, and at most MOST_BYTES, but at least one of each label.
 
     Raises:
-        UserError: if images of a label are damaged.
+        UserError: if there are none, or images of a label are damaged.
     """
-    names = prepared.label_names(dataset)
-    labels = [label for label in range(len(names)) if prepared.count(dataset, "train", label)]
-    parts, digests = [], []
+    names, labels = prepared.label_names(dataset), _prepared_labels(dataset)
+    if not labels:
+        raise UserError(f"no training images in {DatasetPaths.of(dataset).folder}; run: ", prepared.PREPARE)
+    parts = []
     for label in labels:
-        images, *_, digest, _ = prepared.label_images(dataset, "train", label)
+        images = prepared.label_images(dataset, "train", label).images
         most = min(MOST_IMAGES, MOST_BYTES // images[0].nbytes)
         number = min(len(images), max(1, most // len(labels)))
         parts.append(images[np.linspace(0, len(images), number, endpoint=False).astype(int)])
-        digests.append(digest)
     of_each = np.repeat(np.array(labels, np.int32), [len(part) for part in parts])
-    return Mixture(np.concatenate(parts), len(names), NAME, files.digest_json(digests), of_each)
+    return Mixture(np.concatenate(parts), len(names), NAME, digest(dataset), of_each)
+
+
+def digest(dataset: Dataset) -> str:
+    """The digest of `of_all_labels`; opens no images that have a record."""
+    return files.digest_json([prepared.digest(dataset, "train", label) for label in _prepared_labels(dataset)])
+
+
+def _prepared_labels(dataset: Dataset) -> list[int]:
+    names = prepared.label_names(dataset)
+    return [label for label in range(len(names)) if prepared.count(dataset, "train", label)]

@@ -34,17 +34,18 @@ class DatasetInfo(msgspec.Struct):
 
 
 class ImageRecord(msgspec.Struct):
-    """The file beside a label's images: their number, how many were resized, unreadable or of 16 bits, their digest."""
+    """The file beside a label's images: digest, number, and how many were resized, left out or of 16 bits."""
 
     label: int
     name: str
     count: Count
     resized: Count
-    unreadable: Count
+    unreadable: Count  # left out
     digest: str
     files: str = ""  # digest of the names, sizes and times of the files that the images are from, if they are files
     sixteen_bits: Count = 0
     brightest: Count = 0  # the largest value of those with 16 bits
+    too_small: Count = 0  # left out
 
 
 class CurrentDomain(msgspec.Struct, frozen=True):
@@ -196,6 +197,11 @@ def refuse_other_source(dataset: Dataset) -> None:
     """
     paths = DatasetPaths.of(dataset)
     info = records.read_if_whole(paths.info, DatasetInfo)
+    if dataset.root and info and not info.root:
+        raise UserError(
+            f"{paths.folder} holds images of {info.name} from elsewhere, not of {dataset.root}; delete it, or type "
+            "another dataset.name"
+        )
     before, now = Path(info.root if info and info.root else dataset.root), Path(dataset.root)
     if dataset.root and before.is_dir() and now.is_dir() and not before.samefile(now):
         raise UserError(
@@ -217,9 +223,12 @@ def _from_source(dataset: Dataset, split: str, label: int) -> LabelImages:
     found = sources.source(dataset)
     if label >= len(found.label_names):
         raise UserError(f"{dataset.name} has no label {label}; type 0 to {len(found.label_names) - 1}")
-    squares = [
-        decoding.square(example.content, dataset.resolution, found.channels, dataset.bit_depth)
-        for example in found.examples(split, {label})
-    ]
+    try:
+        squares = [
+            decoding.square(example.content, dataset.resolution, found.channels, dataset.bit_depth)
+            for example in found.examples(split, {label})
+        ]
+    except decoding.TooSmallError as error:
+        raise UserError(f"{dataset.name}: {error}; type a smaller --config.dataset.resolution") from None
     images = np.stack([square.pixels for square in squares])
     return LabelImages(images, label, found.label_names[label], files.digest(images))

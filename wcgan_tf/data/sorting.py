@@ -33,6 +33,7 @@ CHUNK_BYTES = 8 * 2**20  # of pixels that are decoded in parallel
 MOST_IN_CHUNK = 256
 BUFFER_BYTES = 64 * 2**20  # of pixels kept in memory between two writes
 BUFFER_SECONDS = 15.0
+MOST_NAMED = 20  # images that are too small
 
 
 class SortingState(msgspec.Struct):
@@ -46,6 +47,7 @@ class SortingState(msgspec.Struct):
     count: dict[int, Count] = {}
     resized: dict[int, Count] = {}
     unreadable: dict[int, Count] = {}
+    too_small: dict[int, Count] = {}
     sixteen_bits: dict[int, Count] = {}
     brightest: dict[int, Count] = {}  # largest value of those with 16 bits
     bit_depth: Count = 16
@@ -59,7 +61,7 @@ class SplitSorter:
         labels: the labels to sort, which have no record yet.
         resolution: side of the images, in pixels.
         bit_depth: the number of bits that images with 16 bits use.
-        skipped: called with the name of an unreadable image, and the reason.
+        skipped: called with the name of an image that is unreadable or, for the first MOST_NAMED, too small, and why.
         noted: called with the name of an image, and what Pillow warns of; once for each such text.
     """
 
@@ -113,22 +115,25 @@ class SplitSorter:
         Raises:
             UserError: naming the labels without images; those of the other labels are written.
         """
-        empty = []
+        empty = [label for label in self._state.labels if not self._state.count.get(label)]
         for label in self._state.labels:
-            if not self._state.count.get(label):
-                empty.append(label)
-            elif not self._paths.record(self._split, label).exists():
+            if label not in empty and not self._paths.record(self._split, label).exists():
                 self._finish_label(label)
         shutil.rmtree(self._paths.unfinished(self._split))
-        with contextlib.suppress(OSError):  # another split may be unfinished
+        with contextlib.suppress(OSError):  # another split may be unfinished, or another share of the labels
             self._paths.unfinished(self._split).parent.rmdir()
         if empty:
-            names = ", ".join(f"{label} ({self._source.label_names[label]})" for label in empty[:5])
-            more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
-            raise UserError(
-                f"there are no readable {self._split} images of label {names}{more}; "
-                "add some, or take the label out of the data set, and run this again"
-            )
+            self._refuse_empty(empty)
+
+    def _refuse_empty(self, labels: list[int]) -> None:
+        """Refuse labels of which no image could be taken."""
+        names = ", ".join(f"{label} ({self._source.label_names[label]})" for label in labels[:5])
+        more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+        which, what = "readable", "add some, or take the label out of the data set, and run this again"
+        if any(self._state.too_small.get(label) for label in labels):
+            which = "large enough"
+            what = f"add some, or type a smaller --config.dataset.resolution than {self._shape[0]}"
+        raise UserError(f"there are no {which} {self._split} images of label {names}{more}; {what}")
 
     def _finish_label(self, label: int) -> None:
         """Write the label's images, then the record, which marks them as complete."""
@@ -136,10 +141,11 @@ class SplitSorter:
         raw = np.memmap(self._raw(label), np.uint8, "r", shape=(state.count[label], *self._shape))
         files.write_array(self._paths.images(self._split, label), raw)
         resized, unreadable = state.resized.get(label, 0), state.unreadable.get(label, 0)
+        too_small = state.too_small.get(label, 0)
         origin = state.files.get(label, "")
         sixteen, brightest = state.sixteen_bits.get(label, 0), state.brightest.get(label, 0)
         digest = files.digest(raw)
-        record = ImageRecord(label, name, len(raw), resized, unreadable, digest, origin, sixteen, brightest)
+        record = ImageRecord(label, name, len(raw), resized, unreadable, digest, origin, sixteen, brightest, too_small)
         records.write(self._paths.record(self._split, label), record)
         self._raw(label).unlink()
 
@@ -150,19 +156,21 @@ class SplitSorter:
             self._known_notes.add(text)
             self._noted(getattr(self._decoded, "name", "an image"), text)
 
-    def _decode(self, example: Example) -> decoding.Square | str:
-        """The decoded picture, or the reason why it cannot be decoded."""
+    def _decode(self, example: Example) -> decoding.Square | Exception:
+        """The decoded picture, or the reason why it is left out."""
         self._decoded.name = example.name
         try:
             return decoding.square(example.content, *self._shape[1:], self._bit_depth)
         except Exception as error:  # Pillow raises many types for a damaged file
-            return " ".join(str(error).split()) or type(error).__name__
+            return error
 
-    def _take(self, example: Example, square: decoding.Square | str) -> int:
+    def _take(self, example: Example, square: decoding.Square | Exception) -> int:
         """Count an example and buffer its pixels until the next write; returns their number of bytes."""
-        if isinstance(square, str):
-            _add(self._state.unreadable, example.label, 1)
-            self._skipped(example.name, square)
+        if isinstance(square, Exception):
+            small = isinstance(square, decoding.TooSmallError)
+            _add(self._state.too_small if small else self._state.unreadable, example.label, 1)
+            if not small or sum(self._state.too_small.values()) <= MOST_NAMED:
+                self._skipped(example.name, " ".join(str(square).split()) or type(square).__name__)
             return 0
         self._buffers[example.label].append(square.pixels)
         _add(self._state.resized, example.label, int(square.resized))

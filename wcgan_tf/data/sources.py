@@ -46,8 +46,10 @@ class Source:
     channels: int  # 1 for grey images, 3 for RGB
     counts: dict[str, int | None]  # images per split, over all labels; None if not known in advance
     examples: Callable[[str, set[int]], Iterator[Example]]  # (split, labels) -> the examples of these labels
-    # Of folders: (split, label) -> the sum of the label's files, and the files of no label by reason.
+    # Of folders: (split, label) -> the sum of the label's files, and the links to folders that were followed, the
+    # label's own folder included; and the files of no label by reason.
     files: Callable[[str, int], folders.Summary] | None = None
+    links: Callable[[str, int], tuple[Path, ...]] | None = None
     around: Callable[[], dict[str, list[Path]]] = dict
     note: str = ""  # a line for the user about how the source is read
 
@@ -96,16 +98,19 @@ def folder(dataset: Dataset) -> Source:
     def summary(split: str, label: int) -> folders.Summary:
         chosen = own.get(split, train)
         found = folders.summary(chosen.folder, chosen.files(names[label]))
-        if test:
-            return found
-        return found._replace(digest=f"{found.digest} divided", links=found.links if split == "train" else ())
+        return found if test else found._replace(digest=f"{found.digest} divided")
+
+    def links(split: str, label: int) -> tuple[Path, ...]:
+        if split not in own:
+            return ()
+        return tuple(path for kind, path in own[split].files(names[label]) if kind == folders.FOLLOWED)
 
     def around() -> dict[str, list[Path]]:
         return folders.by_reason(itertools.chain.from_iterable(split.around() for split in own.values()))
 
     note = "" if test else f"{root} has no {', '.join(TEST_SPLITS)}: every fifth image is a test image"
     return Source(
-        str(root.resolve()), _readable(root, names), 3, dict.fromkeys(SPLITS), examples, summary, around, note
+        str(root.resolve()), _readable(root, names), 3, dict.fromkeys(SPLITS), examples, summary, links, around, note
     )
 
 
@@ -219,8 +224,11 @@ def _builder(dataset: Dataset) -> Any:
             f"dataset.name {dataset.name!r} is no data set of TensorFlow Datasets{hint}; "
             "a folder of images is named by --config.dataset.root"
         ) from None
-    except ValueError as error:  # an unknown config or version of a known data set
-        raise UserError(f"dataset.name {dataset.name!r}: {' '.join(str(error).split())[:200]}") from None
+    except ValueError as error:  # an unknown config or version of a known data set, or no name that it would have
+        raise UserError(
+            f"dataset.name {dataset.name!r}: {' '.join(str(error).split())[:200]}; "
+            "a folder of images is named by --config.dataset.root"
+        ) from None
     features = dict(builder.info.features or {})
     wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
     if not all(isinstance(features.get(name), kind) for name, kind in wanted.items()):

@@ -45,17 +45,28 @@ def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, s
         label = _folder(given, folders, file)
         if known.setdefault(name, label) != label:
             raise UserError(f"{file} gives {name} two labels, {known[name]} and {label}; delete one of the lines")
-    known |= {Path(name).stem: label for name, label in known.items() if Path(name).stem not in known}
-    found = {image: known.get(name) or known.get(Path(name).stem) for image, name in _names(images).items()}
+    by_stem: dict[str, set[str]] = {}
+    for name, label in known.items():
+        by_stem.setdefault(Path(name).stem, set()).add(label)
+    found = {image: _label(image, known, by_stem) for image in images}
     if without := [image.name for image, label in found.items() if not label]:
         more = f" and {len(without) - 1} more" if len(without) > 1 else ""
         raise UserError(f"{file} has no label of {without[0]}{more}; {LINE}")
     return {image: label for image, label in found.items() if label}
 
 
-def _names(images: list[Path]) -> dict[Path, str]:
-    """The images' names in Unicode's composed form."""
-    return {image: unicodedata.normalize("NFC", image.name) for image in images}
+def _label(image: Path, known: dict[str, str], by_stem: dict[str, set[str]]) -> str | None:
+    """The label by the longest end of the image's path that is listed, or by its name without ending; None if unsure.
+
+    Args:
+        by_stem: the labels of each name without folders and ending; not to be used if there are several.
+    """
+    parts = unicodedata.normalize("NFC", str(image)).split("/")
+    for number in range(len(parts), 0, -1):
+        if label := known.get("/".join(parts[-number:])):
+            return label
+    same = by_stem.get(Path(parts[-1]).stem, set())
+    return next(iter(same)) if len(same) == 1 else None
 
 
 def _pair(line: str) -> tuple[str, str] | None:

@@ -27,6 +27,7 @@ from wcgan_tf.evaluation import domain_classifier, tfgan
 from wcgan_tf.evaluation.features import Classifier
 
 INCEPTION_SIDE = 299
+MOST_AT_ONCE, MOST_PIXELS = 500, 500 * 32**2  # images of the domain classifier in one call
 
 
 def load(name: str, dataset: Dataset, say: Callable[[str], None]) -> Classifier:
@@ -38,6 +39,7 @@ def load(name: str, dataset: Dataset, say: Callable[[str], None]) -> Classifier:
     Raises:
         UserError: if it is damaged or is not a classifier; see `classifier_files.refuse_unusable`.
     """
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # features that are kept may be of a CPU
     return CLASSIFIERS[name](dataset, say) if name in CLASSIFIERS else _saved_model(name, Path(name))
 
 
@@ -78,8 +80,9 @@ def _load_domain(dataset: Dataset, labels: range, digest: str) -> keras.Model | 
 
 
 def _as_classifier(network: keras.Model, digest: str) -> Classifier:
-    predict = network.predict_on_batch
-    return Classifier("domain", digest, "none", own_labels=True, batch_size=500, predict=predict)
+    side = network.input_shape[1]
+    at_once = max(1, min(MOST_AT_ONCE, MOST_PIXELS // side**2))
+    return Classifier("domain", digest, "none", own_labels=True, batch_size=at_once, predict=network.predict_on_batch)
 
 
 def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], digest: str) -> keras.Model:

@@ -61,7 +61,9 @@ def build_network(
     # Mean 0 and variance 1 over the training images, because kernels and distances in the scores depend on the scale.
     features = layers.BatchNormalization(momentum=0.9, center=False, scale=False, name="features")(x)
     logits = layers.Dense(num_labels, name="logits")(layers.Dropout(0.1)(features))
-    return keras.Model(images, [features, logits])
+    made = keras.Model(images, [features, logits])
+    made.jit_compile = False  # on a GPU Keras would compile it with XLA for every number of images
+    return made
 
 
 def _convolutions(images: keras.KerasTensor, stages: int) -> keras.KerasTensor:

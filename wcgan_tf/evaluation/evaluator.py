@@ -95,7 +95,7 @@ class Evaluator:
             images=Images(**{kind: len(own.keys) for kind, own in images.items()}),
             labels=self.labels,
             num_per_label=self.number,
-            few=self.number * len(self.labels) < ENOUGH_FOR_FRECHET,
+            few=min(len(own.keys) for own in images.values()) < ENOUGH_FOR_FRECHET,
             split=self.split,
             seed=self.seed,
             classifier=ClassifierFacts(self.classifier.name, self.classifier.digest, self.classifier.resize, known),
@@ -189,7 +189,7 @@ def _generated(model: Sampler, labels: np.ndarray, seed: int) -> Iterator[tuple[
     random, first = np.random.default_rng(seed), 0
     while True:
         places = random.integers(len(labels), size=domain_classifier.BATCH_SIZE)
-        latents = model.latents(seed, first, first + domain_classifier.BATCH_SIZE, None)
+        latents = model.latents(labels[places], seed, first, first + domain_classifier.BATCH_SIZE, None)
         yield model.images(labels[places], latents), places
         first += domain_classifier.BATCH_SIZE
 

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"  # TF-GAN's INCEPTION_TFHUB
+CPU = "/CPU:0"  # GPUs are slow at decompositions of float64
 SPLITS = 10
 BLOCK = 1024  # most samples in a block of the kernel distance; more if the sets differ much in size
 FEWEST_IN_A_BLOCK = 10
@@ -52,14 +53,16 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, fl
         logits: [n, k] in random order, n at least `splits`.
     """
     score = evaluation().classifier_score_from_logits
-    values = [float(score(tf.constant(part, tf.float64))) for part in np.array_split(logits, splits)]
+    with tf.device(CPU):
+        values = [float(score(tf.constant(part, tf.float64))) for part in np.array_split(logits, splits)]
     return float(np.mean(values)), float(np.std(values))
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """`frechet_classifier_distance_from_activations` in float64; see metrics.frechet_distance."""
     distance = evaluation().frechet_classifier_distance_from_activations
-    return float(distance(tf.constant(a, tf.float64), tf.constant(b, tf.float64)))
+    with tf.device(CPU):
+        return float(distance(tf.constant(a, tf.float64), tf.constant(b, tf.float64)))
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -73,7 +76,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     distance = evaluation().kernel_classifier_distance_and_std_from_activations
     blocks = max(min(len(a), len(b)) // FEWEST_IN_A_BLOCK, 1)
     block = max(BLOCK, -(-max(len(a), len(b)) // blocks))  # else a much smaller set leaves blocks empty
-    with _silent():
+    with _silent(), tf.device(CPU):
         value, error = distance(tf.constant(a, tf.float64), tf.constant(b, tf.float64), max_block_size=block)
     return float(value), float(error)
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from wcgan_tf.core import machine
 from wcgan_tf.core.errors import install
@@ -14,8 +15,9 @@ from wcgan_tf.launching import ranks
 
 NAME = r"[0-9]+|(GPU|MIG)-[0-9A-Za-z/-]+"  # index, UUID, MIG instance; CUDA ignores what follows another word
 LISTED = r"GPU (?P<index>[0-9]+):|\s+MIG .*\(UUID: (?P<instance>MIG-[^)]+)\)"
-LIST_SECONDS = 20.0  # a driver in trouble may never answer
+LIST_SECONDS = 60.0  # a driver in trouble may never answer
 SILENT = "WCGAN_TF_SILENT_DRIVER"  # a variable that this process leaves to those it starts
+DRIVER = Path("/proc/driver/nvidia/gpus")
 NAME_THEM = "export CUDA_VISIBLE_DEVICES=0,1"
 
 
@@ -34,7 +36,11 @@ def visible(say: Callable[[str], None] = print) -> list[str]:
 
 def _installed(say: Callable[[str], None]) -> list[str]:
     """All GPUs by index; of a GPU with MIG instances these instead, which alone can be used."""
-    if os.environ.get(SILENT) or not shutil.which("nvidia-smi"):
+    if os.environ.get(SILENT):
+        return []
+    if not shutil.which("nvidia-smi"):
+        if DRIVER.exists():
+            say(f"there is NVIDIA's driver, but no nvidia-smi that lists its GPUs; to use them, type: {NAME_THEM}")
         return []
     try:
         process = subprocess.Popen(

@@ -37,6 +37,7 @@ class Launcher:
         command: the command line of a process that trains labels (see `workers.py`).
         run: paths of the run.
         held: labels that other processes train now, with their status; they are not started, and count as unfinished.
+        asked: counts the requests to stop, those of before included.
     """
 
     def __init__(
@@ -47,17 +48,18 @@ class Launcher:
         command: list[str],
         run: RunPaths,
         held: dict[int, LabelStatus],
+        asked: signals.StopCount,
     ) -> None:
         self._labels, self._names, self._places, self._run, self._held = labels, names, places, run, held
         self._out = LineWriter()
         free = [label for label in labels if label not in held]
         self._workers = workers.Workers(free, places, command, run, self._started, self._ended, self._say)
-        self._signals: list[int] = []  # received so far
+        self._asked = asked
         self._began, self._told = time.time(), False
 
     def run(self) -> tuple[list[int], bool]:
         """Train until all labels end or a signal comes; returns the unfinished labels, and whether a signal came."""
-        signals.handle(lambda number, _: self._signals.append(number))
+        signals.handle(self._asked)
         self._out.say(
             f"training {number_of_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time"
         )
@@ -75,10 +77,10 @@ class Launcher:
         unfinished = [label for label in self._labels if self._workers.ended.get(label) != errors.DONE]
         if not unfinished:
             self._out.say(f"trained {number_of_labels(len(self._labels))} in {self._run.folder}")
-        elif self._signals:
+        elif self._asked.number:
             self._out.say("stopped; the same command resumes")
         self._out.finish()
-        return unfinished, bool(self._signals)
+        return unfinished, self._asked.number > 0
 
     def _draw(self, live: rich.live.Live) -> None:
         with contextlib.suppress(OSError):  # the terminal was closed
@@ -90,8 +92,8 @@ class Launcher:
         self._workers.poll()
         while self._workers.running:
             time.sleep(TURN_SECONDS)
-            if len(self._signals) > answered:
-                answered = len(self._signals)
+            if self._asked.number > answered:
+                answered = self._asked.number
                 self._stop(kill=answered > 1)
             self._workers.poll()
             if time.monotonic() - shown >= every_seconds:

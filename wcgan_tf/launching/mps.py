@@ -17,8 +17,8 @@ VARIABLES = ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY")
 
 
 @contextlib.contextmanager
-def service(wanted: bool, say: Callable[[str], None]) -> Iterator[dict[str, str]]:
-    """Run the service during this block; yields the environment variables of its clients.
+def service(wanted: bool, say: Callable[[str], None]) -> Iterator[dict[str, str] | None]:
+    """Run the service during this block; yields the environment variables of its clients, or None without a service.
 
     A service that runs already is used and left alone.  Without one, processes still share a GPU, in turns.
 
@@ -27,11 +27,11 @@ def service(wanted: bool, say: Callable[[str], None]) -> Iterator[dict[str, str]
         say: called with one line that says how they share it.
     """
     if not wanted:
-        yield {}
+        yield None
         return
     if not shutil.which(CONTROL):
         say(f"{CONTROL} is not installed: the processes of a GPU take turns on it")
-        yield {}
+        yield None
         return
     if _ask("get_server_list", {}):
         say("the processes of a GPU share it by the MPS that runs here")
@@ -44,7 +44,7 @@ def service(wanted: bool, say: Callable[[str], None]) -> Iterator[dict[str, str]
         process = _start(environment)
         if process is None:
             say(f"{CONTROL} does not start here: the processes of a GPU take turns on it")
-            yield {}
+            yield None
             return
         say("the processes of a GPU share it by MPS")
         try:
@@ -73,6 +73,8 @@ def _start(environment: dict[str, str]) -> subprocess.Popen | None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if _ask("get_server_list", environment):
+            # Its server would start with the first client, and refuse those that come meanwhile.
+            _ask(f"start_server -uid {os.getuid()}", environment)
             return process
         time.sleep(0.1)
     process.kill()

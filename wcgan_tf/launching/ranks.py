@@ -1,10 +1,12 @@
 """The labels of this process, from the variables of a scheduler or of an MPI's launcher.  No TensorFlow."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wcgan_tf.core.errors import UserError, python
+from wcgan_tf.core.labels import INDEX, format_labels
 from wcgan_tf.core.machine import number
 
 
@@ -71,6 +73,11 @@ class Share:
     last: int | None = field(default=None, compare=False)  # the largest rank of an array; None if unknown
     array: Array | None = field(default=None, compare=False)
 
+    @property
+    def name(self) -> str:
+        """A name for the folder of this share."""
+        return f"{self.rank}-of-{self.count or 'all'}"
+
     def of(self, labels: list[int]) -> list[int]:
         """The labels of this rank: labels[rank], labels[rank + count], ...; labels[rank] alone if `count` is None.
 
@@ -85,6 +92,12 @@ class Share:
             raise UserError(f"{self.source} is {self.rank} of {self.count}; the first rank is 0")
         return labels[self.rank :: self.count]
 
+    def in_words(self, mine: list[int], number: int) -> str:
+        """A line that says which of `number` labels this rank takes."""
+        of = f" of {self.count}" if self.count else ""
+        taken = f"label{'s' if len(mine) > 1 else ''} {format_labels(mine)}" if mine else f"none of the {number} labels"
+        return f"--label=auto: {self.source} makes this rank {self.rank}{of}, which takes {taken}"
+
     def _too_many(self, labels: int) -> str:
         """The message about a rank without a label, or an array that has such ranks."""
         start, option = (self.array.start, self.array.option) if self.array else (0, "")
@@ -93,7 +106,19 @@ class Share:
         return f"{self.source} {found}, and there are {labels} labels, {start} to {start + labels - 1}{typed}"
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
+def named(text: str, program: str) -> Share | None:
+    """The share that a flag names: auto, or 3/10 for every tenth label from 3 on; None if it names labels, or nothing.
+
+    Raises:
+        UserError: as `from_environment`.
+    """
+    if text == "auto":
+        return from_environment(program=program)
+    typed = re.fullmatch(f"({INDEX})/({INDEX})", text)
+    return Share(int(typed[1]), int(typed[2]), "--label") if typed else None
+
+
+def from_environment(environment: Mapping[str, str] = os.environ, program: str = "train") -> Share:
     """The share that the variables of the first of ARRAYS and of the first of LAUNCHERS give.
 
     An array with the indices 0, 1, 2, ... (of Grid Engine 1, 2, 3, ...) shares all labels; if an element has several
@@ -109,14 +134,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Share:
     if launcher and launcher.name == "Slurm" and size > 1 and not environment.get("SLURM_STEP_ID"):
         raise UserError(
             f"this is one process, not one of Slurm's {size} tasks; "
-            f"start it with: srun {python()} -m wcgan_tf.train --label auto"
+            f"start it with: srun {python()} -m wcgan_tf.{program} --label auto"
         )
     if (element := _element(environment)) is not None:
         if size == 1 or launcher is None or rank is None:
             return element
         if element.count is None:
             raise UserError(
-                f"every one of the {size} tasks of this array element would train label {element.rank}; "
+                f"every one of the {size} tasks of this array element would take label {element.rank}; "
                 "submit an array 0-N, or one with a task per element"
             )
         source = f"{element.source}, {launcher.rank}"

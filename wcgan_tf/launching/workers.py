@@ -218,8 +218,8 @@ class Workers:
         os.set_blocking(reader, False)
         answers = FileIO(reader)
         mine = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, place.cpus or mine)  # the process inherits it
         try:
+            os.sched_setaffinity(0, place.cpus or mine)  # the process inherits it
             process = subprocess.Popen(
                 [*self._command, f"--answers={writer}"],
                 stdin=subprocess.PIPE,

@@ -49,6 +49,7 @@ def open_run(
     out: LineWriter,
     describe: Callable[[Exception], str] = str,
     waiting: str | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> Iterator[LabelRun | None]:
     """Lock a label's folder during this block; yields None if the label is finished.
 
@@ -58,16 +59,18 @@ def open_run(
     Args:
         describe: exception -> text, for the label's status and log.
         waiting: what to say if another process holds the folder, before waiting for it.
+        check: called first when this process holds the folder; may refuse it.
 
     Raises:
-        UserError: if another process holds the folder and `waiting` is None, or the folder has a training with other
-            settings.
+        UserError: from `check`, if another process holds the folder and `waiting` is None, or the folder has a training
+            with other settings.
     """
 
     def waits(text: str) -> None:
         out.say(f"{data.title}: {text}", paths.log)
 
     with folder_lock.lock(paths.folder, waits, waiting) as give_up, _own_temporary_files(paths):
+        check()
         recorded_settings.record(paths, config, data)
         if recorded_settings.finished(paths, config):
             spent = "nothing is left of its budget; give it more train.max_seconds or train.max_steps to resume"

@@ -63,6 +63,21 @@ class LabelStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.seconds * (1.0 - self.progress) / self.progress if self.progress > 0.0 else None
 
 
+class Trained(msgspec.Struct, frozen=True, kw_only=True):
+    """training.json: the training of an exported generator; the fields are those of the status at its export."""
+
+    step: Count = 0
+    seconds: Amount = 0.0
+    best_step: Count | None = None
+    device: str = ""
+    threads: Count = 0
+
+    @classmethod
+    def of(cls, status: LabelStatus) -> "Trained":
+        """The training that a status tells of."""
+        return cls(**{name: getattr(status, name) for name in cls.__struct_fields__})
+
+
 def read(status: Path) -> LabelStatus:
     """Read a label's status.json, with "stale" if it applies; "pending" if the file is missing or damaged."""
     known = records.read_if_whole(status, LabelStatus)
@@ -86,6 +101,10 @@ class Heartbeat:
             step=before.step,
             seconds=before.seconds,
             progress=before.progress,
+            best_kernel_distance=before.best_kernel_distance,
+            best_step=before.best_step,
+            device=before.device,
+            threads=before.threads,
             host=machine.host(),
             pid=os.getpid(),
             job=os.environ.get("SLURM_JOB_ID", ""),
@@ -103,6 +122,10 @@ class Heartbeat:
             soonest = max(SOONEST_SECONDS, SOONEST_SHARE * (self._written - self._began))
             if time.monotonic() - self._written >= soonest:
                 self._write()
+
+    def trained(self) -> Trained:
+        """The training up to now."""
+        return Trained.of(self._status)
 
     def end(self, state: str, error: str = "") -> None:
         """Write the final state: "done", "stopped", "diverged" or "failed"."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from wcgan_tf.config import SHORTEST_SECONDS, Config
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.data import mixture
 from wcgan_tf.runs import label_status, recorded_settings
 
 
@@ -40,11 +41,26 @@ def is_done(config: Config, run: RunPaths) -> bool:
     return recorded_settings.finished(paths, own_settings(config)) and bool(paths.saved_checkpoints())
 
 
-def is_needed(config: Config, run: RunPaths, labels: Iterable[int]) -> bool:
+def is_needed(config: Config, run: RunPaths, labels: Iterable[int], compare_images: bool = False) -> bool:
     """Whether some of the labels have not begun, and are to start from a pretraining that is not done.
 
+    Args:
+        compare_images: whether to check that it saw the images that are prepared now, by the records of all labels.
+
     Raises:
-        UserError: as `is_done`.
+        UserError: as `is_done`, or if it saw other images.
     """
     begins = (label for label in labels if not run.label(label).saved_checkpoints())
-    return bool(config.train.pretraining) and next(begins, None) is not None and not is_done(config, run)
+    if not config.train.pretraining or next(begins, None) is None:
+        return False
+    done, folder = is_done(config, run), run.pretraining.folder
+    if (
+        done
+        and compare_images
+        and recorded_settings.read(run.pretraining).images.digest != mixture.digest(config.dataset)
+    ):
+        raise UserError(
+            f"the pretraining in {folder} saw other images than those that are prepared now; delete that folder to do "
+            "it anew for the labels that have not begun, or type another --workdir"
+        )
+    return not done

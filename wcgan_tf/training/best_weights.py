@@ -22,7 +22,7 @@ from wcgan_tf.evaluation import domain_classifier, features, metrics
 from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training.gan import LabelGAN
 
-SAMPLES = 500
+SAMPLES, AT_ONCE = 500, 50
 PREPARE_DOMAIN = Command("prepare", "--classifier=domain")
 
 
@@ -41,7 +41,9 @@ class BestWeights(keras.callbacks.Callback):
         super().__init__()
         self._gan, self._run = gan, run
         self._classifier, self._extract, self._real = _load_classifier(run)
-        self._latents = stateless_random.normal([SAMPLES, gan.latent_size], [gan.settings.seed, run.data.label])
+        # Latents of their own: those of [seed, label] may be what `evaluate` draws.
+        seed = stateless_random.fold_in([gan.settings.seed, run.data.label], SAMPLES)
+        self._latents = stateless_random.normal([SAMPLES, gan.latent_size], seed)
         self._weights = tf.train.Checkpoint(average=[variable.value for variable in gan.average.variables])
         self._scored_at = time.monotonic()
         self._last: float | None = None
@@ -52,6 +54,11 @@ class BestWeights(keras.callbacks.Callback):
             if before.classifier == self._classifier:  # scores of different classifiers do not compare
                 self._take(before)
 
+    @property
+    def held_out(self) -> int:
+        """The number of real images in the comparison."""
+        return len(self._real)
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         due = time.monotonic() - self._scored_at >= self._gan.settings.eval_seconds
         if due and not self.model.stop_training:
@@ -61,8 +68,9 @@ class BestWeights(keras.callbacks.Callback):
 
     def score(self) -> None:
         """Score the present averaged weights, and save them if the score is the lowest so far."""
-        images = to_uint8(self._gan.average(self._latents, training=False))
-        distance = metrics.kernel_distance(self._extract(images).numpy(), self._real)
+        parts = (self._latents[start : start + AT_ONCE] for start in range(0, SAMPLES, AT_ONCE))
+        seen = [self._extract(to_uint8(self._gan.average(part, training=False))).numpy() for part in parts]
+        distance = metrics.kernel_distance(np.concatenate(seen), self._real)
         self._last = distance
         if distance < self._best:
             score = BestScore(distance, int(self._gan.step), self._classifier)

@@ -31,7 +31,8 @@ LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and
 class Budget(keras.callbacks.Callback):
     """Counts the seconds, and ends `fit` when they are spent, when asked to stop, or if a number is not finite.
 
-    The first of the callbacks: the others read its numbers.
+    The first of the callbacks: the others read its numbers.  Seconds in which XLA compiles the step do not count: they
+    would be most of a small budget.
 
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
@@ -39,15 +40,17 @@ class Budget(keras.callbacks.Callback):
         progress: the spent share of the budget, 0..1.
     """
 
-    def __init__(self, gan: LabelGAN, stop: StopRequests) -> None:
+    def __init__(self, gan: LabelGAN, stop: StopRequests, compiles: bool = False) -> None:
         super().__init__()
-        self._gan, self._stop = gan, stop
+        self._gan, self._stop, self._compiling = gan, stop, compiles and gan.jit_compile
         self.step, self.seconds, self.progress = int(gan.step), float(gan.seconds), float(gan.progress())
         self._began = time.monotonic() - self.seconds
         self.state = "running"
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._stop.ends_in_good_order()  # from the first execution on there is something to lose
+        if self._compiling:
+            self._began, self._compiling = time.monotonic() - self.seconds, False
         self.seconds = time.monotonic() - self._began
         self._gan.seconds.assign(self.seconds)
         self.step, finite = self._gan.last
@@ -106,15 +109,15 @@ class MetricsWriter(keras.callbacks.Callback):
 
     def _write_scalars(self, logs: Any) -> None:
         step, seconds = self._budget.step, round(self._budget.seconds, 3)
-        scalars = {**logs, **self._throughput.rate()}
+        scalars = {**logs, **self._throughput.rate(), **self._gan.unmeasured()}
         row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
         watched = {name: row[name] for name in ("wasserstein_estimate", "images_per_second") if name in row}
         self._note(**watched)
         with files.named(self._paths.metrics), self._paths.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
-            for name, value in scalars.items():
-                tf.summary.scalar(event_files.TAGS[name], value)
+            for name in (name for name, value in row.items() if value is not None):
+                tf.summary.scalar(event_files.TAGS[name], scalars[name])
 
     def _write_grid(self) -> None:
         pictures = to_uint8(self._gan.average(self._latents, training=False)).numpy()
@@ -158,7 +161,7 @@ class ProgressLogger(keras.callbacks.Callback):
         if self._executions == 0:
             self._say(f"first execution after {now - self._began:.1f} s")
             budget = self._gan.settings.max_seconds
-            if budget and now - self._began > BEGINNING_SHARE * budget:
+            if budget and not self._gan.jit_compile and now - self._began > BEGINNING_SHARE * budget:
                 self._say(f"that is much of its {budget:g} s; give it more, such as --config.train.max_seconds=60")
         elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS and self._gan.execution_steps > 1:
             self._say(

@@ -1,8 +1,10 @@
 """Checkpoints: the complete state that a training needs to resume."""
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -69,6 +71,7 @@ class Checkpoints(keras.callbacks.Callback):
                 status = self._state.read(str(path))
                 status.assert_consumed()
                 status.assert_existing_objects_matched()
+                self._delete(checkpoints[: checkpoints.index(path)])  # else `save` would keep them, as the newest
                 return True
             except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
                 if errors.is_of_system(error):  # the file may be whole
@@ -79,6 +82,11 @@ class Checkpoints(keras.callbacks.Callback):
                 f"all checkpoints in {self._paths.checkpoints} are damaged; delete that folder to train the label anew"
             )
         return False
+
+    def _delete(self, damaged: list[Path]) -> None:
+        for path in damaged:
+            for file in path.parent.glob(f"{path.name}.*"):
+                file.unlink(missing_ok=True)
 
     def save(self) -> None:
         """Write a checkpoint now, and delete everything else in the folder except the one before.
@@ -93,7 +101,8 @@ class Checkpoints(keras.callbacks.Callback):
         keep = tuple(f"{path.name}." for path in self._paths.saved_checkpoints()[:KEEP])
         for path in self._paths.checkpoints.iterdir():
             if not path.name.startswith(keep):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                with contextlib.suppress(OSError):  # on NFS, what another process still reads
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
         self._saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

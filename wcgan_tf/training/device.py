@@ -10,6 +10,10 @@ from wcgan_tf.core.errors import UserError
 from wcgan_tf.launching import gpus
 
 BFLOAT16_CAPABILITY = (8, 0)  # of NVIDIA's Ampere and later
+NO_MEMORY = (  # the last three where memory ran out before a library had its own
+    r"\bOOM\b|[Oo]ut of memory|Dst tensor is not initialized|failed to allocate memory"
+    r"|(CUDNN|CUBLAS)_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|DNN library initialization failed"
+)
 LEAST_SIDE = 16  # pixels; below, on a CPU, conversions to bfloat16 take longer than they save
 
 
@@ -62,7 +66,7 @@ def precision(settings: Train, strategy: tf.distribute.Strategy, side: int) -> s
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether TensorFlow or XLA could not allocate memory on the device; a full disk is another error."""
-    return isinstance(error, tf.errors.OpError) and bool(re.search(r"\bOOM\b|[Oo]ut of memory", str(error)))
+    return isinstance(error, tf.errors.OpError) and bool(re.search(NO_MEMORY, str(error)))
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:

@@ -139,6 +139,10 @@ class LabelGAN(keras.Model):
         weights = self.generator.variables + self.critic.variables
         return tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights])
 
+    def unmeasured(self) -> dict[str, float]:
+        """NaN for each mean of which there was no value since the last reset, as of a penalty in every n-th step."""
+        return {name: float("nan") for name, mean in self.means.items() if not float(mean.count)}
+
     def make_train_function(self, force: bool = False) -> None:
         """Make what `fit` calls for an execution: steps in a loop, and one transfer to the host at their end.
 

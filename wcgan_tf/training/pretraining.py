@@ -23,5 +23,9 @@ def pretrain(
         UserError: as `Trainer.train` and `open_run`.
     """
     own, data = pretraining.own_settings(config), mixture.of_all_labels(config.dataset)
-    with open_run(own, data, run.pretraining, stop, out, describe, WAITING) as label_run:
+
+    def refuse_diverged() -> None:  # while this process waited
+        pretraining.is_done(config, run)
+
+    with open_run(own, data, run.pretraining, stop, out, describe, WAITING, refuse_diverged) as label_run:
         return Trainer(own).train(label_run) if label_run else "done"

@@ -2,7 +2,9 @@
 
 import copy
 import functools
+import gc
 import random
+import shutil
 import time
 
 import keras
@@ -15,6 +17,7 @@ from wcgan_tf.core import files, machine, stateless_random
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.data import prepared
+from wcgan_tf.evaluation.enough import FEWEST
 from wcgan_tf.launching.gpus import unseen
 from wcgan_tf.models.generator_export import export_generator
 from wcgan_tf.runs.label_run import LabelRun
@@ -71,7 +74,8 @@ class Trainer:
         except tf.errors.OpError as error:
             if not is_out_of_memory(error):
                 raise
-        self._gan = None  # here nothing holds its memory any more
+        self._gan = None
+        gc.collect()  # it and its functions refer to each other, and hold its memory
         raise UserError(self._what_fits(run))
 
     def _train(self, run: LabelRun) -> str:
@@ -89,21 +93,27 @@ class Trainer:
 
     def _make_room(self, number: int) -> None:
         """Give up the step if it has no room for so many images."""
-        if number > self._capacity:
-            self._gan, self._capacity = None, number + int(self._spare * number)
+        if number <= self._capacity:
+            return
+        if self._gan is not None:
+            self._gan = None
+            gc.collect()
+        self._capacity = number + int(self._spare * number)
 
     def _what_fits(self, run: LabelRun) -> str:
         """The message for too little memory: which half, quarter, ... of the batch size has room for a step."""
         config = copy.deepcopy(self._config)
-        batch, width = config.train.batch_size, config.model.width
-        problem = f"{device_name(self._strategy)} has no memory for train.batch_size={batch} at model.width={width}"
+        batch, model = config.train.batch_size, config.model
+        widest = "critic_width" if model.critic_width > model.width else "width"
+        at = f"model.{widest}={getattr(model, widest)}"
+        problem = f"{device_name(self._strategy)} has no memory for train.batch_size={batch} at {at}"
         run.say(f"{problem}; looking for a batch size that fits")
         while config.train.batch_size > SMALLEST_BATCH and not run.stop.received:
             config.train.batch_size = max(SMALLEST_BATCH, config.train.batch_size // 2)
             if self._has_room(config, run):
                 fits = config.train.batch_size
                 return f"{problem}; type --config.train.batch_size={fits}, which fits, or start fewer processes on it"
-        smaller = "--config.train.batch_size" if run.stop.received else "--config.model.width"
+        smaller = "--config.train.batch_size" if run.stop.received else f"--config.model.{widest}"
         return f"{problem}; type a smaller {smaller}, or start fewer processes on it"
 
     def _has_room(self, config: Config, run: LabelRun) -> bool:
@@ -114,6 +124,8 @@ class Trainer:
             if not is_out_of_memory(error):
                 raise
             return False
+        finally:
+            gc.collect()
         return True
 
 
@@ -188,9 +200,12 @@ def _set_weights(objective: Objective, variables: list, label: int, config: Conf
 def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
     """Train, save and export; returns the state in which the label ended."""
     checkpoints = Checkpoints(gan, run.paths, run.config.train.checkpoint_seconds)
-    best = [BestWeights(gan, run)] if run.config.train.eval_seconds else []
     resumed = checkpoints.restore(run.say)
-    budget = Budget(gan, run.stop)
+    if not resumed:  # what an earlier training left that had no checkpoint yet
+        shutil.rmtree(run.paths.best, ignore_errors=True)
+        run.heartbeat.note(best_kernel_distance=None, best_step=None)
+    best = _best_weights(gan, run)
+    budget = Budget(gan, run.stop, compiles)
     metrics = MetricsWriter(gan, run, budget, device, machine.threads())
     progress = ProgressLogger(gan, run, budget, compiles)
     if budget.progress >= 1.0:  # the process ended between its last checkpoint and its export
@@ -209,11 +224,23 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
         for scorer in best:
             scorer.score()
             scorer.restore()
-        export_generator(gan.average, run.config.model.latent_size, run.paths.generator)
+        latent_size, trained = run.config.model.latent_size, run.heartbeat.trained()
+        export_generator(gan.average, run.data.label, latent_size, run.paths.generator, trained)
     run.heartbeat.end(budget.state)
     and_now = ", the same command resumes" if budget.state == "stopped" else ""
     run.say(f"{budget.state} after {budget.step} steps and {budget.seconds:.0f} s{and_now}; see {run.paths.folder}")
     return budget.state
+
+
+def _best_weights(gan: LabelGAN, run: LabelRun) -> list[BestWeights]:
+    """What scores the label while it trains, if it is to be scored and enough of its images are held out for that."""
+    if not run.config.train.eval_seconds:
+        return []
+    best = BestWeights(gan, run)
+    if best.held_out >= FEWEST:
+        return [best]
+    run.say(f"{best.held_out} images are held out for scores, which want {FEWEST}: the last weights are exported")
+    return []
 
 
 def _endless() -> tf.data.Dataset:
