@@ -81,7 +81,7 @@ def _prepare(share: ranks.Share | None) -> None:
     prepared.refuse_other_source(dataset)
     if paths.info.exists():  # if nothing is left to do, no images are opened
         labels = _labels(prepared.names_in(paths), share)
-        if not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
+        if prepared.are_all(dataset, labels):
             _say_finished(dataset, paths, labels)
             return
     with quiet_imports(without=()):  # the digits are part of scikit-learn
@@ -115,8 +115,7 @@ def _prepare(share: ranks.Share | None) -> None:
 
 def _is_whole(dataset: Dataset) -> bool:
     """Whether all labels are prepared."""
-    labels = range(len(prepared.label_names(dataset)))
-    return not any(prepared.missing(dataset, split, labels) for split in sources.SPLITS)
+    return prepared.are_all(dataset, range(len(prepared.label_names(dataset))))
 
 
 def _labels(names: list[str], share: ranks.Share | None) -> list[int]:

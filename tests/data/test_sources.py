@@ -324,9 +324,19 @@ def test_listed_images_of_one_name_in_two_folders_keep_their_labels(dataset, tmp
     dataset.val_labels = str(tmp_path / "labels.txt")
     (tmp_path / "labels.txt").write_text("cats/001.png,cat\ndogs/001.png,dog\n")
     assert levels(sources.source(dataset), "test") == [(0, 100), (1, 101)]
+    (tmp_path / "labels.txt").write_text("cats/001,cat\ndogs/001,dog\n")
+    assert levels(sources.source(dataset), "test") == [(0, 100), (1, 101)]
     (tmp_path / "labels.txt").write_text("cats/001.jpg,cat\ndogs/001.jpg,dog\n")
     with pytest.raises(UserError, match=r"has no label of 001.png and 1 more"):
         sources.source(dataset)
+
+
+def test_a_listed_name_without_ending_may_have_a_dot(dataset, tmp_path):
+    picture(tmp_path / "train/cat/1.png", 1)
+    picture(tmp_path / "val/photo.v1.png", 100)
+    dataset.val_labels = str(tmp_path / "labels.txt")
+    (tmp_path / "labels.txt").write_text("photo.v1,cat\n")
+    assert levels(sources.source(dataset), "test") == [(0, 100)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -33,10 +33,6 @@ class ConditionalModel:
     """
 
     def __init__(self, model: Model, labels: list[int], num_labels: int, resolution: int, channels: int) -> None:
-        with tf.device("/CPU:0"):  # on a GPU a variable would have memory of its own, and keep the zeros
-            self._make(model, labels, num_labels, resolution, channels)
-
-    def _make(self, model: Model, labels: list[int], num_labels: int, resolution: int, channels: int) -> None:
         self._body = models.generator(model, resolution, channels)
         self._image = [resolution, resolution, channels]
         self._latent_size = model.latent_size
@@ -47,10 +43,11 @@ class ConditionalModel:
         self._signs = label_signs(0, num_labels, model.latent_size)
         self._arrays = [_aligned_zeros([len(labels), *variable.shape]) for variable in self._body.variables]
         # The variables share the arrays' memory, so the weights of a thousand labels are in memory once.
-        self._stacks = [
-            tf.Variable(tf.experimental.dlpack.from_dlpack(array.__dlpack__()), trainable=False)
-            for array in self._arrays
-        ]
+        with tf.device("/CPU:0"):  # on a GPU a variable would have memory of its own, and keep the zeros
+            self._stacks = [
+                tf.Variable(tf.experimental.dlpack.from_dlpack(array.__dlpack__()), trainable=False)
+                for array in self._arrays
+            ]
 
     def set_weights(self, label: int, weights: list[np.ndarray]) -> None:
         """Set a label's weights, in the order of `generator.variables`."""

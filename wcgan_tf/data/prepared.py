@@ -142,6 +142,11 @@ def missing(dataset: Dataset, split: str, labels: Iterable[int]) -> set[int]:
     return {label for label in labels if not exists(dataset, split, label)}
 
 
+def are_all(dataset: Dataset, labels: Iterable[int]) -> bool:
+    """Whether the images of all these labels are prepared, of both splits."""
+    return all(exists(dataset, split, label) for label in labels for split in sources.SPLITS)
+
+
 def changed(dataset: Dataset, source: sources.Source, split: str, label: int) -> bool:
     """Whether the files of a label are others than those that its prepared images are from."""
     if source.files is None or not exists(dataset, split, label):

@@ -80,6 +80,7 @@ class SplitSorter:
         self._skipped, self._noted = skipped, noted
         self._decoded = threading.local()  # the name of the image that a thread decodes
         self._known_notes: set[str] = set()
+        self._small = 0  # images that are too small, found by this start
         self._shape = (resolution, resolution, source.channels)
         self._image_bytes = resolution * resolution * source.channels
         self._buffers: dict[int, list[np.ndarray]] = defaultdict(list)
@@ -169,7 +170,8 @@ class SplitSorter:
         if isinstance(square, Exception):
             small = isinstance(square, decoding.TooSmallError)
             _add(self._state.too_small if small else self._state.unreadable, example.label, 1)
-            if not small or sum(self._state.too_small.values()) <= MOST_NAMED:
+            self._small += small
+            if not small or self._small <= MOST_NAMED:
                 self._skipped(example.name, " ".join(str(square).split()) or type(square).__name__)
             return 0
         self._buffers[example.label].append(square.pixels)

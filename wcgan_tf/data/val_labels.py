@@ -56,16 +56,19 @@ def read(file: Path, images: Iterable[Path], folders: list[str]) -> dict[Path, s
 
 
 def _label(image: Path, known: dict[str, str], by_stem: dict[str, set[str]]) -> str | None:
-    """The label by the longest end of the image's path that is listed, or by its name without ending; None if unsure.
+    """The label by the longest end of the image's path that is listed, with or without ending; None if unsure.
 
     Args:
-        by_stem: the labels of each name without folders and ending; not to be used if there are several.
+        by_stem: the labels of each listed name without folders and ending, for lists with other endings; not to be used
+            if there are several.
     """
     parts = unicodedata.normalize("NFC", str(image)).split("/")
+    stem = Path(parts[-1]).stem
     for number in range(len(parts), 0, -1):
-        if label := known.get("/".join(parts[-number:])):
-            return label
-    same = by_stem.get(Path(parts[-1]).stem, set())
+        for last in (parts[-1], stem):
+            if label := known.get("/".join([*parts[-number:-1], last])):
+                return label
+    same = by_stem.get(stem, set())
     return next(iter(same)) if len(same) == 1 else None
 
 

@@ -27,7 +27,7 @@ def is_prepared(config: Config) -> bool:
     if not paths.info.exists():
         return False
     labels = range(len(prepared.names_in(paths)))
-    if any(prepared.missing(dataset, split, labels) for split in sources.SPLITS):
+    if not prepared.are_all(dataset, labels):
         return False
     if not config.train.eval_seconds:
         return True

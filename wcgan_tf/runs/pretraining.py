@@ -53,14 +53,15 @@ def is_needed(config: Config, run: RunPaths, labels: Iterable[int], compare_imag
     begins = (label for label in labels if not run.label(label).saved_checkpoints())
     if not config.train.pretraining or next(begins, None) is None:
         return False
-    done, folder = is_done(config, run), run.pretraining.folder
-    if (
-        done
-        and compare_images
-        and recorded_settings.read(run.pretraining).images.digest != mixture.digest(config.dataset)
-    ):
-        raise UserError(
-            f"the pretraining in {folder} saw other images than those that are prepared now; delete that folder to do "
-            "it anew for the labels that have not begun, or type another --workdir"
-        )
+    done = is_done(config, run)
+    if done and compare_images:
+        _refuse_other_images(config, run)
     return not done
+
+
+def _refuse_other_images(config: Config, run: RunPaths) -> None:
+    if recorded_settings.read(run.pretraining).images.digest != mixture.digest(config.dataset):
+        raise UserError(
+            f"the pretraining in {run.pretraining.folder} saw other images than those that are prepared now; delete "
+            "that folder to do it anew for the labels that have not begun, or type another --workdir"
+        )

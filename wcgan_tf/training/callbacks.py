@@ -31,8 +31,8 @@ LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and
 class Budget(keras.callbacks.Callback):
     """Counts the seconds, and ends `fit` when they are spent, when asked to stop, or if a number is not finite.
 
-    The first of the callbacks: the others read its numbers.  Seconds in which XLA compiles the step do not count: they
-    would be most of a small budget.
+    The first of the callbacks: the others read its numbers.  An execution in which XLA compiles the step does not
+    count: it would be most of a small budget.
 
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
@@ -116,8 +116,9 @@ class MetricsWriter(keras.callbacks.Callback):
         with files.named(self._paths.metrics), self._paths.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
         with self._writer.as_default(step):
-            for name in (name for name, value in row.items() if value is not None):
-                tf.summary.scalar(event_files.TAGS[name], scalars[name])
+            for name, value in row.items():
+                if value is not None:
+                    tf.summary.scalar(event_files.TAGS[name], value)
 
     def _write_grid(self) -> None:
         pictures = to_uint8(self._gan.average(self._latents, training=False)).numpy()

@@ -58,6 +58,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._gan, self._paths = gan, paths
         self._checkpoint_seconds = checkpoint_seconds
         self._saved_at = time.monotonic()
+        self._damaged: list[Path] = []  # found by `restore`
 
     def restore(self, say: Callable[[str], None]) -> bool:
         """Load the newest intact checkpoint; returns whether there is one.  `say` gets a line for each damaged one.
@@ -71,22 +72,17 @@ class Checkpoints(keras.callbacks.Callback):
                 status = self._state.read(str(path))
                 status.assert_consumed()
                 status.assert_existing_objects_matched()
-                self._delete(checkpoints[: checkpoints.index(path)])  # else `save` would keep them, as the newest
                 return True
             except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
                 if errors.is_of_system(error):  # the file may be whole
                     raise
                 say(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
+                self._damaged.append(path)
         if checkpoints:
             raise UserError(
                 f"all checkpoints in {self._paths.checkpoints} are damaged; delete that folder to train the label anew"
             )
         return False
-
-    def _delete(self, damaged: list[Path]) -> None:
-        for path in damaged:
-            for file in path.parent.glob(f"{path.name}.*"):
-                file.unlink(missing_ok=True)
 
     def save(self) -> None:
         """Write a checkpoint now, and delete everything else in the folder except the one before.
@@ -98,7 +94,9 @@ class Checkpoints(keras.callbacks.Callback):
         self._state.write(str(unfinished / target.name))
         for file in sorted(unfinished.glob(f"{target.name}.*")):  # `ckpt-6.data-00000-of-00001` before `ckpt-6.index`
             file.replace(target.parent / file.name)
-        keep = tuple(f"{path.name}." for path in self._paths.saved_checkpoints()[:KEEP])
+        self._damaged = [path for path in self._damaged if path != target]  # as it may have been written anew
+        whole = [path for path in self._paths.saved_checkpoints() if path not in self._damaged]
+        keep = tuple(f"{path.name}." for path in whole[:KEEP])
         for path in self._paths.checkpoints.iterdir():
             if not path.name.startswith(keep):
                 with contextlib.suppress(OSError):  # on NFS, what another process still reads
