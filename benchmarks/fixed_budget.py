@@ -8,11 +8,12 @@
 Every method trains each label for each budget and seed.  The methods follow each other label by label, so that a
 machine that slows down slows all of them.  `single` and `single_2` train one network on all labels of the data set, for
 the sum of their budgets in core-seconds, and are scored on the chosen labels.  A pretraining is part of the budget:
-with `train.pretraining` = 3 and ten labels, each label has 10/13 of its seconds for itself.
+with `train.pretraining` = 3 and ten labels, each label has 10/13 of its seconds for itself.  With fewer --labels the
+pretraining is still that of all of them: the table has the core-seconds that each method took.
 
 Every classifier is a ruler of its own: `domain` is trained on real images of this data set; `inception`, or a
 SavedModel by its path, is not.  A second run does only what is missing.  Writes into --folder all runs and models,
-table.md, grids.png and curves.png.
+table.md, grids.png and, of several budgets, curves.png.
 """
 
 import itertools
@@ -61,15 +62,18 @@ def main() -> None:
     common = cli.config_arguments()
     cells = [_cell(*parts) for parts in itertools.product(methods, budgets, seeds)]
     run_all(plan(cells, labels), folder, common, sorted(os.sched_getaffinity(0)))
+    print("scoring", flush=True)
     for cell in cells:
         score(cell, folder, common, labels)
     results = tables.read(cells, folder, FLAGS.classifiers)
     table = tables.in_markdown(results)
     (folder / "table.md").write_text(table)
     print(table)
-    pictures.draw_grids(results, folder)
-    pictures.draw_curves(results, folder)
-    print(f"look at {folder}/grids.png and {folder}/curves.png")
+    pictures.draw_grids(results, folder, dataset)
+    print(f"look at {folder}/grids.png")
+    if len(budgets) > 1:
+        pictures.draw_curves(results, folder)
+        print(f"look at {folder}/curves.png")
 
 
 def _add_variant(text: str) -> str:
@@ -102,20 +106,24 @@ def score(cell: Cell, folder: Path, common: list[str], labels: list[int]) -> Non
     settings = [*common, *cell.settings(), f"--workdir={own / 'run'}"]
     if not (own / "model").exists():
         # --partial: a label that diverged at once has no generator.
-        program("combine", *settings, f"--labels={format_labels(labels)}", f"--output={own / 'model'}", "--partial")
+        program(
+            own, "combine", *settings, f"--labels={format_labels(labels)}", f"--output={own / 'model'}", "--partial"
+        )
     for place, classifier in enumerate(FLAGS.classifiers):
         output = own / tables.scores_name(classifier)
         if not output.exists():
             more = [f"--model={own / 'model'}", f"--classifier={classifier}", f"--output={output}"]
             accuracy = "--accuracy" if FLAGS.accuracy and place == 0 else "--noaccuracy"
-            program("evaluate", *settings, *more, f"--num_per_label={FLAGS.num_per_label}", accuracy)
+            program(own, "evaluate", *settings, *more, f"--num_per_label={FLAGS.num_per_label}", accuracy)
 
 
-def program(name: str, *arguments: str) -> None:
-    """Run a program of the project; end if it fails."""
-    command = [sys.executable, "-m", f"wcgan_tf.{name}", *arguments]
-    if code := subprocess.run(command, check=False).returncode:
-        sys.exit(code)
+def program(folder: Path, name: str, *arguments: str) -> None:
+    """Run a program of the project, which writes to a log in the folder; end if it fails."""
+    command, log = [sys.executable, "-m", f"wcgan_tf.{name}", *arguments], folder / f"{name}.log"
+    with log.open("w") as file:
+        code = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
+    if code:
+        sys.exit(f"error: {name} ended with exit code {code}; see {log}")
 
 
 if __name__ == "__main__":

@@ -173,8 +173,13 @@ def test_fixed_budget_scores_every_method_by_every_ruler(whole_chain, tmp_path):
     numbers = [float(part) for row in rows for cell in row for part in cell.split(" ± ")]
     assert len(numbers) == 2 * 5  # means and deviations of two methods, and the real images
     assert np.isfinite(numbers).all()
-    for picture in ("grids.png", "curves.png"):
-        assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
+    assert [
+        float(text) for text in re.findall(r"core-seconds of all training \| (.*?) ± .*? \| (.*?) ±", table)[0]
+    ] == [
+        pytest.approx(5.0, rel=0.5),  # ten labels of 0.5 s
+        pytest.approx(0.5 * 2 / 1.1, rel=0.5),  # the pretraining, and the one label
+    ]
+    assert (tmp_path / "run/grids.png").read_bytes().startswith(b"\x89PNG")
     again = run_python(*command, folder=PROJECT).stdout
     assert again.endswith(first[first.index("3: 0.5 s each") :])
     assert "done after" not in again
@@ -189,7 +194,7 @@ def test_the_table_of_fixed_budget_has_means_and_deviations_by_budget_and_ruler(
         values = {"kernel_distance": value}
         report = score_report({}, means=Beside(values, {"kernel_distance": 0.0}))
         return tables.Result(
-            Cell(method, seconds, seed, 0.0, 10), {"domain": report, "inception": report}, 0.0, 0.25, 100.0
+            Cell(method, seconds, seed, 0.0, 10), {"domain": report, "inception": report}, 0.0, 0.25, 100.0, 10.0
         )
 
     results = [result("ours", 10, 0, 1.0), result("ours", 10, 1, 3.0), result("dcgan", 10, 0, 7.0)]
@@ -292,6 +297,33 @@ def test_the_memory_of_a_label_is_more_than_its_variables():
     images, weights = 5000 * 32 * 32 * 3, 2.2e6 * 4  # of the networks, the average and the optimizers
     assert int(cells[" MiB "]) * 2**20 > images + weights
     assert int(cells[" 16 GB "]) < int(cells[" 40 GB "]) < int(cells[" 80 GB "])
+
+
+def test_made_photographs_are_read_but_for_the_broken_ones(tmp_path):
+    for name in ("red", "blue"):
+        (tmp_path / "few" / name).mkdir(parents=True)
+        PIL.Image.new("RGB", (70, 64), name).save(tmp_path / "few" / name / "1.png")
+    made = table("benchmarks/many_photos.py", f"{tmp_path}/few", f"{tmp_path}/many", "--labels=8", "--train=20")
+    assert made[-1] == f"{8 * 32} photographs of 8 labels are in {tmp_path}/many"
+    flags = [f"--config.dataset.root={tmp_path}/many", "--config.dataset.name=many"]
+    said = run("prepare", "--config=photos", *flags, folder=tmp_path)
+    assert "many: 8 of 8 labels, 160 train, 96 test images in data/many-64" in said.stdout
+    assert "6 could not be read and were left out" in said.stdout
+
+
+def test_the_stages_of_many_labels_are_measured(tmp_path):
+    for name in ("red", "blue"):
+        (tmp_path / "few" / name).mkdir(parents=True)
+        PIL.Image.new("RGB", (70, 64), name).save(tmp_path / "few" / name / "1.png")
+    command = ["--source=few", "--labels=2,3", "--folder=out", "--plot=plot.png", "--only=prepare,status"]
+    small = ["--config.dataset.resolution=8", "--config.model.width=4"]
+    said = run_python(f"{PROJECT}/benchmarks/many_labels.py", *command, *small, folder=tmp_path).stdout
+    rows = [line.split()[:2] for line in said.splitlines()[:-1]]
+    assert rows == [["2", "prepare"], ["2", "status"], ["3", "prepare"], ["3", "status"]]
+    costs = json.loads((tmp_path / "out/costs.json").read_text())
+    assert costs["3"]["prepare"]["megabytes"] > 3 * 72 * 8 * 8 * 3 / 10**6  # at least the images
+    assert costs["3"]["status"]["files"] == 0
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_images_of_a_label_are_known_for_every_config():

@@ -169,7 +169,10 @@ def test_a_full_disk_is_one_line(tmp_path, full_disk):
 def test_help_shows_the_command_and_its_flags(tmp_path, program):
     done = run(program, "--help", folder=tmp_path)
     assert f"python -m wcgan_tf.{program}" in done.stdout
-    assert "--config:" in done.stdout
+    own, _, settings = done.stdout.partition("settings, with the defaults")
+    assert "--config:" in own
+    assert "Config(" not in own
+    assert settings.count("--config.") > 30
 
 
 def test_without_slurm_submit_says_what_to_type_instead(tmp_path):

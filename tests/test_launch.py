@@ -94,7 +94,7 @@ def test_a_killed_label_resumes_and_a_finished_one_returns_at_once(tmp_path, beg
     assert states(tmp_path) == {4: "done"}
     steps = label_status.read(paths.status).step
     again = run("launch", *arguments, f"--config.train.max_steps={steps}", folder=tmp_path)
-    assert "trained 1 label in runs/digits" in again.stdout
+    assert f"label 4: done before after {steps} steps" in again.stdout
     assert "tracing" not in paths.log.read_text()[len(log) :]
 
 
@@ -188,6 +188,26 @@ def test_a_work_directory_of_other_settings_is_refused_once(whole_chain, tmp_pat
     assert "holds a training with other settings: model.latent_size (64 there, 5 here)" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_a_new_label_of_a_run_has_the_settings_of_the_others(whole_chain, tmp_path):
+    trained(whole_chain[0], tmp_path, 2)
+    done = run("launch", "--labels=3", *STEPS, "--config.train.batch_size=8", folder=tmp_path, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    assert re.search(r"00002 holds a training with other settings: train.batch_size \(\d+ there, 8 here\)", done.stderr)
+    assert states(tmp_path) == {2: "done"}
+
+
+def test_where_the_images_of_a_run_are_is_said(whole_chain, tmp_path):
+    run("prepare", "--config.dataset.data_dir=elsewhere", folder=tmp_path)
+    run("launch", "--labels=3", *STEPS, "--config.dataset.data_dir=elsewhere", folder=tmp_path)
+    for program in ("launch", "combine", "report", "pipeline"):
+        done = run(program, *STEPS, folder=tmp_path, check=False)
+        assert done.returncode == errors.WRONG_INPUT
+        assert done.stderr == (
+            "error: runs/digits was trained on images in elsewhere; add --config.dataset.data_dir=elsewhere\n"
+        )
+    assert "1 done" in run("status", "--config=digits", folder=tmp_path).stdout
 
 
 def test_a_terminal_shows_a_live_table_and_gets_its_cursor_back(tmp_path, begin):

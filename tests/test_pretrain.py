@@ -73,7 +73,9 @@ def test_a_signal_in_the_pretraining_saves_it_and_the_same_command_resumes(begin
     paths = RunPaths(tmp_path / "runs/digits").pretraining
     process = begin(program, *LONG, *own, folder=tmp_path, stdout=subprocess.PIPE)
     wait_until(lambda: label_status.read(paths.status).step > 1, process=process)
-    assert re.search("the pretraining: running, [01] %; see", run("status", *LONG, folder=tmp_path).stdout)
+    assert re.search(
+        r"the pretraining: running, [01] %, \d+ steps and \d+ s; see", run("status", *LONG, folder=tmp_path).stdout
+    )
     process.send_signal(signal.SIGTERM)
     assert process.wait() == errors.STOPPED
     (saved,) = paths.saved_checkpoints()

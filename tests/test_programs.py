@@ -105,7 +105,7 @@ def test_the_chain_runs_from_labels_to_a_picture(chain):
         "40 real (floor)",
         "core-hours",
         "go by the kernel distance",
-        "each label alone, the worst kcd first",
+        "each label alone, the worst first, by kcd above its floor",
         "classifier: domain",
         f"{scores['images']['reference']}",
     ):

@@ -55,9 +55,9 @@ _files = [ConfigFile(None, default_config())]  # the last entry is in effect
 def define_common_flags(*, workdir: bool = False, model: bool = False) -> None:
     """Define `--config` and, on request, `--workdir` and `--model`, whose defaults contain the config file's name."""
     settings = copy.deepcopy(config_file().settings)
-    lines = [f"--config.{name}={default}: {meaning}" for name, default, meaning in listing()]
-    text = "The settings: a name such as cifar10, or a file.  Each is changed by its name:"
-    config_flags.DEFINE_config_dataclass("config", settings, "\n".join([text, *lines]))
+    text = "The settings: a name such as cifar10, or a file.  Each is changed by its name, see below."
+    config_flags.DEFINE_config_dataclass("config", settings, text)
+    FLAGS["config"].default_as_str = ""  # else --help would have all of it as Python writes it
     names = ["config"]
     if workdir:
         flags.DEFINE_string(
@@ -173,6 +173,8 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         except BrokenPipeError:  # the reader of --help closed the pipe
             sys.exit(errors.DONE)
         except SystemExit:  # only from --help, for which absl exits with 1
+            if "xml" not in "".join(argv):
+                _show_settings()
             sys.exit(errors.DONE)
         except Exception as error:  # ml_collections raises many types, always for a mistyped argument
             sys.exit(show_line(_plainly(describe(error)) or type(error).__name__, errors.WRONG_INPUT))
@@ -195,6 +197,14 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         process.end(code or errors.DONE)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _show_settings() -> None:
+    """Print the settings, at the end of --help."""
+    with contextlib.suppress(BrokenPipeError):
+        print("\nsettings, with the defaults, which are for the digits:\n")
+        for name, default, meaning in listing():
+            print(f"  --config.{name}={default}: {meaning}")
 
 
 def _plainly(text: str) -> str:

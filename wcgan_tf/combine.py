@@ -44,6 +44,7 @@ def define_flags() -> None:
 
 def main() -> None:
     run, output = cli.run_paths(), cli.model_paths()
+    recorded_settings.refuse_missing_images(run, cli.config().dataset)
     names = prepared.label_names(cli.config().dataset)
     replace = cli.FLAGS.replace.strip()
     _refuse_to_replace(output, replace)

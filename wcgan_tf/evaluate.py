@@ -24,6 +24,7 @@ from wcgan_tf.core.labels import parse_model_labels
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.evaluation import enough
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
+from wcgan_tf.runs import recorded_settings
 from wcgan_tf.runs.score_report import RANKED_BY, Beside, ScoreReport, Values, worst_first
 
 LABELS_SHOWN = 10
@@ -48,6 +49,7 @@ def define_flags() -> None:
 
 def main() -> None:
     config = cli.config()
+    recorded_settings.refuse_missing_images(cli.run_paths(), config.dataset)
     classifier = cli.FLAGS.classifier or config.evaluate.classifier
     refuse_unusable(classifier, config.dataset, config.evaluate.split)
     find_saved_model(cli.model_paths().folder)  # report a wrong path before the slow imports
@@ -128,7 +130,7 @@ def _show_worst(report: ScoreReport) -> None:
         [f"{label} {own.name}"[:NAME_LETTERS], *(_value(own.scores, key) for key in SHOWN)] for label, own in ranked
     ]
     headings = [display_name(key, report.classifier.name) for key in SHOWN]
-    _table(f"each label alone, the worst {headings[0]} first", headings, rows)
+    _table(f"each label alone, the worst first, by {headings[0]} above its floor", headings, rows)
 
 
 def _table(title: str, headings: list[str], rows: list[list[str]]) -> None:

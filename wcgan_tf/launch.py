@@ -24,7 +24,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.core import errors, machine, records, signals
-from wcgan_tf.core.console import print_now
+from wcgan_tf.core.console import duration, print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
@@ -54,6 +54,7 @@ def define_flags() -> None:
 
 def main() -> int:
     config, run = cli.config(), cli.run_paths()
+    recorded_settings.refuse_missing_images(run, config.dataset)
     names = prepared.label_names(config.dataset)
     labels = parse_labels(cli.FLAGS.labels, names)
     status = {label: label_status.read(run.label(label).status) for label in labels}
@@ -64,6 +65,7 @@ def main() -> int:
         labels = _worst(labels, cli.FLAGS.worst, run)
     for label in labels:
         recorded_settings.refuse_different(run.label(label), config.to_dict())
+    recorded_settings.refuse_mixed(run, config.to_dict())
     if not labels:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
         return errors.DONE
@@ -99,7 +101,9 @@ def main() -> int:
 
 def _pretrain(run: RunPaths, asked: signals.StopCount) -> int:
     """Run the pretraining, which has the machine to itself; a signal is handed on to it.  Returns its exit code."""
-    print_now("pretraining on images of all labels, from which each label then starts")
+    own = pretraining.own_settings(cli.config()).train
+    long = f"{own.max_steps} steps" if own.max_steps else duration(own.max_seconds)
+    print_now(f"pretraining on images of all labels, from which each label then starts: {long}")
     command = [sys.executable, "-m", "wcgan_tf.pretrain", *cli.config_arguments(), f"--workdir={run.folder}"]
     # Its own session: Ctrl-C then reaches it only once, through this process.
     process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)
@@ -136,7 +140,7 @@ def _places() -> list[workers.Place]:
 
 
 def _worst(labels: list[int], number: int, run: RunPaths) -> list[int]:
-    """The `number` scored labels with the largest kernel distance, in ascending order.
+    """The `number` scored labels that are worst, in ascending order.
 
     Raises:
         UserError: if there are no scores, or if all of these labels have spent their budget.

@@ -33,6 +33,7 @@ from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import enough
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.launching import up_to_date
+from wcgan_tf.runs import recorded_settings
 
 SAMPLED = 100  # most labels in the picture of samples
 STOPPED = {errors.STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM}  # exit codes
@@ -56,6 +57,7 @@ def define_flags() -> None:
 
 def main() -> int:
     config = cli.config()
+    recorded_settings.refuse_missing_images(cli.run_paths(), config.dataset)
     refuse_unusable(config.evaluate.classifier, config.dataset, config.evaluate.split)
     began, runner, names = time.monotonic(), _Runner(), list(STAGES)
     start = cli.FLAGS["from"].value

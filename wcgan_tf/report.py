@@ -23,6 +23,7 @@ from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 from wcgan_tf.reporting import run_overview
+from wcgan_tf.runs import recorded_settings
 
 if TYPE_CHECKING:
     from wcgan_tf.combined.sampler import Sampler
@@ -38,6 +39,7 @@ def define_flags() -> None:
 
 def main() -> None:
     config, run = cli.config(), cli.run_paths()
+    recorded_settings.refuse_missing_images(run, config.dataset)
     names = prepared.label_names(config.dataset)
     if not run.labels():
         raise UserError(f"there is no run in {run.folder}; run: ", Command("launch"))

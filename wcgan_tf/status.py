@@ -18,7 +18,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.config import Dataset, default_config, validate
-from wcgan_tf.core.console import Console
+from wcgan_tf.core.console import Console, duration
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, parse_labels
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths
@@ -65,20 +65,25 @@ def main() -> None:
         for label, status in states.items():
             if status.error:
                 console.print(f"label {label}: {status.error}; see {run.label(label).log}", markup=False)
-        before = label_status.read(run.pretraining.status)
-        if before.updated and before.state != "done":
-            share = f"{100 * before.progress:.0f} %"
-            console.print(f"the pretraining: {before.state}, {share}; see {run.pretraining.log}", markup=False)
+        if (before := label_status.read(run.pretraining.status)).updated:
+            console.print(f"the pretraining: {_in_words(before)}; see {run.pretraining.log}", markup=False)
         console.print(f"this process may use {room.describe()}", markup=False)
         yet = "" if run.folder.is_dir() else "; there is no such folder yet"
         console.print(f"{run.folder}: {status_table.summary(states.values())}{yet}", markup=False)
 
 
+def _in_words(training: label_status.LabelStatus) -> str:
+    """The state of a training, and how far it is."""
+    share = "" if training.state == "done" else f", {100 * training.progress:.0f} %"
+    return f"{training.state}{share}, {training.step} steps and {duration(training.seconds)}"
+
+
 def _names(run: RunPaths) -> list[str]:
-    """The names of all labels of the data set that --config names or, without it, that the run is trained on."""
+    """The names of all labels of the data set that --config names or, if it is not there, of the run's own."""
     dataset = cli.config().dataset
     begun = (paths for label in run.labels() if (paths := run.label(label)).config.exists())
-    if not cli.config_file().path and (first := next(begun, None)):
+    named = cli.config_file().path and DatasetPaths.of(dataset).info.exists()
+    if not named and (first := next(begun, None)):
         dataset = _trained_on(first)
     if DatasetPaths.of(dataset).info.exists():
         return prepared.label_names(dataset)

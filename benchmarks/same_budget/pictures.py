@@ -7,14 +7,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from same_budget.tables import Result
 
+from wcgan_tf.config import Dataset
 from wcgan_tf.core.process import quiet_imports
+from wcgan_tf.data import prepared
 
 COLUMNS = 8  # images of a label by a method
 SCORE = "kernel_distance"
 
 
-def draw_grids(results: list[Result], folder: Path) -> None:
-    """Draw images of all methods side by side, a row per label: of the largest budget and the first seed."""
+def draw_grids(results: list[Result], folder: Path, dataset: Dataset) -> None:
+    """Draw real images and those of all methods side by side, a row per label: largest budget, first seed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_imports():
         from wcgan_tf.combined import pictures, sampler
@@ -23,7 +25,8 @@ def draw_grids(results: list[Result], folder: Path) -> None:
     shown = [own.cell for own in results if own.cell.seconds == longest and own.cell.seed == results[0].cell.seed]
     models = {cell.method: sampler.load(folder / cell.name / "model") for cell in shown}
     labels = next(iter(models.values())).labels
-    sides = {
+    sides = {"real": [prepared.label_images(dataset, "test", label).images[:COLUMNS] for label in labels]}
+    sides |= {
         method: [np.concatenate(list(model.draw(label, COLUMNS, 0))) for label in labels]
         for method, model in models.items()
     }

@@ -46,7 +46,7 @@ def main() -> int:
         raise UserError("the conditional networks are those of model.architecture=dcgan, with the Wasserstein loss")
     labels = range(len(prepared.label_names(config.dataset)))
     if all(recorded_settings.finished(run.label(label), config) for label in labels):
-        print("done before")
+        print("all labels: done before")
         return errors.DONE
     strategy = own_device(config.train.device)
     images = [prepared.label_images(config.dataset, "train", label) for label in labels]
@@ -59,7 +59,7 @@ def main() -> int:
     )
     budget = config.train.max_seconds * len(labels) / machine.threads()
     if not train(gan, budget):
-        print(f"diverged after {int(gan.step)} steps")
+        print(f"all labels: diverged after {int(gan.step)} steps")
         return errors.DIVERGED
     stop, out = signals.StopRequests(), LineWriter()
     plain = models.generator(config.model, config.dataset.resolution, images[0].images.shape[-1])
@@ -70,21 +70,21 @@ def main() -> int:
             facts = {"device": device_name(strategy), "threads": 1}  # `seconds` are core-seconds
             own.heartbeat.note(step=int(gan.step), seconds=config.train.max_seconds, progress=1.0, **facts)
             own.heartbeat.end("done")
-    print(f"done after {int(gan.step)} steps and {budget:.0f} s on {machine.threads()} threads")
+    print(f"all labels: done after {int(gan.step)} steps and {budget:.0f} s on {machine.threads()} threads")
     return errors.DONE
 
 
 def train(gan: ConditionalGAN, budget: float) -> bool:
-    """Take steps for so many seconds, tracing included.  Returns whether every weight is still finite."""
-    began, steps, finite = time.monotonic(), 1, True
+    """Take steps for so many seconds, after one that is traced.  Returns whether every weight is still finite."""
+    finite, steps = bool(gan.take(tf.constant(1))), 1
+    began = time.monotonic()
     while finite and gan.progress < 1.0:
         before = time.monotonic()
         finite = bool(gan.take(tf.constant(steps)))
         now = time.monotonic()
         gan.progress.assign(min(1.0, (now - began) / budget))
-        if int(gan.step) > 1:  # the first is traced
-            fitting = min(EXECUTION_SECONDS, began + budget - now) / (now - before) * steps
-            steps = max(1, min(4 * steps, int(fitting)))
+        fitting = min(EXECUTION_SECONDS, began + budget - now) / (now - before) * steps
+        steps = max(1, min(4 * steps, int(fitting)))
     return finite
 
 

@@ -28,6 +28,7 @@ class Result:
     diverged: float  # shares of its labels, 0..1
     collapsed: float
     steps: float  # mean of its labels
+    core_seconds: float  # of all its training, also of labels that are not scored
 
 
 def scores_name(classifier: str) -> str:
@@ -43,12 +44,14 @@ def read(cells: list[Cell], folder: Path, classifiers: list[str]) -> list[Result
 def _read(cell: Cell, folder: Path, classifiers: list[str]) -> Result:
     reports = {name: records.read(folder / scores_name(name), ScoreReport, EVALUATE) for name in classifiers}
     first, run = next(iter(reports.values())), RunPaths(folder / "run")
-    words = []
+    words, trained = [], [label_status.read(run.pretraining.status)]
     for label in run.labels():
         status, own = label_status.read(run.label(label).status), first.by_label.get(label)
         words.append(verdict(status, own.scores if own else {}, own.real if own else {}).word)
+        trained.append(status)
     steps = float(np.mean([own.step for own in first.by_label.values()]))
-    return Result(cell, reports, words.count("diverged") / len(words), words.count("collapsed") / len(words), steps)
+    diverged, collapsed = (words.count(word) / len(words) for word in ("diverged", "collapsed"))
+    return Result(cell, reports, diverged, collapsed, steps, 3600.0 * label_status.cost(trained).core_hours)
 
 
 def in_markdown(results: list[Result]) -> str:
@@ -66,11 +69,11 @@ def _table(results: list[Result], classifier: str) -> str:
 
     methods = list(dict.fromkeys(result.cell.method for result in results))
     by_method = {name: [result for result in results if result.cell.method == name] for name in methods}
-    report = results[0].reports[classifier]
+    report, number = results[0].reports[classifier], len(by_method[methods[0]])
     names = ", ".join(own.name for own in report.by_label.values())
     lines = [
-        f"{names}: {results[0].cell.seconds:g} s each, {len(by_method[methods[0]])} seeds, {report.num_per_label} "
-        f"images of each, classifier {classifier}",
+        f"{names}: {results[0].cell.seconds:g} s each, {number} seed{'s' if number > 1 else ''}, "
+        f"{report.num_per_label} images of each, classifier {classifier}",
         "",
         f"| | {' | '.join(methods)} | real |",
         "|---|" + "---:|" * (len(methods) + 1),
@@ -90,6 +93,7 @@ def _table(results: list[Result], classifier: str) -> str:
     add_scores(ALONE, "mean of the labels", lambda report: report.means)
     add_scores(TOGETHER, "all together", lambda report: report.scores)
     add("steps per label", lambda result: result.steps)
+    add("core-seconds of all training", lambda result: result.core_seconds)
     add("share diverged", lambda result: result.diverged)
     add("share collapsed", lambda result: result.collapsed)
     return "\n".join(lines) + "\n"

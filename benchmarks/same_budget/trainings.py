@@ -51,6 +51,7 @@ class Training:
     cell: Cell
     title: str
     program: tuple[str, ...]  # its arguments, without settings and folder
+    core_seconds: float
     cores: int = 1
 
 
@@ -61,16 +62,20 @@ def plan(cells: list[Cell], labels: list[int]) -> list[list[Training]]:
     """
     alone = [cell for cell in cells if not METHODS[cell.method].together]
     return [
-        [Training(cell, "pretraining", ("-m", "wcgan_tf.pretrain")) for cell in alone if cell.pretraining],
         [
-            Training(cell, f"label {label}", ("-m", "wcgan_tf.train", f"--label={label}"))
+            Training(cell, "pretraining", ("-m", "wcgan_tf.pretrain"), cell.pretraining * cell.own_seconds)
+            for cell in alone
+            if cell.pretraining
+        ],
+        [
+            Training(cell, f"label {label}", ("-m", "wcgan_tf.train", f"--label={label}"), cell.own_seconds)
             for cells_of_seed in _by_budget_and_seed(alone)
             for label in labels
             for cell in cells_of_seed
         ],
         *(
             [
-                Training(cell, "all labels", (str(SINGLE),), cores)
+                Training(cell, "all labels", (str(SINGLE),), cell.seconds * cell.labels, cores)
                 for cell in cells
                 if METHODS[cell.method].together and METHODS[cell.method].cores == cores
             ]
@@ -99,8 +104,10 @@ def run_all(trainings: list[list[Training]], folder: Path, common: list[str], co
             for core in own:
                 free.put(core)
         with lock:
-            print(f"{next(numbers)} of {total}: {training.cell.name}, {training.title}: {result}", flush=True)
+            print(f"{next(numbers)} of {total}: {training.cell.name}, {result}", flush=True)
 
+    minutes = sum(training.core_seconds for some in trainings for training in some) / len(cores) / 60
+    print(f"{total} trainings on {len(cores)} cores, at least {minutes:.0f} min, and then the scores", flush=True)
     for some in trainings:
         at_once = len(cores) // max((training.cores for training in some), default=1)
         if not at_once:

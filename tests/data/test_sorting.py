@@ -213,7 +213,7 @@ def test_a_label_of_smaller_images_alone_says_so(photos):
         sort(photos)
     assert str(error.value) == (
         "there are no large enough train images of label 0 (kind 0), 1 (kind 1), 2 (kind 2); "
-        "add some, or type a smaller --config.dataset.resolution than 16"
+        "60 are smaller than 16x16; type a smaller --config.dataset.resolution or add others"
     )
 
 

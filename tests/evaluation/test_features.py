@@ -1,15 +1,17 @@
 """Features: cached for real images, not used for other images, always in the same order."""
 
+import dataclasses
 import errno
 import os
 
 import numpy as np
 import pytest
 
+from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data import prepared
-from wcgan_tf.evaluation import features
+from wcgan_tf.evaluation import classifiers, features
 from wcgan_tf.evaluation.classifiers import Classifier
 
 
@@ -55,7 +57,7 @@ def test_cached_features_of_other_images_and_damaged_ones_are_not_used(config):
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
 def test_features_that_cannot_be_kept_are_extracted_again_if_the_data_set_is_read_only(config, monkeypatch, number):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(features, "save", refuse)
@@ -81,6 +83,27 @@ def test_features_do_not_depend_on_batches_or_order():
     np.testing.assert_array_equal(whole.features, images.reshape(50, -1)[whole.places, :5])
     assert (np.diff(whole.keys.astype(float)) > 0).all()
     assert abs(np.corrcoef(whole.places, np.arange(50))[0, 1]) < 0.5  # as good as shuffled
+
+
+def test_logits_that_are_a_function_of_the_features_are_not_kept(config):
+    eyes = dataclasses.replace(Eyes(digest="d4").classifier, head=lambda seen: seen[:, :2] + seen[:, 2:3])
+    first = features.extract_real(config.dataset, "test", 3, eyes)
+    path = DatasetPaths.of(config.dataset).features("d4", "test", 3)
+    with np.load(path) as file:
+        assert "logits" not in file
+    again = features.extract_real(config.dataset, "test", 3, eyes)
+    np.testing.assert_array_equal(first.logits, eyes.head(first.features))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_domain_classifiers_head_makes_its_logits(digits):
+    dataset = default_config().dataset
+    dataset.data_dir = str(digits / "data")
+    classifier = classifiers.load("domain", dataset, lambda _: None)
+    images = prepared.label_images(dataset, "test", 3).images
+    seen, logits = classifier.predict(images)
+    np.testing.assert_allclose(classifier.head(seen), logits, rtol=1e-4, atol=1e-4)
 
 
 def test_features_that_are_not_finite_are_an_error():

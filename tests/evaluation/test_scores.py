@@ -7,7 +7,7 @@ from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import classifiers, domain_classifier, features
-from wcgan_tf.evaluation.metrics import frechet_distance, kernel_distance
+from wcgan_tf.evaluation.metrics import frechet_distance, kernel_distance, manifold
 from wcgan_tf.evaluation.scores import MEANINGS, Sets, compute, compute_alone, display_name, nearest_train
 
 LABELS = range(10)
@@ -118,6 +118,13 @@ def test_tf_gans_distances_and_ours_agree_and_the_keys_are_always_the_same(numbe
     ours = kernel_distance(reference.features, samples.features)
     assert together["kernel_distance"] == pytest.approx(ours, rel=1e-9 if number < 1024 else 0.2)
     assert alone["kernel_distance"] == ours
+
+
+def test_neighbours_are_sought_among_a_limited_number_of_images(monkeypatch):
+    monkeypatch.setattr("wcgan_tf.evaluation.scores.MOST_NEIGHBOURS", 30)
+    sets = Sets(noise(40, shift=0.5), noise(50))
+    few = manifold(sets.reference.features[:30], sets.samples.features[:30])
+    assert compute(sets, own_labels=True).items() >= few._asdict().items()
 
 
 def test_only_inceptions_scores_are_called_fid_and_kid():

@@ -114,6 +114,9 @@ def test_scores_of_a_label_trained_further_are_left_out(run, since, word):
         "dog": (word, False),
         "owl": ("not begun", False),
     }
+    assert known.uncombined == (word == "not scored")
+    if known.uncombined:
+        assert known.labels[0].verdict.reason == "its present generator is not in the combined model"
     assert known.scores is None
 
 

@@ -103,6 +103,18 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
     return LabelImages(images, label, record.name, record.digest)
 
 
+def mapped_images(dataset: Dataset, split: str, label: int) -> np.ndarray:
+    """The images of `label_images`, checked as there, and then read from their file whenever they are used.
+
+    Raises:
+        UserError: as `label_images`.
+    """
+    images = label_images(dataset, split, label).images
+    if _in_place(dataset):
+        return images
+    return np.asarray(np.load(DatasetPaths.of(dataset).images(split, label), mmap_mode="r", allow_pickle=False))
+
+
 def read_record(dataset: Dataset, split: str, label: int) -> ImageRecord:
     """Read the record of a label's images.
 

@@ -131,9 +131,9 @@ class SplitSorter:
         names = ", ".join(f"{label} ({self._source.label_names[label]})" for label in labels[:5])
         more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
         which, what = "readable", "add some, or take the label out of the data set, and run this again"
-        if any(self._state.too_small.get(label) for label in labels):
-            which = "large enough"
-            what = f"add some, or type a smaller --config.dataset.resolution than {self._shape[0]}"
+        if small := sum(self._state.too_small.get(label, 0) for label in labels):
+            which, side = "large enough", self._shape[0]
+            what = f"{small} are smaller than {side}x{side}; type a smaller --config.dataset.resolution or add others"
         raise UserError(f"there are no {which} {self._split} images of label {names}{more}; {what}")
 
     def _finish_label(self, label: int) -> None:

@@ -25,6 +25,7 @@ from wcgan_tf.data import prepared
 from wcgan_tf.data.prepared import CurrentDomain
 from wcgan_tf.evaluation import domain_classifier, tfgan
 from wcgan_tf.evaluation.features import Classifier
+from wcgan_tf.evaluation.picked_images import PickedImages
 
 INCEPTION_SIDE = 299
 MOST_AT_ONCE, MOST_PIXELS = 500, 500 * 32**2  # images of the domain classifier in one call
@@ -82,7 +83,9 @@ def _load_domain(dataset: Dataset, labels: range, digest: str) -> keras.Model | 
 def _as_classifier(network: keras.Model, digest: str) -> Classifier:
     side = network.input_shape[1]
     at_once = max(1, min(MOST_AT_ONCE, MOST_PIXELS // side**2))
-    return Classifier("domain", digest, "none", own_labels=True, batch_size=at_once, predict=network.predict_on_batch)
+    kernel, bias = network.get_layer("logits").get_weights()
+    predict = network.predict_on_batch
+    return Classifier("domain", digest, "none", True, at_once, predict, head=lambda features: features @ kernel + bias)
 
 
 def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], digest: str) -> keras.Model:
@@ -91,9 +94,9 @@ def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], d
     weights = paths.classifier(digest)
     images, numbers = _training_images(dataset, labels)
     seen = domain_classifier.training_images_seen(len(images))
-    say(f"training the domain classifier on {len(images)} images, {seen} looks; it is kept as {weights}")
+    say(f"training the domain classifier on {len(images)} images, {seen} with repeats; it is kept as {weights}")
     keras.utils.set_random_seed(0)
-    network = domain_classifier.build_network(images.shape[1:], len(labels))
+    network = domain_classifier.build_network(images.image_shape, len(labels))
     domain_classifier.train(
         network, domain_classifier.shuffled(images, numbers, seed=0), seen // domain_classifier.BATCH_SIZE, dataset.flip
     )
@@ -103,17 +106,15 @@ def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], d
     return network
 
 
-def _training_images(dataset: Dataset, labels: range) -> tuple[np.ndarray, np.ndarray]:
-    """The training images of the domain classifier, uint8 [n, H, W, C], and their labels, int64 [n].
+def _training_images(dataset: Dataset, labels: range) -> tuple[PickedImages, np.ndarray]:
+    """The training images of the domain classifier, and their labels, int64 [n].
 
     From each label, the images that are not held out, at most MOST_IMAGES / len(labels) of them.
     """
     share = max(domain_classifier.MOST_IMAGES // len(labels), 1)
-    parts = []
-    for label in labels:
-        images = prepared.label_images(dataset, "train", label).images
-        parts.append(images[~domain_classifier.held_out(np.arange(len(images)))][:share])
-    return np.concatenate(parts), np.repeat(labels, [len(images) for images in parts])
+    parts = [prepared.mapped_images(dataset, "train", label) for label in labels]
+    rows = [np.flatnonzero(~domain_classifier.held_out(np.arange(len(images))))[:share] for images in parts]
+    return PickedImages(parts, rows), np.repeat(labels, [len(own) for own in rows])
 
 
 def fetch_inception(dataset: Dataset) -> Path:

@@ -17,6 +17,7 @@ from wcgan_tf.config import halvings
 from wcgan_tf.core import errors, machine
 from wcgan_tf.core.console import ProgressBar
 from wcgan_tf.evaluation.enough import HELD_OUT
+from wcgan_tf.evaluation.picked_images import PickedImages
 from wcgan_tf.models import convolutions
 from wcgan_tf.models.blocks import BatchNormalization
 
@@ -27,8 +28,10 @@ FEWEST_IMAGES_SEEN = 50_000  # small sets are repeated until about this many ima
 MOST_IMAGES = 200_000  # in its training set
 LEARNING_RATE = 6e-3
 HALVED_SHARE = 0.25  # of the batches, the first, have images of half the side: they take a quarter of the time
+WIDTH = 32  # feature maps at the side of small images
+NARROWEST, WIDEST = 8, 256
 SMALL = 16  # pixels; below this side every pixel counts: no average pooling, no shifts
-RECIPE = 4  # increase it when the network or its training changes: stored weights are then not used again
+RECIPE = 5  # increase it when the network or its training changes: stored weights are then not used again
 
 
 def training_images_seen(number: int) -> int:
@@ -67,13 +70,19 @@ def build_network(
 
 
 def _convolutions(images: keras.KerasTensor, stages: int) -> keras.KerasTensor:
-    """The last feature maps."""
-    width = 32
-    x = _convolved(layers.Rescaling(1 / 127.5, offset=-1.0)(images), width)
+    """The last feature maps.
+
+    Maps of more than 16 pixels have one convolution each, so that large images take hardly more time than those of 32.
+    """
+    large = max(0, stages - halvings(2 * SMALL))
+    width = max(NARROWEST, WIDTH >> large)
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(images)
+    if not large:
+        x = _convolved(x, width)
     for stage in range(stages):
-        width = min(2 * width, 256)
+        width = min(2 * width, WIDEST)
         x = _convolved(x, width, strides=2)
-        if stage < stages - 1:
+        if large <= stage < stages - 1:
             x = layers.Add()([x, _convolved(_convolved(x, width), width)])
     return x
 
@@ -155,7 +164,9 @@ def _augmented(images: tf.Tensor, flip: bool) -> tf.Tensor:
     return tf.image.random_flip_left_right(moved) if flip else moved
 
 
-def shuffled(images: np.ndarray, labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def shuffled(
+    images: np.ndarray | PickedImages, labels: np.ndarray, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Endless batches: all images in random order, then again in another random order, and so on."""
     random = np.random.default_rng(seed)
     waiting = np.empty(0, np.int64)

@@ -28,6 +28,8 @@ class Classifier:
     batch_size: int  # images per call of `predict`
     # uint8 [n, H, W, C] -> (features float32 [n, d], logits float32 [n, k])
     predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    # features -> logits, if they are a function of them: then they are not kept, as they grow with the number of labels
+    head: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 class ImageFeatures(NamedTuple):
@@ -72,7 +74,8 @@ def extract(
     if not (np.isfinite(features).all() and np.isfinite(logits).all()):
         raise UserError(f"the classifier {classifier.name} makes NaN or infinity of images of label {label}")
     number = len(keys)
-    return join([ImageFeatures(features, logits, np.full(number, label), np.arange(number), np.array(keys, np.uint64))])
+    made = join([ImageFeatures(features, logits, np.full(number, label), np.arange(number), np.array(keys, np.uint64))])
+    return made._replace(logits=classifier.head(made.features)) if classifier.head else made
 
 
 def extract_real(
@@ -80,33 +83,42 @@ def extract_real(
 ) -> ImageFeatures:
     """Features of one label's real images of a split: read from the cache, or extracted and cached."""
     path = DatasetPaths.of(dataset).features(classifier.digest, split, label)
-    cached = load(path, prepared.digest(dataset, split, label))
+    cached = load(path, prepared.digest(dataset, split, label), classifier.head)
     if cached is not None:
         done(len(cached.keys))
         return cached
     images = prepared.label_images(dataset, split, label)
     extracted = extract(classifier, [images.images], label, done)
     try:
-        save(path, extracted, images.digest)
+        save(path, extracted, images.digest, with_logits=classifier.head is None)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EROFS):  # a read-only data set: the next start extracts them again
             raise
     return extracted
 
 
-def save(path: Path, features: ImageFeatures, digest: str) -> None:
+def save(path: Path, features: ImageFeatures, digest: str, with_logits: bool = True) -> None:
     """Write features, with the digest of their images."""
+    kept = {name: part for name, part in features._asdict().items() if with_logits or name != "logits"}
     with files.publish(path) as aside:
-        np.savez(aside, digest=np.array(digest), **features._asdict())
+        np.savez(aside, digest=np.array(digest), **kept)
 
 
-def load(path: Path, digest: str) -> ImageFeatures | None:
-    """Read features; None if the file is missing or damaged, or if the digest of its images is another one."""
+def load(path: Path, digest: str, head: Callable[[np.ndarray], np.ndarray] | None = None) -> ImageFeatures | None:
+    """Read features; None if the file is missing or damaged, or if the digest of its images is another one.
+
+    Args:
+        head: computes the logits from the features; without, they are empty if the file has none.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
-            features = ImageFeatures(*(file[name] for name in ImageFeatures._fields))
-            return features if str(file["digest"]) == digest else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if str(file["digest"]) != digest:
+                return None
+            kept = {name: file[name] for name in ImageFeatures._fields if name in file}
+            if "logits" not in kept:
+                kept["logits"] = head(kept["features"]) if head else np.empty([len(kept["features"]), 0], np.float32)
+            return ImageFeatures(**kept)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         if errors.is_of_system(error):
             raise
         return None

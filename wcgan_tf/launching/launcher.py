@@ -119,7 +119,8 @@ class Launcher:
         status = self._read_status(label)
         self._compare_device(label, status)
         if code in (errors.DONE, errors.STOPPED):
-            self._say(label, f"{WORDS[code]} after {status.step} steps and {duration(status.seconds)}")
+            before = " before" if status.updated < self._began else ""
+            self._say(label, f"{WORDS[code]}{before} after {status.step} steps and {duration(status.seconds)}")
         elif self._was_stopped(code):
             self._say(label, f"{workers.ended_by(code)}; the same command resumes it from its last checkpoint")
         else:

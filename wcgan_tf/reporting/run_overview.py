@@ -15,7 +15,7 @@ from wcgan_tf.reporting.verdicts import Verdict, verdict
 from wcgan_tf.runs import label_status, recorded_settings
 from wcgan_tf.runs.label_status import Cost, LabelStatus
 from wcgan_tf.runs.recorded_settings import Sections
-from wcgan_tf.runs.score_report import RANKED_BY, LabelScores, ScoreReport, Values
+from wcgan_tf.runs.score_report import RANKED_BY, LabelScores, ScoreReport, Values, above_floor
 
 Row = dict[str, float]
 
@@ -56,7 +56,20 @@ class Overview:
     settings: Sections  # that its labels were trained with, by section; empty if no training has begun
     scores: ScoreReport | None  # over all labels; None if not those of the present generators
     classifier: str  # name of the classifier of the labels' scores; empty if they have none
-    cost: Cost  # of the training
+    cost: Cost  # of the training, the pretraining included
+    pretraining: LabelStatus
+
+    @property
+    def uncombined(self) -> int:
+        """The number of labels that are done, and whose present generators are not in the combined model."""
+        return sum(own.status.state == "done" and not own.in_model for own in self.labels)
+
+    @property
+    def pretraining_share(self) -> float:
+        """The share of the cost that the pretraining has; 0 to 1."""
+        total, own = self.cost, label_status.cost([self.pretraining])
+        hours = total.core_hours + total.gpu_hours
+        return (own.core_hours + own.gpu_hours) / hours if hours else 0.0
 
     def verdicts(self) -> dict[str, int]:
         """The number of labels by verdict, the most frequent first."""
@@ -75,8 +88,16 @@ def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
         _label(label, name, run.label(label), scored.get(label), entries.get(label)) for label, name in enumerate(names)
     ]
     together = report if report and _is_present(report, entries, labels) else None
-    # The worst first: not "fine" before "fine", unscored before scored, then descending distance, then index.
-    labels.sort(key=lambda own: (own.verdict.word == "fine", own.distance is not None, -(own.distance or 0), own.label))
+    # The worst first: not "fine" before "fine", unscored before scored, then as `worst_first`.
+    labels.sort(
+        key=lambda own: (
+            own.verdict.word == "fine",
+            own.distance is not None,
+            -above_floor(own.scores, own.real),
+            own.label,
+        )
+    )
+    before = label_status.read(run.pretraining.status)
     return Overview(
         run.folder,
         labels,
@@ -84,7 +105,8 @@ def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
         _settings(run),
         together,
         report.classifier.name if report and scored else "",
-        label_status.cost([*(own.status for own in labels), label_status.read(run.pretraining.status)]),
+        label_status.cost([*(own.status for own in labels), before]),
+        before,
     )
 
 
@@ -121,6 +143,8 @@ def _label(
         own = None
     scores, real = (_known(own.scores), _known(own.real)) if own else ({}, {})
     judged = verdict(status, scores, real)
+    if judged.word == "not scored" and not in_model:
+        judged = judged._replace(reason="its present generator is not in the combined model")
     taken_for = own.taken_for if own else {}
     return LabelOverview(label, name, status, judged, read_rows(paths.metrics), scores, real, taken_for, in_model)
 

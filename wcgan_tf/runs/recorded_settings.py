@@ -1,13 +1,14 @@
 """config.json: the settings recorded with a label's run, which a restart must match."""
 
+import dataclasses
 from typing import Any
 
 import msgspec
 
-from wcgan_tf.config import Config, default_config
+from wcgan_tf.config import Config, Dataset, default_config
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.paths import LabelPaths, is_saved_model, saved_weights
+from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths, is_saved_model, saved_weights
 from wcgan_tf.data.prepared import LabelImages
 from wcgan_tf.runs import label_status
 
@@ -77,6 +78,34 @@ def refuse_different(paths: LabelPaths, settings: Sections, images: TrainingImag
             f"{paths.folder} holds a training with other settings: {', '.join(differing)}; "
             "type another --workdir, or delete that folder"
         )
+
+
+def refuse_mixed(run: RunPaths, settings: Sections) -> None:
+    """Check that the first label that has begun has these settings: `combine` takes only labels that agree.
+
+    Raises:
+        UserError: naming the settings that differ.
+    """
+    for label in run.labels():
+        if records.read_if_whole(run.label(label).config, RecordedSettings):
+            refuse_different(run.label(label), settings)
+            return
+
+
+def refuse_missing_images(run: RunPaths, dataset: Dataset) -> None:
+    """Check that the data set is prepared where the settings say, if the run was trained on images that are elsewhere.
+
+    Raises:
+        UserError: naming the setting that finds them.
+    """
+    if DatasetPaths.of(dataset).info.exists():
+        return
+    for label in run.labels():
+        if known := records.read_if_whole(run.label(label).config, RecordedSettings):
+            there = str(known.dataset.get("data_dir", ""))
+            if DatasetPaths.of(dataclasses.replace(dataset, data_dir=there)).info.exists():
+                raise UserError(f"{run.folder} was trained on images in {there}; add --config.dataset.data_dir={there}")
+            return
 
 
 def read(paths: LabelPaths) -> RecordedSettings:

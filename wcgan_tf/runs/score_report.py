@@ -1,5 +1,6 @@
 """scores.json: written by `evaluate`, read by launch, combine, pipeline and report.  No TensorFlow."""
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -9,7 +10,7 @@ from wcgan_tf.core.records import Count, Number, Share
 from wcgan_tf.runs.label_status import Cost
 
 EVALUATE = Command("evaluate")
-RANKED_BY = "kernel_distance"  # the score that ranks labels; the largest is the worst
+RANKED_BY = "kernel_distance"  # the score that ranks labels, less that of real images; the largest is the worst
 FORMAT: Final = 2  # increase it if keys change; a file of another format counts as damaged
 
 Values = dict[str, Number | None]  # score -> value; None if undefined, such as the deviation of a single block
@@ -44,9 +45,14 @@ class LabelScores(msgspec.Struct, frozen=True, kw_only=True):
     step: Count
 
 
+def above_floor(scores: Mapping[str, float | None], real: Mapping[str, float | None]) -> float:
+    """By how much the distance of a label's generated images exceeds that of real ones; unknown ones count as 0."""
+    return (scores.get(RANKED_BY) or 0.0) - (real.get(RANKED_BY) or 0.0)
+
+
 def worst_first(by_label: dict[int, LabelScores]) -> list[int]:
-    """The labels in the order of their kernel distance, the largest first."""
-    return sorted(by_label, key=lambda label: (-(by_label[label].scores.get(RANKED_BY) or 0.0), label))
+    """The labels in the order of their kernel distance above that of real images, the largest first."""
+    return sorted(by_label, key=lambda label: (-above_floor(by_label[label].scores, by_label[label].real), label))
 
 
 class ClassifierFacts(msgspec.Struct, frozen=True):

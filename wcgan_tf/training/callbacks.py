@@ -24,15 +24,14 @@ SCALAR_SHARE, SCALAR_SECONDS = 0.01, 60.0  # scalars with every hundredth of the
 GRID_SHARE = 0.1  # a picture, and a line if there is no terminal, with every tenth of the budget
 FLUSH_SECONDS = 10
 GRID_PIXELS, GRID_SIDES = 128, (2, 8)  # a picture is about so large, and has so many images on a side
-BEGINNING_SHARE = 0.5  # of the budget; if tracing and compiling take more, it is said
 LONG_EXECUTION_SECONDS = 5.0  # a signal is answered between two executions, and that should take less than 10 s
 
 
 class Budget(keras.callbacks.Callback):
     """Counts the seconds, and ends `fit` when they are spent, when asked to stop, or if a number is not finite.
 
-    The first of the callbacks: the others read its numbers.  An execution in which XLA compiles the step does not
-    count: it would be most of a small budget.
+    The first of the callbacks: the others read its numbers.  An execution in which the step is traced and compiled does
+    not count: it would be much of a small budget, and the next label of a process goes without.
 
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
@@ -42,7 +41,7 @@ class Budget(keras.callbacks.Callback):
 
     def __init__(self, gan: LabelGAN, stop: StopRequests, compiles: bool = False) -> None:
         super().__init__()
-        self._gan, self._stop, self._compiling = gan, stop, compiles and gan.jit_compile
+        self._gan, self._stop, self._compiling = gan, stop, compiles
         self.step, self.seconds, self.progress = int(gan.step), float(gan.seconds), float(gan.progress())
         self._began = time.monotonic() - self.seconds
         self.state = "running"
@@ -161,9 +160,6 @@ class ProgressLogger(keras.callbacks.Callback):
         now = time.monotonic()
         if self._executions == 0:
             self._say(f"first execution after {now - self._began:.1f} s")
-            budget = self._gan.settings.max_seconds
-            if budget and not self._gan.jit_compile and now - self._began > BEGINNING_SHARE * budget:
-                self._say(f"that is much of its {budget:g} s; give it more, such as --config.train.max_seconds=60")
         elif self._executions == 1 and now - self._last > LONG_EXECUTION_SECONDS and self._gan.execution_steps > 1:
             self._say(
                 f"one execution takes {now - self._last:.0f} s, and a signal waits for its end; "
