@@ -11,6 +11,7 @@ not made again.  Memory is that of the stage's largest process.  Of the web page
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -60,7 +61,7 @@ def stages(photos: Path, labels: int, settings: list[str]) -> list[Stage]:
         program("pretrain"),
         program("launch"),
         program("status"),
-        program("combine", "--partial"),
+        program("combine"),
         program("evaluate"),
         program("report"),
         program("sample", f"--labels=0-{min(labels, SAMPLED) - 1}"),
@@ -84,7 +85,7 @@ def measure(stage: Stage, folder: Path) -> Cost:
         else:
             _, status, used = os.wait4(process.pid, 0)
             seconds, peak = time.monotonic() - began, used.ru_maxrss
-            if status and stage.name != "launch":  # a label with too few images fails, and the others go on
+            if status:
                 sys.exit(f"error: {stage.name} failed; read {output}")
     after = list(_files(folder))
     return Cost(seconds, peak / 2**20, len(after) - len(before), (sum(after) - sum(before)) / 10**6)
@@ -98,9 +99,8 @@ def _until_it_answers(address: str, process: subprocess.Popen) -> float:
             with urllib.request.urlopen(address, timeout=60) as answer:
                 if len(answer.read()) > len("{}"):
                     return time.monotonic()
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            pass
-        time.sleep(0.1)
+        except (urllib.error.URLError, TimeoutError, ConnectionError):  # it is not there yet
+            time.sleep(0.1)
     process.kill()
     sys.exit(f"error: nothing answers at {address}")
 
@@ -122,7 +122,10 @@ def run(source: Path, labels: int, folder: Path, only: list[str], settings: list
     """The cost of each stage, or of those in `only`, with this many labels."""
     photos = folder / "photos"
     if not photos.exists():
-        make(source, photos, labels)
+        unfinished = folder / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a start that was killed
+        make(source, unfinished, labels)
+        unfinished.rename(photos)
     costs = {}
     for stage in stages(photos, labels, settings):
         if only and stage.name not in only:

@@ -34,9 +34,13 @@ OFTEN = 20  # of this many images all but len(FORMATS) - 1 have the first format
 def make(source: Path, out: Path, labels: int, train: int = TRAIN, val: int = VAL, seed: int = 0) -> int:
     """Write <out>/train/<label>/ and <out>/val/<label>/; returns the number of images that can be read.
 
-    The labels are named `kind00000`, `kind00001`, ...  The same arguments make the same files.
+    The labels are named `kind00000`, `kind00001`, ...  The same arguments make the same files.  Ends this program if
+    the source has no folders of photographs.
     """
-    kinds = [sorted(path for path in folder.rglob("*") if path.is_file()) for folder in sorted(source.iterdir())]
+    found = [sorted(path for path in folder.rglob("*") if path.is_file()) for folder in sorted(source.glob("*"))]
+    kinds = [photographs for photographs in found if photographs]
+    if not kinds:
+        sys.exit(f"error: {source} has no folders of photographs")
     for label in range(labels):
         drawn = random.Random(f"{seed} {label}")
         photographs = kinds[label % len(kinds)]
@@ -81,8 +85,6 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=TRAIN, help="images of a label")
     parser.add_argument("--val", type=int, default=VAL, help="test images of a label")
     arguments = parser.parse_args()
-    if not any(path.is_dir() for path in arguments.source.glob("*")):
-        sys.exit(f"error: {arguments.source} has no folders of photographs")
     number = make(arguments.source, arguments.out, arguments.labels, arguments.train, arguments.val)
     print(f"{number} photographs of {arguments.labels} labels are in {arguments.out}")
 

@@ -24,7 +24,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.core import errors, machine, records, signals
-from wcgan_tf.core.console import duration, print_now
+from wcgan_tf.core.console import print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
@@ -101,8 +101,7 @@ def main() -> int:
 
 def _pretrain(run: RunPaths, asked: signals.StopCount) -> int:
     """Run the pretraining, which has the machine to itself; a signal is handed on to it.  Returns its exit code."""
-    own = pretraining.own_settings(cli.config()).train
-    long = f"{own.max_steps} steps" if own.max_steps else duration(own.max_seconds)
+    long = pretraining.budget_in_words(pretraining.own_settings(cli.config()).train)
     print_now(f"pretraining on images of all labels, from which each label then starts: {long}")
     command = [sys.executable, "-m", "wcgan_tf.pretrain", *cli.config_arguments(), f"--workdir={run.folder}"]
     # Its own session: Ctrl-C then reaches it only once, through this process.

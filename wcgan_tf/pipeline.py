@@ -23,7 +23,6 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import Manifest
-from wcgan_tf.config import Train
 from wcgan_tf.core import errors, records, signals
 from wcgan_tf.core.console import duration, print_now
 from wcgan_tf.core.labels import format_labels
@@ -34,6 +33,7 @@ from wcgan_tf.evaluation import enough
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
 from wcgan_tf.launching import up_to_date
 from wcgan_tf.runs import recorded_settings
+from wcgan_tf.runs.pretraining import budget_in_words
 
 SAMPLED = 100  # most labels in the picture of samples
 STOPPED = {errors.STOPPED, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM}  # exit codes
@@ -104,7 +104,7 @@ def _launch() -> Stage:
     config, run = cli.config(), cli.run_paths()
     done = all(up_to_date.is_trained(config, run, label) for label in _labels())
     first = f", after one on all of them of {config.train.pretraining:g} times that" if config.train.pretraining else ""
-    return Stage(f"train the labels, {_budget(config.train)} each{first}", run.folder / "labels", done)
+    return Stage(f"train the labels, {budget_in_words(config.train)} each{first}", run.folder / "labels", done)
 
 
 def _combine() -> Stage:
@@ -143,12 +143,6 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "sample": _sample,
     "report": _report,
 }
-
-
-def _budget(train: Train) -> str:
-    """The budget of a label, in words."""
-    parts = [f"{train.max_steps} steps"] if train.max_steps else []
-    return " or ".join(parts + ([duration(train.max_seconds)] if train.max_seconds else []))
 
 
 def _labels() -> list[int]:

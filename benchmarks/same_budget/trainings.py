@@ -107,7 +107,7 @@ def run_all(trainings: list[list[Training]], folder: Path, common: list[str], co
             print(f"{next(numbers)} of {total}: {training.cell.name}, {result}", flush=True)
 
     minutes = sum(training.core_seconds for some in trainings for training in some) / len(cores) / 60
-    print(f"{total} trainings on {len(cores)} cores, at least {minutes:.0f} min, and then the scores", flush=True)
+    print(f"{total} trainings on {len(cores)} cores, {minutes:.0f} min if none is done; then the scores", flush=True)
     for some in trainings:
         at_once = len(cores) // max((training.cores for training in some), default=1)
         if not at_once:

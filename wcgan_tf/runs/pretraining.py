@@ -7,7 +7,8 @@ from a file.  Pretraining for few images: Wang et al. 2018, arXiv 1805.01677.
 import copy
 from collections.abc import Iterable
 
-from wcgan_tf.config import SHORTEST_SECONDS, Config
+from wcgan_tf.config import SHORTEST_SECONDS, Config, Train
+from wcgan_tf.core.console import duration
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.data import mixture
@@ -23,6 +24,12 @@ def own_settings(config: Config) -> Config:
     if config.train.max_seconds:
         own.train.max_seconds = max(SHORTEST_SECONDS, share * config.train.max_seconds)
     return own
+
+
+def budget_in_words(train: Train) -> str:
+    """The budget of a training: `1000 steps`, `12 min 5 s`, or both."""
+    parts = [f"{train.max_steps} steps"] if train.max_steps else []
+    return " or ".join(parts + ([duration(train.max_seconds)] if train.max_seconds else []))
 
 
 def is_done(config: Config, run: RunPaths) -> bool:
