@@ -16,8 +16,11 @@ SavedModel by its path, is not.  A second run does only what is missing.  Writes
 table.md, grids.png and, of several budgets, curves.png.
 """
 
+import copy
 import itertools
+import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,12 +31,20 @@ from same_budget.methods import METHODS, Method
 from same_budget.trainings import Cell, plan, run_all
 
 from wcgan_tf import cli
+from wcgan_tf.config import check_name
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, parse_labels
+from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation.classifier_files import refuse_unusable
+from wcgan_tf.launching import up_to_date
 
 FLAGS = flags.FLAGS
+SET_HERE = {  # setting -> the flag of this program that sets it
+    "train.max_seconds": "seconds_per_label",
+    "train.max_steps": "seconds_per_label",
+    "train.seed": "seeds",
+}
 
 
 def define_flags() -> None:
@@ -51,15 +62,15 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    methods, folder = [*FLAGS.methods, *map(_add_variant, FLAGS.variant)], Path(FLAGS.folder)
-    if unknown := set(methods) - METHODS.keys():
-        raise UserError(f"there is no method {min(unknown)}; type some of --methods={','.join(METHODS)}")
+    methods, folder = _methods(), Path(FLAGS.folder)
     dataset = cli.config().dataset
     labels = parse_labels(FLAGS.labels, prepared.label_names(dataset))
     for classifier in FLAGS.classifiers:
         refuse_unusable(classifier, dataset, cli.config().evaluate.split)
-    budgets, seeds = _numbers("seconds_per_label", float), _numbers("seeds", int)
+    budgets, seeds = _numbers("seconds_per_label", float, 0.0), _numbers("seeds", int, -1)
     common = cli.config_arguments()
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # of a closed terminal
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     cells = [_cell(*parts) for parts in itertools.product(methods, budgets, seeds)]
     run_all(plan(cells, labels), folder, common, sorted(os.sched_getaffinity(0)))
     print("scoring", flush=True)
@@ -76,44 +87,71 @@ def main() -> None:
         print(f"look at {folder}/curves.png")
 
 
+def _methods() -> list[str]:
+    """The names of the methods and variants, each once."""
+    methods = FLAGS.methods
+    if unknown := set(methods) - METHODS.keys():
+        raise UserError(f"there is no method {min(unknown)!r}; type some of --methods={','.join(METHODS)}")
+    methods = [*dict.fromkeys(methods), *map(_add_variant, FLAGS.variant)]
+    if not methods:
+        raise UserError(f"there is nothing to compare; type some of --methods={','.join(METHODS)}, or a --variant")
+    return methods
+
+
 def _add_variant(text: str) -> str:
     """Add a row to METHODS; returns its name."""
     name, _, settings = text.partition(":")
     pairs = [setting.split("=") for setting in settings.split(",")]
     if not name.isidentifier() or any(len(pair) != 2 for pair in pairs):
         raise UserError(f"--variant is {text!r}; type a name and settings, such as --variant=seldom:train.gp_every=8")
+    if name in METHODS:
+        raise UserError(f"--variant is {text!r}, but there is a method {name} already; type another name")
+    for setting, _ in pairs:
+        check_name(setting)
+        if setting in SET_HERE:
+            raise UserError(f"--variant is {text!r}, but {setting} is set by --{SET_HERE[setting]}")
     METHODS[name] = Method("the config file with other settings", dict(pairs))
     return name
 
 
 def _cell(method: str, seconds: float, seed: int) -> Cell:
     config = cli.config()
-    pretraining = float(METHODS[method].settings.get("train.pretraining", config.train.pretraining))
+    pretraining = METHODS[method].settings.get("train.pretraining", config.train.pretraining)
+    try:
+        pretraining = float(pretraining)
+    except ValueError:
+        raise UserError(f"train.pretraining of {method} is {pretraining!r}; type a number") from None
     return Cell(method, seconds, seed, pretraining, len(prepared.label_names(config.dataset)), FLAGS.width)
 
 
-def _numbers(name: str, kind: type) -> list:
-    """The numbers of a flag that is a list of them."""
+def _numbers(name: str, kind: type, above: float) -> list:
+    """The numbers of a flag that is a list of them, each once."""
     try:
-        return [kind(text) for text in FLAGS[name].value]
+        numbers = list(dict.fromkeys(kind(text) for text in FLAGS[name].value))
     except ValueError:
-        raise UserError(f"--{name} is {','.join(FLAGS[name].value)}; type numbers separated by commas") from None
+        numbers = []
+    if not numbers or not all(above < number < math.inf for number in numbers):
+        raise UserError(f"--{name} is {','.join(FLAGS[name].value)!r}; type numbers above {above:g}, such as 1,2")
+    return numbers
 
 
 def score(cell: Cell, folder: Path, common: list[str], labels: list[int]) -> None:
     """Combine the labels that a method trained, and score them with every classifier, unless that is done."""
     own = folder / cell.name
-    settings = [*common, *cell.settings(), f"--workdir={own / 'run'}"]
-    if not (own / "model").exists():
-        # --partial: a label that diverged at once has no generator.
-        program(
-            own, "combine", *settings, f"--labels={format_labels(labels)}", f"--output={own / 'model'}", "--partial"
-        )
+    run, model = RunPaths(own / "run"), ModelPaths(own / "model")
+    settings = [*common, *cell.settings(), f"--workdir={run.folder}"]
+    if not up_to_date.is_combined(run, model, up_to_date.finished_labels(run, labels)):
+        # --partial: a label that diverged has no generator.
+        more = [f"--labels={format_labels(labels)}", f"--output={model.folder}", "--partial", "--overwrite"]
+        program(own, "combine", *settings, *more)
+    config = copy.deepcopy(cli.config())
     for place, classifier in enumerate(FLAGS.classifiers):
         output = own / tables.scores_name(classifier)
-        if not output.exists():
-            more = [f"--model={own / 'model'}", f"--classifier={classifier}", f"--output={output}"]
-            accuracy = "--accuracy" if FLAGS.accuracy and place == 0 else "--noaccuracy"
+        config.evaluate.classifier, config.evaluate.num_per_label = classifier, FLAGS.num_per_label
+        config.evaluate.accuracy = FLAGS.accuracy and place == 0
+        if not up_to_date.is_evaluated(config, output, model):
+            more = [f"--model={model.folder}", f"--classifier={classifier}", f"--output={output}"]
+            accuracy = "--accuracy" if config.evaluate.accuracy else "--noaccuracy"
             program(own, "evaluate", *settings, *more, f"--num_per_label={FLAGS.num_per_label}", accuracy)
 
 

@@ -1,6 +1,7 @@
 """Makes a folder of many labels of photographs from a folder of few, to try what many labels do.
 
     python benchmarks/many_photos.py SOURCE OUT --labels 1000
+    python benchmarks/many_photos.py SOURCE OUT --labels 4 --train 1300 --val 50 --sides 375 500    # of ImageNet's size
 
 SOURCE has a folder of photographs per label.  A label of OUT is one of SOURCE's labels with other colours and mirrored;
 an image is one of its photographs, cropped and in another size.  Sizes, shapes, formats and colour modes are mixed, and
@@ -31,7 +32,15 @@ FORMATS = (  # colour mode, ending, Pillow's options
 OFTEN = 20  # of this many images all but len(FORMATS) - 1 have the first format
 
 
-def make(source: Path, out: Path, labels: int, train: int = TRAIN, val: int = VAL, seed: int = 0) -> int:
+def make(
+    source: Path,
+    out: Path,
+    labels: int,
+    train: int = TRAIN,
+    val: int = VAL,
+    sides: tuple[int, int] = SIDES,
+    seed: int = 0,
+) -> int:
     """Write <out>/train/<label>/ and <out>/val/<label>/; returns the number of images that can be read.
 
     The labels are named `kind00000`, `kind00001`, ...  The same arguments make the same files.  Ends this program if
@@ -50,7 +59,7 @@ def make(source: Path, out: Path, labels: int, train: int = TRAIN, val: int = VA
             folder.mkdir(parents=True)
             for index in range(number):
                 with Image.open(drawn.choice(photographs)) as photograph:
-                    image = _changed(photograph.convert("RGB"), hue, mirrored, drawn)
+                    image = _changed(photograph.convert("RGB"), hue, mirrored, sides, drawn)
                 mode, ending, options = FORMATS[max(0, index % OFTEN - OFTEN + len(FORMATS))]
                 image.convert(mode).save(folder / f"{index:04}.{ending}", **options)
         if label % BROKEN_EVERY == 0:
@@ -58,14 +67,14 @@ def make(source: Path, out: Path, labels: int, train: int = TRAIN, val: int = VA
     return labels * (train + val)
 
 
-def _changed(image: Image.Image, hue: int, mirrored: bool, drawn: random.Random) -> Image.Image:
+def _changed(image: Image.Image, hue: int, mirrored: bool, sides: tuple[int, int], drawn: random.Random) -> Image.Image:
     """A crop of an image in other colours and another size."""
     tint, saturation, value = image.convert("HSV").split()
     image = Image.merge("HSV", (tint.point([(i + hue) % 256 for i in range(256)]), saturation, value)).convert("RGB")
     share = drawn.uniform(0.8, 1.0)
     left, top = (drawn.uniform(0.0, (1.0 - share) * side) for side in image.size)
     box = (left, top, left + share * image.width, top + share * image.height)
-    image = image.resize((drawn.randint(*SIDES), drawn.randint(*SIDES)), Image.Resampling.BICUBIC, box)
+    image = image.resize((drawn.randint(*sides), drawn.randint(*sides)), Image.Resampling.BICUBIC, box)
     return ImageOps.mirror(image) if mirrored else image
 
 
@@ -84,8 +93,11 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=1000)
     parser.add_argument("--train", type=int, default=TRAIN, help="images of a label")
     parser.add_argument("--val", type=int, default=VAL, help="test images of a label")
+    parser.add_argument("--sides", type=int, nargs=2, default=SIDES, help="shortest and longest side in pixels")
     arguments = parser.parse_args()
-    number = make(arguments.source, arguments.out, arguments.labels, arguments.train, arguments.val)
+    number = make(
+        arguments.source, arguments.out, arguments.labels, arguments.train, arguments.val, tuple(arguments.sides)
+    )
     print(f"{number} photographs of {arguments.labels} labels are in {arguments.out}")
 
 

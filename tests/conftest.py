@@ -242,6 +242,26 @@ def _left_unread(process: subprocess.Popen, streams: list) -> str:
 
 
 @pytest.fixture
+def disk_calls(monkeypatch):
+    """What is flushed, renamed and deleted, in order: `flush a.json`, with the last name of the path."""
+    calls, fsync = [], os.fsync
+    for said, method in (("rename", Path.rename), ("rename", Path.replace), ("delete", Path.unlink)):
+
+        def noted(path, *to, said=said, method=method, **options):
+            calls.append(f"{said} {(Path(to[0]) if to else path).name}")
+            return method(path, *to, **options)
+
+        monkeypatch.setattr(Path, method.__name__, noted)
+
+    def flushed(descriptor):
+        calls.append(f"flush {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    return calls
+
+
+@pytest.fixture
 def one_core():
     """Only one core: the programs train one label at a time."""
     all_of_them = os.sched_getaffinity(0)

@@ -5,6 +5,7 @@ import math
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,14 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
-from conftest import run, run_python
+from conftest import run, run_python, wait_until
 from examples import score_report
 
 from wcgan_tf.config import default_config
-from wcgan_tf.core import machine
+from wcgan_tf.core import errors, machine
+from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.models import dcgan
-from wcgan_tf.runs import recorded_settings
+from wcgan_tf.runs import label_status, recorded_settings
 from wcgan_tf.runs.score_report import Beside
 from wcgan_tf.training.objectives import OBJECTIVES
 
@@ -162,13 +164,13 @@ def test_fixed_budget_scores_every_method_by_every_ruler(whole_chain, tmp_path):
     run("prepare", "--classifier=domain", "--config=configs/digits.py", data, folder=PROJECT)
     save_classifier(tmp_path / "other")
     command = ["benchmarks/fixed_budget.py", "--config=configs/digits.py", data, "--labels=3", "--seeds=0,1"]
-    command += ["--methods=single", "--variant=ours:train.pretraining=1", "--width=4", "--seconds_per_label=0.5"]
+    command += ["--methods=single", "--variant=variant:train.pretraining=1", "--width=4", "--seconds_per_label=0.5"]
     command += [f"--classifiers=domain,{tmp_path}/other", "--num_per_label=15", f"--folder={tmp_path}/run"]
     first = run_python(*command, folder=PROJECT).stdout
     table = (tmp_path / "run/table.md").read_text()
     assert first.count(" of 6: ") == 6  # two pretrainings, two of a label and two of all labels
     assert table in first
-    assert table.count("| | single | ours | real |") == 2  # for two rulers
+    assert table.count("| | single | variant | real |") == 2  # for two rulers
     rows = [row.split("|")[2:-1] for row in table.splitlines() if row.startswith("| kcd, mean of the labels")]
     numbers = [float(part) for row in rows for cell in row for part in cell.split(" ± ")]
     assert len(numbers) == 2 * 5  # means and deviations of two methods, and the real images
@@ -183,6 +185,51 @@ def test_fixed_budget_scores_every_method_by_every_ruler(whole_chain, tmp_path):
     again = run_python(*command, folder=PROJECT).stdout
     assert again.endswith(first[first.index("3: 0.5 s each") :])
     assert "done after" not in again
+    more = ["--methods=", "--labels=3,4", "--num_per_label=20", "--seeds=1"]
+    said = run_python(*command, *more, folder=PROJECT).stdout
+    assert said.count("done after") == 1  # label 4
+    assert said.count("3, 4: 0.5 s each, 1 seed, 20 images of each") == 2
+    model = json.loads((tmp_path / "run/variant-0.5s-seed1/model/manifest.json").read_text())
+    assert [entry["label"] for entry in model["labels"]] == [3, 4]
+    single = [part for part in command if not part.startswith("--variant")]
+    other = run_python(*single, "--config.train.gp_weight=3", folder=PROJECT, check=False)
+    assert other.returncode
+    assert re.search("error: all labels ended with exit code 2: error: .*train.gp_weight", other.stderr)
+
+
+@pytest.mark.parametrize(
+    ("flags", "wrong"),
+    [
+        (["--methods="], "there is nothing to compare"),
+        (["--methods=our"], "there is no method 'our'"),
+        (["--variant=ours:train.gp_every=8"], "there is a method ours already"),
+        (["--variant=a:train.gp_every=8", "--variant=a:train.gp_every=4"], "there is a method a already"),
+        (["--variant=a:train.seed=1"], "train.seed is set by --seeds"),
+        (["--variant=a:train.nonsense=1"], "there is no setting"),
+        (["--variant=a:train.pretraining=much"], "train.pretraining of a is 'much'; type a number"),
+        (["--seconds_per_label="], "type numbers above 0"),
+        (["--seconds_per_label=nan"], "type numbers above 0"),
+        (["--seeds=0,-1"], "type numbers above -1"),
+    ],
+)
+def test_fixed_budget_refuses_what_it_cannot_compare(digits, tmp_path, flags, wrong):
+    command = ["benchmarks/fixed_budget.py", f"--config.dataset.data_dir={digits}/data", f"--folder={tmp_path}/run"]
+    process = run_python(*command, *flags, folder=PROJECT, check=False)
+    assert process.returncode == errors.WRONG_INPUT
+    assert process.stderr.startswith("error: ")
+    assert wrong in process.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_fixed_budget_stops_its_trainings(digits, begin_python, tmp_path):
+    command = ["benchmarks/fixed_budget.py", f"--config.dataset.data_dir={digits}/data", "--labels=3"]
+    command += ["--methods=ours", "--width=4", "--seconds_per_label=600", f"--folder={tmp_path}"]
+    process = begin_python(*command, folder=PROJECT)
+    status = RunPaths(tmp_path / "ours-600s-seed0/run").label(3).status
+    wait_until(lambda: label_status.read(status).step > 1, process=process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
+    assert label_status.read(status).state == "stopped"
 
 
 def test_the_table_of_fixed_budget_has_means_and_deviations_by_budget_and_ruler(monkeypatch, tmp_path):
@@ -303,7 +350,10 @@ def test_made_photographs_are_read_but_for_the_broken_ones(tmp_path):
     for name in ("red", "blue"):
         (tmp_path / "few" / name).mkdir(parents=True)
         PIL.Image.new("RGB", (70, 64), name).save(tmp_path / "few" / name / "1.png")
-    made = table("benchmarks/many_photos.py", f"{tmp_path}/few", f"{tmp_path}/many", "--labels=8", "--train=20")
+    some = ["--labels=8", "--train=20", "--sides", "64", "70"]
+    made = table("benchmarks/many_photos.py", f"{tmp_path}/few", f"{tmp_path}/many", *some)
+    sides = [side for path in (tmp_path / "many").rglob("0*") for side in PIL.Image.open(path).size]
+    assert 64 <= min(sides) < max(sides) <= 70
     assert made[-1] == f"{8 * 32} photographs of 8 labels are in {tmp_path}/many"
     flags = [f"--config.dataset.root={tmp_path}/many", "--config.dataset.name=many"]
     said = run("prepare", "--config=photos", *flags, folder=tmp_path)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -99,6 +100,16 @@ def test_a_pretraining_that_is_killed_is_one_line_and_the_same_command_resumes(b
         "error: the pretraining was killed by signal 9; the same command resumes it from its last checkpoint\n"
     )
     assert "training 1 label" in run("launch", *SHORT, "--labels=3", folder=tmp_path).stdout
+
+
+def test_one_without_its_checkpoints_is_done_anew(pretrained, tmp_path):
+    shutil.copytree(pretrained[0] / "runs", tmp_path / "runs")
+    shutil.rmtree(RunPaths(tmp_path / "runs/digits").pretraining.checkpoints)
+    shutil.rmtree(tmp_path / "runs/digits/labels")
+    assert run("pretrain", *SHORT, "--needed", folder=tmp_path).stdout == "yes\n"
+    said = run("train", *SHORT, "--label=4", folder=tmp_path).stdout
+    assert re.search("pretraining: done after 12 steps.*label 4: starts from .*label 4: done", said, re.DOTALL)
+    assert same(weights(pretrained[0], 4), weights(tmp_path, 4))
 
 
 def test_its_cost_counts(pretrained):

@@ -115,7 +115,7 @@ def _combine() -> Stage:
 
 
 def _evaluate() -> Stage:
-    done = up_to_date.is_evaluated(cli.config(), cli.run_paths(), cli.model_paths())
+    done = up_to_date.is_evaluated(cli.config(), cli.run_paths().scores, cli.model_paths())
     return Stage("score it beside real images", cli.run_paths().scores, done)
 
 

@@ -82,7 +82,7 @@ def main() -> None:
             f"{pictures.MOST_ROWS} rows of {pictures.COLUMNS}; type --format=folder or npz"
         )
     write = {"png": pictures.grid, "npz": pictures.arrays, "gif": pictures.animation, "folder": pictures.folder}[kind]
-    with files.publish(output) as path, ProgressBar("drawing", len(chosen) * number) as bar:
+    with files.publish(output, durable=False) as path, ProgressBar("drawing", len(chosen) * number) as bar:
         write(chosen, number, _batches(model, bar), path)
     print(
         f"{len(chosen) * number} images of {number_of_labels(len(chosen))} in {output}{'/' if kind == 'folder' else ''}"

@@ -44,7 +44,11 @@ def main() -> int:
     config, run = cli.config(), cli.run_paths()
     if (config.model.architecture, config.train.objective) != ("dcgan", "wasserstein"):
         raise UserError("the conditional networks are those of model.architecture=dcgan, with the Wasserstein loss")
+    if config.train.critic_steps != 1 or config.train.augment != "none":
+        raise UserError("one GAN for all labels is trained with train.critic_steps=1 and train.augment=none only")
     labels = range(len(prepared.label_names(config.dataset)))
+    for label in labels:
+        recorded_settings.refuse_different(run.label(label), config.to_dict())
     if all(recorded_settings.finished(run.label(label), config) for label in labels):
         print("all labels: done before")
         return errors.DONE

@@ -95,11 +95,12 @@ def run_all(trainings: list[list[Training]], folder: Path, common: list[str], co
     for core in cores:
         free.put(core)
     numbers, total, lock = itertools.count(1), sum(map(len, trainings)), threading.Lock()
+    running: set[subprocess.Popen] = set()
 
     def run(training: Training) -> None:
         own = [free.get() for _ in range(training.cores)]
         try:
-            result = _run(training, folder, common, own)
+            result = _run(training, folder, common, own, running)
         finally:
             for core in own:
                 free.put(core)
@@ -113,23 +114,30 @@ def run_all(trainings: list[list[Training]], folder: Path, common: list[str], co
         if not at_once:
             sys.exit(f"error: a method needs more than {len(cores)} cores")
         with ThreadPoolExecutor(at_once) as pool:
-            list(pool.map(run, some))  # raises what a training raises
+            try:
+                list(pool.map(run, some))  # raises what a training raises
+            except BaseException:  # from signals too
+                for process in list(running):
+                    process.terminate()  # it saves
+                raise
 
 
-def _run(training: Training, folder: Path, common: list[str], cores: list[int]) -> str:
-    """Run one training to its end; its output goes to a log.  Returns the last line of it."""
+def _run(training: Training, folder: Path, common: list[str], cores: list[int], running: set[subprocess.Popen]) -> str:
+    """Run one training to its end, as one of `running`; its output goes to a log.  Returns the last line of it."""
     own = folder / training.cell.name
     own.mkdir(parents=True, exist_ok=True)
     log = own / f"{training.title}.log"
     pinned = ["taskset", "--cpu-list", ",".join(map(str, cores)), sys.executable, *training.program]
-    with log.open("w") as file:
-        code = subprocess.run(
-            [*pinned, *common, *training.cell.settings(), f"--workdir={own / 'run'}"],
-            stdout=file,
-            stderr=file,
-            check=False,
-        ).returncode
-    lines = log.read_text(errors="replace").splitlines() or [""]
+    command = [*pinned, *common, *training.cell.settings(), f"--workdir={own / 'run'}"]
+    with log.open("a+", errors="replace") as file:  # not emptied: a training of a killed start may still write to it
+        began = file.tell()
+        with subprocess.Popen(command, stdout=file, stderr=file) as process:
+            running.add(process)
+            code = process.wait()
+            running.discard(process)
+        file.seek(began)
+        lines = file.read().splitlines() or [""]
     if code not in ENDED:
-        sys.exit(f"error: {training.title} ended with exit code {code}: {lines[-1]}; see {log}")
+        wrong = next((line for line in lines if line.startswith("error:")), lines[-1])
+        sys.exit(f"error: {training.title} ended with exit code {code}: {wrong}; see {log}")
     return lines[-1]

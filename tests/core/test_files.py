@@ -1,5 +1,8 @@
 """Files that appear whole or not at all."""
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,54 @@ def test_a_file_appears_only_after_the_block(tmp_path):
         assert not target.exists()
     assert target.read_text() == "new"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(tmp_path, disk_calls):
+    home = tmp_path / "home"
+    with files.publish(home / "model") as path:
+        (path / "inner").mkdir(parents=True)
+        (path / "inner/two.txt").touch()
+    assert disk_calls == ["flush two.txt", "flush inner", "flush model", "rename model", "flush home"]
+    disk_calls.clear()
+    files.write_array(home / "a.npy", np.zeros(3))
+    assert disk_calls == ["flush a.npy", "rename a.npy", "flush home"]
+    disk_calls.clear()
+    files.write_text(home / "a.json", "1")
+    assert disk_calls[0].startswith("flush .a.json.")
+    assert disk_calls[1:] == ["rename a.json", "flush home"]
+
+
+def test_what_need_not_survive_a_power_loss_is_not_flushed(tmp_path, disk_calls):
+    files.write_text(tmp_path / "a.json", "1", durable=False)
+    with files.publish(tmp_path / "pictures", durable=False) as path:
+        path.mkdir()
+    assert disk_calls == ["rename a.json", "rename pictures"]
+
+
+def test_a_file_system_that_cannot_flush_folders_is_left_alone(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def only_files(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    files.write_text(tmp_path / "a.json", "1")
+    assert (tmp_path / "a.json").read_text() == "1"
+
+
+def test_a_disk_that_loses_a_file_is_an_error_that_names_it(tmp_path, monkeypatch):
+    def lost(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "a.json").write_text("old")
+    monkeypatch.setattr(os, "fsync", lost)
+    with pytest.raises(OSError, match="Input/output") as error:
+        files.write_text(tmp_path / "a.json", "new")
+    assert error.value.filename == str(tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
 
 
 def test_an_error_leaves_the_old_file(tmp_path):

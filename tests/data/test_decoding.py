@@ -84,6 +84,18 @@ def test_a_photograph_is_turned_upright():
     assert pixels[9:].max() < 5
 
 
+def test_a_large_jpeg_becomes_what_its_full_size_does():
+    noise = np.random.default_rng(0).integers(0, 255, [40, 50, 3], np.uint8)
+    photograph = Image.fromarray(noise).resize((500, 400), Image.Resampling.BICUBIC)
+    content = stored(photograph, "JPEG", quality=95)
+    pixels, resized, _ = square(content, 32, 3)  # decoded at a quarter of its size
+    expected, *_ = square(np.asarray(Image.open(io.BytesIO(content))), 32, 3)
+    assert resized
+    assert 0 < np.abs(pixels.astype(int) - expected).mean() < 2
+    with pytest.raises(OSError, match="truncated"):
+        square(content[: len(content) // 2], 32, 3)
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_numbers_of_unknown_range_are_an_error(tmp_path, kind):
     Image.fromarray(np.full([8, 8], 1, kind)).save(tmp_path / "one.tiff")

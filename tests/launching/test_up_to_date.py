@@ -1,9 +1,12 @@
 """A result is up to date if its inputs are unchanged."""
 
+import itertools
 import json
 import os
 
 import examples
+import h5py
+import numpy as np
 import pytest
 
 from wcgan_tf.combined import manifest
@@ -57,7 +60,7 @@ def test_a_finished_run_is_up_to_date(world):
     assert up_to_date.is_prepared(config)
     assert all(up_to_date.is_trained(config, run, label) for label in LABELS)
     assert up_to_date.is_combined(run, model, LABELS)
-    assert up_to_date.is_evaluated(config, run, model)
+    assert up_to_date.is_evaluated(config, run.scores, model)
     assert up_to_date.finished_labels(run, [0, 1, 2]) == LABELS
 
 
@@ -73,11 +76,18 @@ def test_scoring_while_training_needs_the_domain_classifier(world):
     paths = DatasetPaths.of(config.dataset)
     assert not up_to_date.is_prepared(config)
     records.write(paths.domain, CurrentDomain("d", 2))
-    files.write_text(paths.classifier("d"), "")
+    with files.publish(paths.classifier("d")) as path, h5py.File(path, "w") as file:
+        file["weights"] = np.zeros(1000)
     assert not up_to_date.is_prepared(config)
-    for split in ("train", "test"):
-        for label in LABELS:
-            files.write_text(paths.features("d", split, label), "")
+    for split, label in itertools.product(("train", "test"), LABELS):
+        with files.publish(paths.features("d", split, label)) as path:
+            np.savez(path, features=np.zeros(100))
+    assert up_to_date.is_prepared(config)
+    for file in (paths.classifier("d"), paths.features("d", "test", LABELS[-1])):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-10])
+        assert not up_to_date.is_prepared(config)
+        file.write_bytes(whole)
     assert up_to_date.is_prepared(config)
 
 
@@ -145,7 +155,7 @@ def test_a_label_with_a_damaged_generator_is_not_trained(world):
 def test_scores_of_something_else_are_computed_again(world, changed):
     config, run, model = world
     change(run.scores, **changed)
-    assert not up_to_date.is_evaluated(config, run, model)
+    assert not up_to_date.is_evaluated(config, run.scores, model)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"labels": 3}', '{"labels": [3]}', '{"classifier": 3}'])
@@ -153,7 +163,7 @@ def test_damaged_files_are_not_up_to_date(world, text):
     config, run, model = world
     for path in (run.scores, model.manifest):
         path.write_text(text)
-    assert not up_to_date.is_evaluated(config, run, model)
+    assert not up_to_date.is_evaluated(config, run.scores, model)
     assert not up_to_date.is_combined(run, model, LABELS)
 
 
@@ -184,6 +194,6 @@ def test_labels_with_too_few_images_need_no_scores(world):
     change(run.scores, labels=[0], real_images=prepared.digests(config.dataset, [0]))
     change(run.scores, model=manifest.weights_digest([examples.label_entry(0, step=config.train.max_steps)]))
     config.evaluate.accuracy = False
-    assert up_to_date.is_evaluated(config, run, model)
+    assert up_to_date.is_evaluated(config, run.scores, model)
     change(DatasetPaths.of(config.dataset).record("train", 1), count=50)
-    assert not up_to_date.is_evaluated(config, run, model)
+    assert not up_to_date.is_evaluated(config, run.scores, model)

@@ -77,8 +77,8 @@ def test_a_label_takes_the_critic_without_its_classifier(config, device, mixed, 
     assert isinstance(trained, ClassifyingGAN)
     assert not isinstance(new, ClassifyingGAN)
     assert len(trained.critic.variables) == len(new.critic.variables) + 2
-    start_from(trained, paths)
-    start_from(new, paths)
+    start_from(trained, paths, pytest.fail)
+    start_from(new, paths, pytest.fail)
     for own, other in zip(new.critic.variables, trained.critic.variables, strict=False):
         np.testing.assert_array_equal(own, other)
 

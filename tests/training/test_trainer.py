@@ -283,7 +283,7 @@ def test_if_all_checkpoints_are_damaged_it_is_an_error_and_they_are_kept(config,
         cut(file)
     shutil.rmtree(two_checkpoints.generator)
     before = {path: path.read_bytes() for path in two_checkpoints.checkpoints.iterdir()}
-    with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete that folder"):
+    with pytest.raises(UserError, match=r"all checkpoints in .*checkpoints are damaged; delete .* to train it anew"):
         train(config, tmp_path / "run")
     said = capsys.readouterr().out
     assert "ckpt-6 is damaged" in said
@@ -366,6 +366,21 @@ def test_a_kill_during_the_first_checkpoint_leaves_none(config, tmp_path, device
     checkpoints.save()
     assert checkpoints.restore(pytest.fail)
     assert {file.suffix for file in paths.checkpoints.iterdir()} == {".index", ".data-00000-of-00001"}
+
+
+def test_a_checkpoint_is_on_the_disk_before_an_older_one_is_deleted(config, tmp_path, device, disk_calls):
+    paths = LabelPaths(tmp_path / "run")
+    paths.checkpoints.mkdir(parents=True)
+    gan = build(config, prepared.label_images(config.dataset, "train", 3), device)
+    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0)
+    for step in (1, 2, 3):
+        gan.step.assign(step)
+        disk_calls.clear()
+        checkpoints.save()
+    data, index = "ckpt-3.data-00000-of-00001", "ckpt-3.index"
+    flushed = [f"flush {data}", f"rename {data}", f"flush {index}", f"rename {index}", "flush checkpoints"]
+    assert disk_calls[:5] == flushed
+    assert sorted(disk_calls[5:]) == ["delete ckpt-1.data-00000-of-00001", "delete ckpt-1.index"]
 
 
 def test_the_exported_generator_is_the_average(config, tmp_path, device):
@@ -519,7 +534,7 @@ def test_scoring_while_training_needs_the_features_of_prepare(config, tmp_path):
         train(config, tmp_path / "run")
     paths = DatasetPaths.of(config.dataset)
     records.write(paths.domain, {"digest": "d", "labels": 10})
-    with pytest.raises(UserError, match=r"has not seen these images of label 3; run: .*--classifier=domain"):
+    with pytest.raises(UserError, match=r"sees in label 3 is missing or damaged; run: .*--classifier=domain"):
         train(config, tmp_path / "run")
 
 

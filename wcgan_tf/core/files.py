@@ -1,4 +1,4 @@
-"""Atomic writes of files and folders, and digests."""
+"""Atomic writes of files and folders, which survive a kill and a power loss, and digests."""
 
 import codecs
 import contextlib
@@ -17,6 +17,8 @@ import numpy as np
 
 from wcgan_tf.core.errors import UserError
 
+NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # of a file system that cannot write folders on demand
+
 
 @contextlib.contextmanager
 def named(target: Path) -> Iterator[None]:
@@ -30,12 +32,38 @@ def named(target: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
+def flush(path: Path) -> None:
+    """Have the system write a file, or a folder with all that is in it, to the disk.
+
+    Before a rename: else after a power loss the rename may be there, and what was renamed may not.
+    """
+    if path.is_dir():
+        for inside in path.iterdir():
+            flush(inside)
+    sync(path)
+
+
+def sync(path: Path) -> None:
+    """The same for a file, or for the names in a folder, without what has them: after a rename into it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in NO_FOLDERS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
-def publish(target: Path) -> Iterator[Path]:
+def publish(target: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; it replaces `target` if the block ends without an error.
 
     The path is beside `target`, in the same file system, so that a rename suffices.  If `target` is a link, the block
     replaces its destination.  Raises IsADirectoryError if a file would replace a folder.
+
+    Args:
+        durable: whether it has to survive a power loss; several milliseconds for each file in it.
     """
     if target.is_symlink():
         target = target.resolve()
@@ -46,11 +74,15 @@ def publish(target: Path) -> Iterator[Path]:
     try:
         with named(target):
             yield aside / target.name
+            if durable:
+                flush(aside / target.name)
             if target.is_dir() and not (aside / target.name).is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
             if target.is_dir():  # rename cannot replace a folder that is not empty
                 target.rename(replaced)
             (aside / target.name).rename(target)
+            if durable:
+                sync(target.parent)
     except BaseException:  # KeyboardInterrupt and SystemExit, from signals, too
         if replaced.exists() and not target.exists():
             replaced.rename(target)
@@ -78,14 +110,22 @@ def refuse_to_replace(target: Path, own: list[str]) -> None:
             )
 
 
-def write_text(target: Path, text: str) -> None:
-    """Write a text file atomically, in fewer system calls than `publish`: 1,000 processes may write one every 10 s."""
+def write_text(target: Path, text: str, durable: bool = True) -> None:
+    """Write a text file atomically, in fewer system calls than `publish`: 1,000 processes may write one every 10 s.
+
+    Args:
+        durable: whether it has to survive a power loss.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         with named(target):
             aside.write_text(text, encoding="utf-8")
+            if durable:
+                sync(aside)
             aside.replace(target)
+            if durable:
+                sync(target.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
@@ -96,8 +136,6 @@ def write_array(target: Path, array: np.ndarray) -> None:
     with publish(target) as path, path.open("w+b") as file:
         # Into a file opened with "wb", NumPy's own C code would write, whose errors have no number of the system.
         np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_text(path: Path, errors: str = "strict") -> str:

@@ -63,6 +63,6 @@ def encode(record: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(record), indent=1).decode()
 
 
-def write(path: Path, record: Any) -> None:
-    """Write a record atomically."""
-    files.write_text(path, encode(record) + "\n")
+def write(path: Path, record: Any, durable: bool = True) -> None:
+    """Write a record atomically; see `files.write_text`."""
+    files.write_text(path, encode(record) + "\n", durable)

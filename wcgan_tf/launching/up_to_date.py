@@ -1,6 +1,8 @@
 """Whether the result of each program exists and matches the present inputs and settings.  No TensorFlow."""
 
+import contextlib
 import time
+import zipfile
 from pathlib import Path
 
 from wcgan_tf.combined import manifest
@@ -32,9 +34,19 @@ def is_prepared(config: Config) -> bool:
     if not config.train.eval_seconds:
         return True
     current = records.read_if_whole(paths.domain, CurrentDomain)
-    if current is None or not paths.classifier(current.digest).exists():
+    if current is None or not _is_hdf5(paths.classifier(current.digest)):
         return False
-    return all(paths.features(current.digest, split, label).exists() for split in sources.SPLITS for label in labels)
+    seen = (paths.features(current.digest, split, label) for split in sources.SPLITS for label in labels)
+    return all(map(zipfile.is_zipfile, seen))  # a truncated one is none
+
+
+def _is_hdf5(file: Path) -> bool:
+    """Whether it is there, and not truncated."""
+    import h5py
+
+    with contextlib.suppress(OSError), h5py.File(file):
+        return True
+    return False
 
 
 def is_trained(config: Config, run: RunPaths, label: int) -> bool:
@@ -64,9 +76,9 @@ def is_combined(run: RunPaths, model: ModelPaths, labels: list[int]) -> bool:
     )
 
 
-def is_evaluated(config: Config, run: RunPaths, model: ModelPaths) -> bool:
-    """Whether scores.json is about the present model and images, and was computed with these settings."""
-    scores, known = records.read_if_whole(run.scores, ScoreReport), records.read_if_whole(model.manifest, Manifest)
+def is_evaluated(config: Config, file: Path, model: ModelPaths) -> bool:
+    """Whether a scores.json is about the present model and images, and was computed with these settings."""
+    scores, known = records.read_if_whole(file, ScoreReport), records.read_if_whole(model.manifest, Manifest)
     if scores is None or known is None:
         return False
     small = enough.too_small(config, known.entries, config.evaluate.classifier)

@@ -24,7 +24,7 @@ ROWS = 50  # most labels in the table
 
 def write(run: Overview, grid: np.ndarray | None, folder: Path) -> None:
     """Replace `folder`: the table of labels, the curves over all labels and, if given, the grid uint8 [h, w, C]."""
-    with files.publish(folder) as aside:
+    with files.publish(folder, durable=False) as aside:
         with tf.summary.create_file_writer(str(aside)).as_default(0):
             tf.summary.text("labels, the worst first", _table(run))
             if grid is not None:

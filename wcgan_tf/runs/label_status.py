@@ -132,11 +132,11 @@ class Heartbeat:
         self._ended.set()
         with self._lock, contextlib.suppress(OSError):
             self._status = msgspec.structs.replace(self._status, state=state, error=error)
-            self._write()
+            self._write(durable=True)
 
-    def _write(self) -> None:
+    def _write(self, durable: bool = False) -> None:
         self._written = time.monotonic()
-        records.write(self._file, msgspec.structs.replace(self._status, updated=time.time()))
+        records.write(self._file, msgspec.structs.replace(self._status, updated=time.time()), durable)
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):

@@ -101,7 +101,8 @@ def _load_classifier(run: LabelRun) -> tuple[str, Callable, np.ndarray]:
     current = records.read(paths.domain, CurrentDomain, PREPARE_DOMAIN)
     real = features.load(paths.features(current.digest, "train", run.data.label), run.data.digest)
     if real is None:
-        raise UserError(f"the domain classifier has not seen these images of {run.data.title}; run: ", PREPARE_DOMAIN)
+        what = f"what the domain classifier sees in {run.data.title}"
+        raise UserError(f"{what} is missing or damaged; run: ", PREPARE_DOMAIN)
     weights = paths.classifier(current.digest)
     network = domain_classifier.load_network(weights, run.data.images.shape[1:], current.labels)
     if network is None:

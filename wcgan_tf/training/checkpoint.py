@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from wcgan_tf.core import errors
+from wcgan_tf.core import errors, files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.training.gan import LabelGAN
@@ -18,23 +18,44 @@ from wcgan_tf.training.gan import LabelGAN
 KEEP = 2
 
 
-def start_from(gan: LabelGAN, paths: LabelPaths) -> None:
+def start_from(gan: LabelGAN, paths: LabelPaths, say: Callable[[str], None]) -> None:
     """Give a new GAN the weights that another training ended with: its critic, and its average as both generators.
 
+    Takes the newest intact checkpoint; `say` gets a line for each damaged one.
+
     Raises:
-        UserError: if they are damaged.
+        UserError: if none is intact.
     """
     weights = {name: [own.value for own in getattr(gan, name).variables] for name in ("average", "critic")}
-    path = paths.saved_checkpoints()[0]
-    try:
-        status = tf.train.Checkpoint(**weights).read(str(path))
-        status.assert_existing_objects_matched().expect_partial()
-    except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
-        if errors.is_of_system(error):
-            raise
-        raise UserError(f"{path} is damaged; delete {paths.folder} to train it anew") from None
+    state = tf.train.Checkpoint(**weights)
+    if not _load_newest(paths, lambda path: state.read(path).expect_partial(), lambda _, line: say(line)):
+        raise UserError(f"there is no checkpoint in {paths.checkpoints}; delete {paths.folder} to train it anew")
     for variable, value in zip(gan.generator.variables, gan.average.variables, strict=True):
         variable.assign(value)
+
+
+def _load_newest(paths: LabelPaths, load: Callable[[str], Any], damaged: Callable[[Path, str], None]) -> bool:
+    """Load the newest intact checkpoint; returns whether there is one.
+
+    Args:
+        load: path -> what TensorFlow says of the load; all that there is to load has to be in the checkpoint.
+        damaged: called with the path of each damaged one, and a line about it.
+
+    Raises:
+        UserError: if there are checkpoints, and all are damaged.
+    """
+    checkpoints = paths.saved_checkpoints()
+    for path in checkpoints:
+        try:
+            load(str(path)).assert_existing_objects_matched()
+            return True
+        except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
+            if errors.is_of_system(error):  # the file may be whole
+                raise
+            damaged(path, f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
+    if checkpoints:
+        raise UserError(f"all checkpoints in {paths.checkpoints} are damaged; delete {paths.folder} to train it anew")
+    return False
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -66,23 +87,12 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             UserError: if there are checkpoints, and all are damaged.
         """
-        checkpoints = self._paths.saved_checkpoints()
-        for path in checkpoints:
-            try:
-                status = self._state.read(str(path))
-                status.assert_consumed()
-                status.assert_existing_objects_matched()
-                return True
-            except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
-                if errors.is_of_system(error):  # the file may be whole
-                    raise
-                say(f"the checkpoint {path} is damaged: {str(error).splitlines()[0]}")
-                self._damaged.append(path)
-        if checkpoints:
-            raise UserError(
-                f"all checkpoints in {self._paths.checkpoints} are damaged; delete that folder to train the label anew"
-            )
-        return False
+
+        def damaged(path: Path, line: str) -> None:
+            say(line)
+            self._damaged.append(path)
+
+        return _load_newest(self._paths, lambda path: self._state.read(path).assert_consumed(), damaged)
 
     def save(self) -> None:
         """Write a checkpoint now, and delete everything else in the folder except the one before.
@@ -93,7 +103,9 @@ class Checkpoints(keras.callbacks.Callback):
         unfinished = target.parent / "unfinished"
         self._state.write(str(unfinished / target.name))
         for file in sorted(unfinished.glob(f"{target.name}.*")):  # `ckpt-6.data-00000-of-00001` before `ckpt-6.index`
+            files.sync(file)
             file.replace(target.parent / file.name)
+        files.sync(target.parent)
         self._damaged = [path for path in self._damaged if path != target]  # as it may have been written anew
         whole = [path for path in self._paths.saved_checkpoints() if path not in self._damaged]
         keep = tuple(f"{path.name}." for path in whole[:KEEP])

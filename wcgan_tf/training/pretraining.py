@@ -24,8 +24,10 @@ def pretrain(
     """
     own, data = pretraining.own_settings(config), mixture.of_all_labels(config.dataset)
 
-    def refuse_diverged() -> None:  # while this process waited
-        pretraining.is_done(config, run)
+    def check() -> None:
+        pretraining.is_done(config, run)  # it may have diverged while this process waited
+        if not run.pretraining.saved_checkpoints():  # it may be done, but labels could not start from it
+            run.pretraining.status.unlink(missing_ok=True)
 
-    with open_run(own, data, run.pretraining, stop, out, describe, WAITING, refuse_diverged) as label_run:
+    with open_run(own, data, run.pretraining, stop, out, describe, WAITING, check) as label_run:
         return Trainer(own).train(label_run) if label_run else "done"

@@ -65,7 +65,7 @@ class Trainer:
         """
         for folder in (run.paths.checkpoints, run.tensorboard):  # an error here costs nothing yet
             folder.mkdir(exist_ok=True)
-            files.write_text(folder / "writable", "")
+            files.write_text(folder / "writable", "", durable=False)
             (folder / "writable").unlink()
         if self._unseen:
             run.say(f"this process may use GPU {', '.join(self._unseen)}, but {unseen()}")
@@ -87,7 +87,7 @@ class Trainer:
             new = None if self._start else networks(self._config, run.data, self._strategy)
             self._gan.begin(run.data.images, run.data.label, new)
         if self._start and not run.paths.saved_checkpoints():
-            start_from(self._gan, self._start)
+            start_from(self._gan, self._start, run.say)
             run.say(f"starts from the weights in {self._start.folder}")
         return _fit(self._gan, run, device_name(self._strategy), compiles)
 
