@@ -182,9 +182,13 @@ def test_fixed_budget_scores_every_method_by_every_ruler(whole_chain, tmp_path):
         pytest.approx(0.5 * 2 / 1.1, rel=0.5),  # the pretraining, and the one label
     ]
     assert (tmp_path / "run/grids.png").read_bytes().startswith(b"\x89PNG")
+    scored = [*tmp_path.glob("run/*/model"), *tmp_path.glob("run/*/scores-*.json")]
+    assert len(scored) == 4 * 3  # of two methods and two seeds, a model and scores by two rulers
+    written = [path.stat().st_mtime_ns for path in scored]
     again = run_python(*command, folder=PROJECT).stdout
     assert again.endswith(first[first.index("3: 0.5 s each") :])
     assert "done after" not in again
+    assert [path.stat().st_mtime_ns for path in scored] == written
     more = ["--methods=", "--labels=3,4", "--num_per_label=20", "--seeds=1"]
     said = run_python(*command, *more, folder=PROJECT).stdout
     assert said.count("done after") == 1  # label 4

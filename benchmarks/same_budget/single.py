@@ -47,13 +47,14 @@ def main() -> int:
     if config.train.critic_steps != 1 or config.train.augment != "none":
         raise UserError("one GAN for all labels is trained with train.critic_steps=1 and train.augment=none only")
     labels = range(len(prepared.label_names(config.dataset)))
-    for label in labels:
-        recorded_settings.refuse_different(run.label(label), config.to_dict())
+    images = [prepared.label_images(config.dataset, "train", label) for label in labels]
+    for own in images:
+        seen = recorded_settings.TrainingImages(own.images.shape, own.digest)
+        recorded_settings.refuse_different(run.label(own.label), config.to_dict(), seen)
     if all(recorded_settings.finished(run.label(label), config) for label in labels):
         print("all labels: done before")
         return errors.DONE
     strategy = own_device(config.train.device)
-    images = [prepared.label_images(config.dataset, "train", label) for label in labels]
     gan = ConditionalGAN(
         config,
         tf.constant(np.concatenate([own.images for own in images])),

@@ -47,7 +47,8 @@ def sync(path: Path) -> None:
     """The same for a file, or for the names in a folder, without what has them: after a rename into it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with named(path):
+            os.fsync(descriptor)
     except OSError as error:
         if not (path.is_dir() and error.errno in NO_FOLDERS):
             raise

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-LEAST_REDUCTION = 2  # what is left to Lanczos, as a share of the side; as Pillow's thumbnails
+LEAST_REDUCTION = 2  # a JPEG decoded small still has this many times the side that is asked for; Lanczos does the rest
 
 Content = Path | bytes | np.ndarray
 

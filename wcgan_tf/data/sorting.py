@@ -187,8 +187,7 @@ class SplitSorter:
         for label, images in self._buffers.items():
             with files.named(self._raw(label)), self._raw(label).open("ab") as file:
                 file.writelines(image.data for image in images)
-                file.flush()
-                os.fsync(file.fileno())  # before the state that counts them
+            files.sync(self._raw(label))  # before the state that counts them
             _add(self._state.count, label, len(images))
         self._buffers.clear()
         self._state.seen = seen
