@@ -1,11 +1,12 @@
 """What each stage of the pipeline takes, by the number of labels: seconds, memory, files and bytes.
 
     python benchmarks/many_labels.py --source photos/train --labels 10,100,1000 --plot scaling.png
-    python benchmarks/many_labels.py --source photos/train --labels 100 --config.train.max_steps=50
+    python benchmarks/many_labels.py --source photos/train --labels 100 --folder runs/longer --config.train.max_steps=50
 
 Makes folders of that many labels from the photographs in --source, a folder per label (many_photos.py), and runs
-all programs on them, with the networks of configs/imagenet64.py and 2 steps for each label.  What is there already is
-not made again.  Memory is that of the stage's largest process.  Of the web pages, the time to the first answer.
+all programs on them, with the networks of configs/imagenet64.py and 2 steps for each label.  Memory is that of the
+stage's largest process.  Of the web pages, the time to the first answer.  What each stage took is kept in
+<folder>/costs.json: the next start goes on after it, --only and other --labels add to it, and the plot has all of it.
 """
 
 import argparse
@@ -17,11 +18,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from many_photos import make
+
+from wcgan_tf.core import files
 
 PROJECT = Path(__file__).parent.parent
 TAKES = ["--config.train.max_steps=2", "--config.train.max_seconds=0"]
@@ -68,6 +71,9 @@ def stages(photos: Path, labels: int, settings: list[str]) -> list[Stage]:
         program("serve_demo", f"--port={DEMO_PORT}", address=f"http://127.0.0.1:{DEMO_PORT}"),
         Stage("tensorboard", ["tensorboard", "--logdir=runs", f"--port={BOARD_PORT}"], board),
     ]
+
+
+NAMES = [stage.name for stage in stages(Path(), 1, [])]
 
 
 def measure(stage: Stage, folder: Path) -> Cost:
@@ -118,46 +124,61 @@ def _files(folder: Path) -> Iterator[int]:
             yield os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118 (a hundred thousand files)
 
 
-def run(source: Path, labels: int, folder: Path, only: list[str], settings: list[str]) -> dict[str, Cost]:
-    """The cost of each stage, or of those in `only`, with this many labels."""
+def run(
+    source: Path, labels: int, folder: Path, left_out: Container[str], settings: list[str]
+) -> Iterator[tuple[str, Cost]]:
+    """Run each stage with this many labels, except for those that are left out: its name and its cost."""
     photos = folder / "photos"
     if not photos.exists():
         unfinished = folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)  # of a start that was killed
         make(source, unfinished, labels)
         unfinished.rename(photos)
-    costs = {}
     for stage in stages(photos, labels, settings):
-        if only and stage.name not in only:
-            continue
-        costs[stage.name] = measure(stage, folder)
-        print(f"{labels:6} {stage.name:12}" + _cells(costs[stage.name]), flush=True)
-    return costs
+        if stage.name not in left_out:
+            cost = measure(stage, folder)
+            print(f"{labels:6} {stage.name:12}" + _cells(cost), flush=True)
+            yield stage.name, cost
 
 
 def _cells(cost: Cost) -> str:
     return f"{cost.seconds:10.1f} s {cost.gigabytes:8.2f} GiB {cost.files:9} files {cost.megabytes:10.1f} MB"
 
 
+def read(costs: Path) -> dict[int, dict[str, Cost]]:
+    """Number of labels -> stage -> what it took, of all earlier starts."""
+    known = json.loads(costs.read_text()) if costs.exists() else {}
+    return {int(number): {name: Cost(**cost) for name, cost in own.items()} for number, own in known.items()}
+
+
+def write(costs: Path, by_number: dict[int, dict[str, Cost]]) -> None:
+    table = {number: {name: cost._asdict() for name, cost in own.items()} for number, own in by_number.items()}
+    files.write_text(costs, json.dumps(table, indent=1))
+
+
 def draw(by_number: dict[int, dict[str, Cost]], path: Path) -> None:
-    """Plot seconds and memory of each stage over the number of labels."""
+    """Plot what each stage took over the number of labels."""
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib import pyplot
 
-    figure, places = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, places = pyplot.subplots(2, 2, figsize=(10, 8), layout="constrained")
     numbers = sorted(by_number)
     values: dict[str, Callable[[Cost], float]] = {
         "seconds": lambda cost: cost.seconds,
         "GiB, largest process": lambda cost: cost.gigabytes,
+        "files that it adds": lambda cost: cost.files,
+        "MB that it adds": lambda cost: cost.megabytes,
     }
-    for axes, (title, value) in zip(places, values.items(), strict=True):
-        for name in by_number[numbers[0]]:
-            axes.plot(numbers, [value(by_number[number][name]) for number in numbers], "o-", label=name)
+    for axes, (title, value) in zip(places.flat, values.items(), strict=True):
+        for color, name in enumerate(NAMES):
+            known = {number: value(by_number[number][name]) for number in numbers if name in by_number[number]}
+            if known and max(known.values()) > 0:  # else it adds no file
+                axes.plot(*zip(*known.items(), strict=True), "o-", color=f"C{color}", label=name)
         axes.set(xlabel="labels", ylabel=title, xscale="log", yscale="log")
-    places[0].plot(numbers, numbers, ":", color="grey", label="1 s per label")
-    places[0].legend(fontsize="small", ncols=2)
+    places[0, 0].plot(numbers, numbers, ":", color="grey", label="1 s per label")
+    places[0, 0].legend(fontsize="small", ncols=2)
     figure.savefig(path, dpi=120)
     print(f"look at {path}")
 
@@ -167,17 +188,22 @@ def main() -> None:
     parser.add_argument("--source", type=Path, required=True, help="a folder of photographs per label")
     parser.add_argument("--labels", default="10,100,1000", help="numbers of labels")
     parser.add_argument("--folder", type=Path, default=Path("runs/many_labels"), help="where everything is written")
-    parser.add_argument("--only", default="", help="some stages, such as prepare,launch; the others have to be done")
-    parser.add_argument("--plot", type=Path, help="a PNG of seconds and memory")
+    parser.add_argument("--only", default="", help="these stages, such as prepare,launch, even if they are done")
+    parser.add_argument("--plot", type=Path, help="a PNG of what each stage took")
     arguments, settings = parser.parse_known_args()
     only = [name for name in arguments.only.split(",") if name]
-    by_number = {}
+    if unknown := set(only) - set(NAMES):
+        parser.error(f"there is no stage {min(unknown)}; type some of {','.join(NAMES)}")
+    costs = arguments.folder / "costs.json"
+    by_number = read(costs)
     for number in map(int, arguments.labels.split(",")):
         folder = (arguments.folder / str(number)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        by_number[number] = run(arguments.source.resolve(), number, folder, only, settings)
-    table = {number: {name: cost._asdict() for name, cost in costs.items()} for number, costs in by_number.items()}
-    (arguments.folder / "costs.json").write_text(json.dumps(table, indent=1))
+        known = by_number.setdefault(number, {})
+        left_out = set(NAMES) - set(only) if only else known.keys()
+        for name, cost in run(arguments.source.resolve(), number, folder, set(left_out), settings):
+            known[name] = cost
+            write(costs, by_number)
     if arguments.plot:
         draw(by_number, arguments.plot)
 

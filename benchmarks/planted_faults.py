@@ -88,7 +88,7 @@ FAULTS = [
     Fault(
         "all labels draw the same numbers",
         "training/gan",
-        "[self.settings.seed, self.label.value()]",
+        "[self.settings.seed, tf.cast(self.label, tf.int32)]",
         "[self.settings.seed, 0]",
         "training/gan training/trainer",
     ),
@@ -130,8 +130,8 @@ FAULTS = [
     Fault(
         "a label that died is not tried a third time",
         "launching/workers",
-        "again + 1 == ATTEMPTS",
-        "again + 2 == ATTEMPTS",
+        "attempt == ATTEMPTS or",
+        "attempt + 1 == ATTEMPTS or",
         "launching/workers",
     ),
     Fault(
@@ -172,7 +172,7 @@ FAULTS = [
     Fault(
         "a file is written in place",
         "core/files",
-        'aside.write_text(text, encoding="utf-8")\n            aside.replace(target)',
+        "aside.replace(target)",
         'target.write_text(text, encoding="utf-8")',
         "core/files",
     ),
@@ -253,8 +253,8 @@ FAULTS = [
     Fault(
         "labels are mixed up in the accuracy",
         "evaluation/evaluator",
-        "yield model.images(labels[places], latents), places",
-        "yield model.images(labels[places], latents), places[::-1]",
+        "yield images[batch], places[batch]",
+        "yield images[batch], places[batch][::-1]",
         "evaluation/evaluator",
     ),
     Fault(

@@ -79,12 +79,13 @@ def photos(folder: Path, names: list[str], side: int) -> None:
 
 @pytest.fixture(scope="module")
 def world(whole_chain, tmp_path_factory):
-    """A folder after `make demo`, with two labels each of `cifar10` and `photos`, and no configs."""
+    """A folder after `make demo`, with two labels each of `cifar10`, `cifar100` and `photos`, and no configs."""
     folder = tmp_path_factory.mktemp("docs") / "empty"
     shutil.copytree(whole_chain[0], folder)
     photos(folder / "cifar10", ["automobile", "cat"], 32)
+    photos(folder / "cifar100", ["apple", "worm"], 32)
     photos(folder / "photos", ["frog", "koala"], 64)
-    for name in ("cifar10", "photos"):
+    for name in ("cifar10", "cifar100", "photos"):
         run("prepare", f"--config={name}", f"--config.dataset.root={name}", RESOLUTION, folder=folder)
         train_classifier(folder, name)
     return folder

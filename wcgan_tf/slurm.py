@@ -1,7 +1,7 @@
 """Submit the labels of a data set to Slurm, or write the scripts that do, to change them.
 
     python -m wcgan_tf.slurm --config cifar10 -- --gpus-per-task=1 --time=4:00:00
-    python -m wcgan_tf.slurm --config cifar100 --array --at-once 20 -- --gpus=1 --time=4:00:00
+    python -m wcgan_tf.slurm --config cifar100 --array --tasks 20 -- --gpus=1 --time=1:00:00
     python -m wcgan_tf.slurm --write slurm                # a folder; then slurm/submit.sh does the same
 
 Takes the arguments of submit.sh, which `--help` explains, and starts it with this interpreter.

@@ -1,8 +1,10 @@
 """Files that appear whole or not at all."""
 
+import contextlib
 import errno
 import os
 import stat
+import types
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +158,26 @@ def test_what_a_kill_between_two_renames_left_is_put_back(tmp_path):
     files.clear_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
     assert (tmp_path / "best/weights").read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("room", "user", "refused"),
+    [
+        ({"f_bavail": 2, "f_bfree": 2, "f_blocks": 9}, 1000, False),
+        ({"f_bavail": 1, "f_bfree": 2, "f_blocks": 9}, 1000, True),
+        ({"f_bavail": 1, "f_bfree": 2, "f_blocks": 9}, 0, False),  # root may use what is reserved
+        ({"f_bavail": 0, "f_bfree": 0, "f_blocks": 9}, 0, True),
+        ({"f_bavail": 0, "f_bfree": 0, "f_blocks": 0}, 1000, False),  # of a file system that does not say
+    ],
+)
+def test_a_full_disk_is_refused_where_the_file_system_says_so(tmp_path, monkeypatch, room, user, refused):
+    monkeypatch.setattr(os, "statvfs", lambda folder: types.SimpleNamespace(f_frsize=4096, **room))
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    with pytest.raises(OSError, match="No space left") if refused else contextlib.nullcontext():
+        files.refuse_full_disk(tmp_path, 2 * 4096)
+
+
+def test_this_disk_is_not_full(tmp_path):
+    files.refuse_full_disk(tmp_path, 1)
+    with pytest.raises(OSError, match=str(tmp_path)):
+        files.refuse_full_disk(tmp_path, 2**60)

@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from wcgan_tf.core.signals import StopRequests
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import domain_classifier, metrics
 from wcgan_tf.models.generator_export import read_weights
-from wcgan_tf.runs import event_files, recorded_settings
+from wcgan_tf.runs import event_files, label_status, recorded_settings
 from wcgan_tf.training import checkpoint
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES
@@ -381,6 +382,23 @@ def test_a_checkpoint_is_on_the_disk_before_an_older_one_is_deleted(config, tmp_
     flushed = [f"flush {data}", f"rename {data}", f"flush {index}", f"rename {index}", "flush checkpoints"]
     assert disk_calls[:5] == flushed
     assert sorted(disk_calls[5:]) == ["delete ckpt-1.data-00000-of-00001", "delete ckpt-1.index"]
+
+
+def test_a_full_disk_is_said_before_the_first_step(config, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        full(patch)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            train(config, tmp_path / "run")
+    assert errors.problem(caught.value)[0].startswith(f"{tmp_path}/run/checkpoints: no space is left on the device")
+    status = label_status.read(LabelPaths(tmp_path / "run").status)
+    assert (status.state, status.step) == ("failed", 0)
+    assert label_status.read(train(config, tmp_path / "run").status).state == "done"
+
+
+def full(patch: pytest.MonkeyPatch) -> None:
+    """The disk has 1,000 bytes left, which is less than a checkpoint of the small networks here."""
+    disk = types.SimpleNamespace(f_bavail=1, f_bfree=1, f_blocks=100, f_frsize=1000)
+    patch.setattr(os, "statvfs", lambda folder: disk)
 
 
 def test_the_exported_generator_is_the_average(config, tmp_path, device):

@@ -177,6 +177,14 @@ def clear_leftovers(folder: Path, stems: Container[str] | None = None) -> None:
                 left.unlink()
 
 
+def refuse_full_disk(folder: Path, size: int) -> None:
+    """Raise the system's error of a full disk if there is no room for `size` bytes; it does not know users' quotas."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail if os.geteuid() else disk.f_bfree  # root may use what is reserved
+    if disk.f_blocks and free * disk.f_frsize < size:  # without blocks the file system says nothing of its size
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
 def digest_json(value: Any) -> str:
     """The digest of a JSON-serializable value: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

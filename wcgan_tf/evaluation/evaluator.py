@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from wcgan_tf.runs.score_report import FORMAT, Beside, ClassifierFacts, Images, 
 
 TAKEN_FOR = 20  # most entries per label in `taken_for`
 MOST_SEEN = 100_000  # generated images to train on for the classification accuracy score: minutes on two cores
+DRAWN_OF_LABEL = 8  # generated images at a time, because the model runs once for each label in a request
+MOST_DRAWN_BYTES = 2**26  # of the images at a time; the model takes three times as much
+REAL_AT_ONCE = 500  # images
 
 
 class Timings:
@@ -178,20 +182,34 @@ def classification_accuracy(
     keras.utils.set_random_seed(seed)
     network = domain_classifier.build_network(real[0].shape[1:], len(labels))
     steps = min(images_seen, MOST_SEEN) // domain_classifier.BATCH_SIZE
-    domain_classifier.train(network, _generated(model, np.array(labels), seed), steps, flip)
-    predicted = [network.predict(images, batch_size=500, verbose=0)[1].argmax(axis=1) for images in real]
-    right = sum(int(np.sum(places == place)) for place, places in enumerate(predicted))
+    domain_classifier.train(
+        network, drawn_batches(model, np.array(labels), math.prod(real[0].shape[1:]), seed), steps, flip
+    )
+    right = 0
+    for place, images in enumerate(real):
+        for start in range(0, len(images), REAL_AT_ONCE):
+            logits = network.predict_on_batch(images[start : start + REAL_AT_ONCE])[1]
+            right += int(np.sum(logits.argmax(axis=1) == place))
     return right / sum(len(images) for images in real)
 
 
-def _generated(model: Sampler, labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Endless batches of newly generated images, with the index in `labels` of each image's label."""
+def drawn_batches(
+    model: Sampler, labels: np.ndarray, image_bytes: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Endless batches of newly generated images uint8 [BATCH_SIZE, H, W, C], and the index in `labels` of each.
+
+    The numbers of a batch do not depend on how many batches are drawn at a time.
+    """
     random, first = np.random.default_rng(seed), 0
+    batches = min(DRAWN_OF_LABEL * len(labels), MOST_DRAWN_BYTES // image_bytes) // domain_classifier.BATCH_SIZE
+    number = max(batches, 1) * domain_classifier.BATCH_SIZE
     while True:
-        places = random.integers(len(labels), size=domain_classifier.BATCH_SIZE)
-        latents = model.latents(labels[places], seed, first, first + domain_classifier.BATCH_SIZE, None)
-        yield model.images(labels[places], latents), places
-        first += domain_classifier.BATCH_SIZE
+        places = random.integers(len(labels), size=number)
+        images = model.images(labels[places], model.latents(labels[places], seed, first, first + number, None))
+        for start in range(0, number, domain_classifier.BATCH_SIZE):
+            batch = slice(start, start + domain_classifier.BATCH_SIZE)
+            yield images[batch], places[batch]
+        first += number
 
 
 def write_tensorboard(report: ScoreReport, folder: Path) -> None:

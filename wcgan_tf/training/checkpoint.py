@@ -1,6 +1,7 @@
 """Checkpoints: the complete state that a training needs to resume."""
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -76,6 +77,7 @@ class Checkpoints(keras.callbacks.Callback):
         }
         variables = {name: [variable.value for variable in owner.variables] for name, owner in owners.items()}
         self._state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
+        self._bytes = sum(math.prod(one.shape) * one.dtype.size for own in variables.values() for one in own)
         self._gan, self._paths = gan, paths
         self._checkpoint_seconds = checkpoint_seconds
         self._saved_at = time.monotonic()
@@ -93,6 +95,10 @@ class Checkpoints(keras.callbacks.Callback):
             self._damaged.append(path)
 
         return _load_newest(self._paths, lambda path: self._state.read(path).assert_consumed(), damaged)
+
+    def refuse_full_disk(self) -> None:
+        """Raise the system's error before time is spent, if there is no room for a checkpoint."""
+        files.refuse_full_disk(self._paths.checkpoints, self._bytes)
 
     def save(self) -> None:
         """Write a checkpoint now, and delete everything else in the folder except the one before.

@@ -212,6 +212,7 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
         run.stop.ends_in_good_order()
         budget.state = "done"
     else:
+        checkpoints.refuse_full_disk()
         resumes = f", resumes from step {budget.step}" if resumed else ""
         place, now = f"{machine.host()} {device}", time.strftime("%Y-%m-%d %H:%M:%S")
         run.say(f"{len(run.data.images)} images, {place}, {gan.critic.dtype_policy.name}, {now}{resumes}")
