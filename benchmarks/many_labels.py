@@ -178,7 +178,7 @@ def draw(by_number: dict[int, dict[str, Cost]], path: Path) -> None:
                 axes.plot(*zip(*known.items(), strict=True), "o-", color=f"C{color}", label=name)
         axes.set(xlabel="labels", ylabel=title, xscale="log", yscale="log")
     places[0, 0].plot(numbers, numbers, ":", color="grey", label="1 s per label")
-    places[0, 0].legend(fontsize="small", ncols=2)
+    figure.legend(*places[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.savefig(path, dpi=120)
     print(f"look at {path}")
 
