@@ -44,8 +44,10 @@ def make(
     """Write <out>/train/<label>/ and <out>/val/<label>/; returns the number of images that can be read.
 
     The labels are named `kind00000`, `kind00001`, ...  The same arguments make the same files.  Ends this program if
-    the source has no folders of photographs.
+    the source has no folders of photographs, or if there is something already.
     """
+    if out.exists():
+        sys.exit(f"error: {out} is there already; type another folder, or delete it")
     found = [sorted(path for path in folder.rglob("*") if path.is_file()) for folder in sorted(source.glob("*"))]
     kinds = [photographs for photographs in found if photographs]
     if not kinds:
@@ -58,13 +60,25 @@ def make(
             folder = out / split / f"kind{label:05}"
             folder.mkdir(parents=True)
             for index in range(number):
-                with Image.open(drawn.choice(photographs)) as photograph:
-                    image = _changed(photograph.convert("RGB"), hue, mirrored, sides, drawn)
+                image = _changed(_photograph(photographs, drawn), hue, mirrored, sides, drawn)
                 mode, ending, options = FORMATS[max(0, index % OFTEN - OFTEN + len(FORMATS))]
                 image.convert(mode).save(folder / f"{index:04}.{ending}", **options)
         if label % BROKEN_EVERY == 0:
             _add_broken(out / "train" / f"kind{label:05}", image)
     return labels * (train + val)
+
+
+def _photograph(paths: list[Path], drawn: random.Random) -> Image.Image:
+    """One of these images; files that are none are taken off the list."""
+    while True:
+        path = drawn.choice(paths)
+        try:
+            with Image.open(path) as photograph:
+                return photograph.convert("RGB")
+        except OSError:
+            paths.remove(path)
+            if not paths:
+                sys.exit(f"error: no file of {path.parent} is a photograph")
 
 
 def _changed(image: Image.Image, hue: int, mirrored: bool, sides: tuple[int, int], drawn: random.Random) -> Image.Image:

@@ -385,10 +385,14 @@ def test_the_stages_of_many_labels_are_measured(tmp_path):
     assert measured("--labels=2,3", "--only=prepare") == [["2", "prepare"], ["3", "prepare"]]
     said = measured("--labels=3", "--only=status", "--plot=plot.png")
     assert said == [["3", "status"], ["look", "at"]]
-    costs = json.loads((tmp_path / "out/costs.json").read_text())
+    costs = json.loads((tmp_path / "out/costs.json").read_text())["costs"]
     assert costs["3"]["prepare"]["megabytes"] > 3 * 72 * 8 * 8 * 3 / 10**6  # at least the images
     assert costs["3"]["status"]["files"] == 0
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    wider = [f"{PROJECT}/benchmarks/many_labels.py", *small, "--config.model.width=8"]
+    refused = run_python(*wider, "--labels=3", "--only=status", folder=tmp_path, check=False)
+    assert refused.returncode == 1
+    assert re.search("error: .*costs.json is of .*width=4; type another --folder", refused.stderr)
 
 
 def test_the_images_of_a_label_are_known_for_every_config():

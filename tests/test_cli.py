@@ -165,6 +165,18 @@ def test_a_full_disk_is_one_line(tmp_path, full_disk):
     assert "no space is left on the device" in done.stderr
 
 
+def test_a_full_disk_is_said_of_each_label(tmp_path, full_disk):
+    """On the smaller one the second label cannot write its log."""
+    budget = ["--config.train.max_seconds=0", "--config.train.max_steps=20"]
+    labels = ["--labels=3,5", "--jobs=1", f"--workdir={full_disk}/run"]
+    done = run("launch", *labels, *budget, folder=tmp_path, check=False)
+    assert done.returncode == 1
+    ends = done.stdout.split("the last lines of ")[1:]
+    assert len(ends) == 2
+    for end in ends:
+        assert "no space is left on the device" in end
+
+
 @pytest.mark.parametrize("program", ["prepare", "train", "launch", "status", "combine", "sample", "evaluate", "report"])
 def test_help_shows_the_command_and_its_flags(tmp_path, program):
     done = run(program, "--help", folder=tmp_path)

@@ -61,6 +61,19 @@ def test_a_failed_label_does_not_stop_the_others_and_shows_its_log(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_label_without_images_is_tried_again_when_it_has_some(tmp_path):
+    run("prepare", folder=tmp_path)
+    for file in (tmp_path / "data/digits-8/train").glob("00004.*"):
+        file.unlink()
+    assert run("launch", "--labels=4", *STEPS, folder=tmp_path, check=False).returncode == errors.FAILED
+    status = label_status.read(RunPaths(tmp_path / "runs/digits").label(4).status)
+    assert status.state == "failed"
+    assert status.error.startswith("no images of label 4 in data/digits-8; run: ")
+    run("prepare", folder=tmp_path)
+    run("launch", "--failed", *STEPS, folder=tmp_path)
+    assert states(tmp_path) == {4: "done"}
+
+
 def test_a_process_takes_labels_in_turn_and_each_is_as_from_a_process_of_its_own(whole_chain, tmp_path):
     shutil.copytree(whole_chain[0] / "data", tmp_path / "data")
     file = tmp_path / "data/digits-8/train/00004.npy"

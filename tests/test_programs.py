@@ -248,7 +248,13 @@ def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
     for label in (2, 7):
         shutil.copytree(chain / f"runs/digits/labels/0000{label}", chain / f"many/labels/0000{label}")
     assert "1 label is not trained in many: 3 (3); run: " in combine("--labels=2,3,7", check=False).stderr
-    assert combine("--labels=7").stdout == "combined 1 of 10 labels into models/many\n"
+    status = chain / "many/labels/00007/status.json"
+    done = status.read_text()
+    status.write_text(done.replace('"done"', '"stopped"'))
+    early = "7 has not spent the budget yet\ncombined 1 of 10 labels into models/many\n"
+    assert combine("--labels=7").stdout == early
+    status.write_text(done)
+    assert combine("--labels=7", "--overwrite").stdout == "combined 1 of 10 labels into models/many\n"
     assert combine("--replace=2").stdout == "put 2 into models/many, which has 2 of 10 labels\n"
     before = images(chain / "models/many", [2] * 3 + [7] * 3)
     by_generator = [

@@ -124,7 +124,7 @@ def _train(label: int, stop: signals.StopRequests, out: LineWriter, in_turn: boo
     try:
         data = prepared.label_images(config.dataset, "train", label)
     except UserError as error:
-        if prepared.exists(config.dataset, "train", label):  # else there may be no such label
+        if _is_one(label):
             record_failure(paths, label, error, cli.describe)
         raise
     meaning = meaning_of_number(label, data.name)
@@ -132,6 +132,14 @@ def _train(label: int, stop: signals.StopRequests, out: LineWriter, in_turn: boo
         out.say(f"{data.title}: {meaning}", paths.log)
     with open_run(config, data, paths, stop, out, cli.describe) as run:
         return errors.EXIT_CODES[_trainer(in_turn).train(run)] if run else errors.DONE
+
+
+def _is_one(label: int) -> bool:
+    """Whether the data set has this label, as far as that is known."""
+    try:
+        return label < len(prepared.label_names(cli.config().dataset))
+    except UserError:  # nothing is prepared
+        return False
 
 
 @functools.cache

@@ -35,6 +35,10 @@ def test_distinct_labels_have_a_high_classification_accuracy():
     assert evaluator.classification_accuracy(model, labels, real[::-1], looks, False, 0) < 0.05
 
 
+def test_larger_images_are_fewer():
+    assert [evaluator.most_seen(side) for side in (8, 32, 64, 256)] == [100_000, 100_000, 50_000, 12_500]
+
+
 def test_many_labels_are_drawn_several_images_at_a_time(monkeypatch):
     """The model runs once for each label in a request; the labels do not depend on how many are drawn."""
     labels, drawn = np.arange(100, 200), []

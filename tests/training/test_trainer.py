@@ -215,6 +215,18 @@ def test_a_generator_without_checkpoints_keeps_its_settings(config, trained, tmp
     assert recorded_settings.read(trained).train["seed"] == 0
 
 
+def test_a_generator_without_checkpoints_is_not_replaced_by_a_new_training(config, trained, tmp_path):
+    shutil.rmtree(trained.checkpoints)
+    status = trained.status.read_bytes()
+    train(config, tmp_path / "run")  # its budget is spent
+    config.train.max_steps = 7
+    with pytest.raises(UserError, match=r"run has a generator, but no checkpoint to go on from; .*delete that folder"):
+        train(config, tmp_path / "run")
+    assert trained.status.read_bytes() == status
+    shutil.rmtree(trained.folder)
+    assert json.loads(train(config, tmp_path / "run").status.read_text())["step"] == 7
+
+
 def cut(file) -> None:
     file.write_bytes(file.read_bytes()[:100])
 
@@ -480,6 +492,18 @@ def test_weights_that_are_not_finite_end_the_label_before_its_losses_show_it(con
     assert json.loads(trained.status.read_text())["step"] == 6 + config.train.steps_per_execution
 
 
+def test_a_training_that_ends_before_its_budget_is_an_error(config, trained, monkeypatch):
+    """As Keras ends it if TensorFlow reads a truncated program from XLA's cache."""
+    good = state_of(trained)
+    config.train.max_steps = 50
+    monkeypatch.setattr("wcgan_tf.training.trainer._endless", lambda: tf.data.Dataset.range(1))
+    with pytest.raises(UserError, match="ended the training at step 10, before its budget"):
+        train_label(config, prepared.label_images(config.dataset, "train", 3), trained)
+    assert json.loads(trained.status.read_text())["state"] == "failed"
+    for key, value in state_of(trained).items():
+        np.testing.assert_array_equal(value, good[key])
+
+
 @pytest.fixture
 def judge(config, digits):
     """The digest of the digits' domain classifier; its features are cached."""
@@ -600,6 +624,16 @@ def test_the_compilation_of_the_step_is_not_taken_from_the_budget(config, tmp_pa
     config.train.steps_per_execution = 1
     paths = train(config, tmp_path / "run", trainer=Trainer(config))
     assert json.loads(paths.status.read_text())["step"] > 1
+
+
+def test_nor_if_the_label_before_it_was_only_exported(config, trained, tmp_path):
+    shutil.rmtree(trained.generator)
+    trainer = Trainer(config)
+    train(config, tmp_path / "run", trainer=trainer)
+    other = train(config, tmp_path / "other", label=5, trainer=trainer)
+    third = train(config, tmp_path / "third", label=7, trainer=trainer)
+    assert "tracing the step" in other.log.read_text()
+    assert "tracing the step" not in third.log.read_text()
 
 
 def test_the_next_label_of_a_process_compiles_nothing(tmp_path):

@@ -26,7 +26,7 @@ from wcgan_tf.runs.label_status import cost
 from wcgan_tf.runs.score_report import FORMAT, Beside, ClassifierFacts, Images, LabelScores, ScoreReport, Values
 
 TAKEN_FOR = 20  # most entries per label in `taken_for`
-MOST_SEEN = 100_000  # generated images to train on for the classification accuracy score: minutes on two cores
+MOST_SEEN, UP_TO_SIDE = 100_000, 32  # generated images to train on for the classification accuracy score: minutes
 DRAWN_OF_LABEL = 8  # generated images at a time, because the model runs once for each label in a request
 MOST_DRAWN_BYTES = 2**26  # of the images at a time; the model takes three times as much
 REAL_AT_ONCE = 500  # images
@@ -176,12 +176,12 @@ def classification_accuracy(
 
     Args:
         real: the images of each label, uint8 [n, H, W, C].
-        images_seen: number of generated images to train on; at most MOST_SEEN are used.
+        images_seen: number of generated images to train on; at most `most_seen` are used.
         flip: whether to mirror half of the generated images in training.
     """
     keras.utils.set_random_seed(seed)
     network = domain_classifier.build_network(real[0].shape[1:], len(labels))
-    steps = min(images_seen, MOST_SEEN) // domain_classifier.BATCH_SIZE
+    steps = min(images_seen, most_seen(real[0].shape[1])) // domain_classifier.BATCH_SIZE
     domain_classifier.train(
         network, drawn_batches(model, np.array(labels), math.prod(real[0].shape[1:]), seed), steps, flip
     )
@@ -191,6 +191,11 @@ def classification_accuracy(
             logits = network.predict_on_batch(images[start : start + REAL_AT_ONCE])[1]
             right += int(np.sum(logits.argmax(axis=1) == place))
     return right / sum(len(images) for images in real)
+
+
+def most_seen(side: int) -> int:
+    """How many images the classification accuracy score trains on at most: the fewer, the longer each takes."""
+    return MOST_SEEN * UP_TO_SIDE // max(side, UP_TO_SIDE)
 
 
 def drawn_batches(

@@ -12,7 +12,7 @@ import rich.console
 import rich.live
 import rich.text
 
-from wcgan_tf.core import errors, signals
+from wcgan_tf.core import errors, files, signals
 from wcgan_tf.core.console import LineWriter, duration
 from wcgan_tf.core.labels import label_title, number_of_labels
 from wcgan_tf.core.paths import RunPaths
@@ -127,7 +127,7 @@ class Launcher:
             self._say(
                 label, f"{workers.ended_by(code)}{self._workers.memory_hint(code)}; the last lines of {paths.log}:"
             )
-            for line in _last_lines(paths.log):
+            for line in _last_lines(paths.log) or _why_empty(paths.log):
                 self._out.say(f"    {line}")
 
     def _compare_device(self, label: int, status: LabelStatus) -> None:
@@ -191,4 +191,13 @@ def _last_lines(log: Path) -> list[str]:
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
         return file.read().decode(errors="replace").splitlines()[-LOG_LINES:]
+    return []
+
+
+def _why_empty(log: Path) -> list[str]:
+    """What kept a log from being written, if it is known."""
+    try:
+        files.refuse_full_disk(log.parent, LOG_BYTES)
+    except OSError as error:
+        return [str(problem[0]) if (problem := errors.problem(error)) else str(error)]
     return []

@@ -63,7 +63,7 @@ def open_run(
 
     Raises:
         UserError: from `check`, if another process holds the folder and `waiting` is None, or the folder has a training
-            with other settings.
+            with other settings, or one whose checkpoints were deleted.
     """
 
     def waits(text: str) -> None:
@@ -77,6 +77,7 @@ def open_run(
             out.say(f"{data.title}: done before, and {spent}", paths.log)
             yield None
             return
+        recorded_settings.refuse_lost_checkpoints(paths)
         heartbeat = Heartbeat(paths.status, data.label, data.name)
         run = LabelRun(config, data, paths, stop, heartbeat, out)
 

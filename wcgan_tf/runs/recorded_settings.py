@@ -80,6 +80,18 @@ def refuse_different(paths: LabelPaths, settings: Sections, images: TrainingImag
         )
 
 
+def refuse_lost_checkpoints(paths: LabelPaths) -> None:
+    """Refuse to train from the first step where there is a generator: the next stop would replace it.
+
+    Raises:
+        UserError: if there is a generator, and no checkpoint to go on from.
+    """
+    if is_saved_model(paths.generator) and not paths.saved_checkpoints():
+        raise UserError(
+            f"{paths.folder} has a generator, but no checkpoint to go on from; to train it anew, delete that folder"
+        )
+
+
 def refuse_mixed(run: RunPaths, settings: Sections) -> None:
     """Check that the first label that has begun has these settings: `combine` takes only labels that agree.
 

@@ -66,7 +66,8 @@ def precision(settings: Train, strategy: tf.distribute.Strategy, side: int) -> s
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether TensorFlow or XLA could not allocate memory on the device; a full disk is another error."""
-    return isinstance(error, tf.errors.OpError) and bool(re.search(NO_MEMORY, str(error)))
+    text = str(error)  # of a full disk too, it may have a hint that begins: "If you want to see ... when OOM happens"
+    return isinstance(error, tf.errors.OpError) and "No space left" not in text and bool(re.search(NO_MEMORY, text))
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:

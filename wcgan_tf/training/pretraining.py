@@ -1,5 +1,6 @@
 """Trains the GAN on images of all labels, from which the labels start (see `runs/pretraining.py`)."""
 
+import shutil
 from collections.abc import Callable
 
 from wcgan_tf.config import Config
@@ -28,6 +29,7 @@ def pretrain(
         pretraining.is_done(config, run)  # it may have diverged while this process waited
         if not run.pretraining.saved_checkpoints():  # it may be done, but labels could not start from it
             run.pretraining.status.unlink(missing_ok=True)
+            shutil.rmtree(run.pretraining.generator, ignore_errors=True)
 
     with open_run(own, data, run.pretraining, stop, out, describe, WAITING, check) as label_run:
         return Trainer(own).train(label_run) if label_run else "done"

@@ -80,7 +80,6 @@ class Trainer:
 
     def _train(self, run: LabelRun) -> str:
         self._make_room(len(run.data.images))
-        compiles = self._gan is None
         if self._gan is None:
             self._gan = build(self._config, run.data, self._strategy, self._capacity)
         else:
@@ -89,6 +88,7 @@ class Trainer:
         if self._start and not run.paths.saved_checkpoints():
             start_from(self._gan, self._start, run.say)
             run.say(f"starts from the weights in {self._start.folder}")
+        compiles = self._gan.train_function is None  # no label before this one took a step
         return _fit(self._gan, run, device_name(self._strategy), compiles)
 
     def _make_room(self, number: int) -> None:
@@ -220,6 +220,11 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
             length = [] if run.config.train.steps_per_execution else [ExecutionLength(gan, budget)]
             callbacks = [budget, *length, *best, metrics, progress, checkpoints]
             gan.fit(_endless(), callbacks=callbacks, verbose=0, shuffle=False)
+        if budget.state == "running":  # Keras took an OutOfRangeError of TensorFlow for the end of the data
+            raise UserError(
+                f"TensorFlow ended the training at step {budget.step}, before its budget; if TF_XLA_FLAGS names a"
+                " folder of compiled programs, delete that folder"
+            )
     if budget.state != "diverged":
         checkpoints.save()
         for scorer in best:
