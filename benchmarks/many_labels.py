@@ -7,6 +7,7 @@ Makes folders of that many labels from the photographs in --source, a folder per
 all programs on them, with the networks of configs/imagenet64.py and 2 steps for each label.  Memory is that of the
 stage's largest process.  Of the web pages, the time to the first answer.  What each stage took is kept in
 <folder>/costs.json: the next start goes on after it, --only and other --labels add to it, and the plot has all of it.
+A stage that was killed goes on too, so that what is measured then is its rest.
 Other networks or photographs need another --folder.  A thousand labels take 40 GB with --config.model.width=32, which
 is half the width, and three quarters of an hour on two cores.
 """
@@ -202,7 +203,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path, required=True, help="a folder of photographs per label")
     parser.add_argument("--labels", type=_numbers, default="10,100,1000", help="numbers of labels")
     parser.add_argument("--folder", type=Path, default=Path("runs/many_labels"), help="where everything is written")
-    parser.add_argument("--only", default="", help="these stages, such as prepare,launch, even if they are done")
+    parser.add_argument("--only", default="", help="some stages, such as evaluate,report, even if they are done")
     parser.add_argument("--plot", type=Path, help="a PNG of what each stage took")
     arguments, settings = parser.parse_known_args()
     only = [name for name in arguments.only.split(",") if name]
@@ -213,12 +214,12 @@ def main() -> None:
     costs, source = arguments.folder / "costs.json", arguments.source.resolve()
     made_of = [str(source), *settings]
     by_number = read(costs, made_of)
+    if done := ONCE & set(only) & set().union(*(by_number.get(number, ()) for number in arguments.labels)):
+        parser.error(f"{min(done)} is done in {arguments.folder}; type another --folder to measure it again")
     for number in arguments.labels:
         folder = (arguments.folder / str(number)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         known = by_number.setdefault(number, {})
-        if done := sorted(ONCE & known.keys() & set(only)):
-            parser.error(f"{done[0]} is done in {folder}; type another --folder to measure it again")
         left_out = set(NAMES) - set(only) if only else set(known)
         if left_out >= set(NAMES):
             print(f"{number:6} all stages are in {costs}")

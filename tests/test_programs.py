@@ -251,7 +251,7 @@ def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
     status = chain / "many/labels/00007/status.json"
     done = status.read_text()
     status.write_text(done.replace('"done"', '"stopped"'))
-    early = "7 has not spent the budget yet\ncombined 1 of 10 labels into models/many\n"
+    early = "labels that have not spent their budget: 7\ncombined 1 of 10 labels into models/many\n"
     assert combine("--labels=7").stdout == early
     status.write_text(done)
     assert combine("--labels=7", "--overwrite").stdout == "combined 1 of 10 labels into models/many\n"

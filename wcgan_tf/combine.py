@@ -81,7 +81,7 @@ def main() -> None:
         records.write(aside.manifest, msgspec.structs.replace(manifest, bytes=size))
     number = f"{len(manifest.labels)} of {number_of_labels(len(names))}"
     if early := [label for label in labels if label_status.read(run.label(label).status).state != "done"]:
-        print(f"{format_labels(early)} {'has' if len(early) == 1 else 'have'} not spent the budget yet")
+        print(f"labels that have not spent their budget: {format_labels(early)}")
     if not replace:
         print(f"combined {number} into {output.folder}")
         return

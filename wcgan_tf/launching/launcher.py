@@ -199,5 +199,6 @@ def _why_empty(log: Path) -> list[str]:
     try:
         files.refuse_full_disk(log.parent, LOG_BYTES)
     except OSError as error:
-        return [str(problem[0]) if (problem := errors.problem(error)) else str(error)]
+        text, _ = errors.problem(error) or (str(error), errors.FAILED)
+        return [text]
     return []
