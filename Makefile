@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m wcgan_tf
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test torture lint clean
 
 help:
 	@echo "make demo   the whole pipeline on the built-in digits, to a report (a few minutes on 2 cores)"
 	@echo "make test   ruff, the type check and pytest"
+	@echo "make torture  kill the programs at every change of a file, and more (an hour or more; docs/reliability.md)"
 	@echo "make lint   ruff and the type check"
 	@echo "make clean  delete .venv and what the demo wrote (data/digits-8, runs/digits, saved_models/digits)"
 
@@ -16,6 +17,9 @@ demo: .venv/installed
 
 test: lint
 	$(BIN)/python -m pytest
+
+torture: .venv/installed-test
+	PYTHONPATH=tests $(BIN)/python tests/faults/torture.py
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ import pytest
 import warm
 
 from wcgan_tf.config import default_config
+from wcgan_tf.core import unfinished
 
 # Variables of the user's shell, job or proxy must not affect the tests.
 OTHERS = (
@@ -241,14 +242,33 @@ def _left_unread(process: subprocess.Popen, streams: list) -> str:
     return b"".join(said).decode(errors="replace")
 
 
+@contextlib.contextmanager
+def file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A path to a new folder that is a file system of this size, mounted by another process.
+
+    Skips the test if mounting is not allowed.
+    """
+    folder.mkdir()
+    mount = f'mount -t tmpfs -o size={size} none "{folder}" && echo mounted && exec sleep 600'
+    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    with subprocess.Popen([*prefix, mount], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as holder:
+        said = holder.stdout.readline()
+        if said == "mounted\n":
+            yield Path(f"/proc/{holder.pid}/root{folder}")
+        holder.kill()
+    if said != "mounted\n":
+        pytest.skip(f"mounting is not allowed here: {said}")
+
+
 @pytest.fixture
 def disk_calls(monkeypatch):
-    """What is flushed, renamed and deleted, in order: `flush a.json`, with the last name of the path."""
+    """What is flushed, renamed and deleted, in order: `flush a.json`, with the last name of the path; but no lock."""
     calls, fsync = [], os.fsync
     for said, method in (("rename", Path.rename), ("rename", Path.replace), ("delete", Path.unlink)):
 
         def noted(path, *to, said=said, method=method, **options):
-            calls.append(f"{said} {(Path(to[0]) if to else path).name}")
+            if path.suffix != unfinished.ENDING:
+                calls.append(f"{said} {(Path(to[0]) if to else path).name}")
             return method(path, *to, **options)
 
         monkeypatch.setattr(Path, method.__name__, noted)

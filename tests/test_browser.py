@@ -178,3 +178,35 @@ def wait_for_images(browser, place: str, number: int, other_than: list[str] | No
 
     wait_until(lambda: len(found()) == number and found() != other_than, f"{number} new images")
     return found()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("images", [[0, 1], 0, 65, 3]),
+        ("images", [list(range(10)) * 40, 0, 10**9, 3]),
+        ("images", [[0], 0, "nan", 3]),
+        ("between", [[0], 0, 1, 10**6, 3]),
+    ],
+)
+def test_a_request_cannot_ask_for_more_images_than_the_page_offers(demo, name, given):
+    """As a program sends it, which no slider limits."""
+    said = asked(demo, name, given)
+    assert said.startswith("event: error")
+    assert "<img" not in said
+
+
+def test_a_request_of_a_program_has_the_images(demo):
+    said = asked(demo, "images", [[0, 1], 0, 2, 3])
+    assert said.startswith("event: complete")
+    assert said.count("<img") == 2
+
+
+def asked(demo: str, name: str, given: list) -> str:
+    """What the demo answers to a request of its API."""
+    body, kind = json.dumps({"data": given}).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{demo}/gradio_api/call/{name}", body, kind)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{demo}/gradio_api/call/{name}/{event}", timeout=60) as answer:
+        return answer.read().decode()

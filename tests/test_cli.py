@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import STEPS, run, run_python
+from conftest import STEPS, file_system, run, run_python
 from PIL import Image
 
 from wcgan_tf.core import errors
@@ -143,17 +143,9 @@ def test_an_unwritable_folder_is_named(tmp_path):
 
 @pytest.fixture(params=["8k", "1m"])
 def full_disk(request, tmp_path):
-    """A folder on a file system of this size, mounted by another process; skips if mounting is not allowed."""
-    (tmp_path / "disk").mkdir()
-    mount = f'mount -t tmpfs -o size={request.param} none "{tmp_path}/disk" && echo mounted && exec sleep 600'
-    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
-    with subprocess.Popen([*prefix, mount], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as holder:
-        said = holder.stdout.readline()
-        if said == "mounted\n":
-            yield f"/proc/{holder.pid}/root{tmp_path}/disk"
-        holder.kill()
-    if said != "mounted\n":
-        pytest.skip(f"mounting is not allowed here: {said}")
+    """A folder on a file system of this size."""
+    with file_system(tmp_path / "disk", request.param) as folder:
+        yield folder
 
 
 def test_a_full_disk_is_one_line(tmp_path, full_disk):

@@ -61,6 +61,16 @@ def test_a_failed_label_does_not_stop_the_others_and_shows_its_log(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+def test_damaged_settings_of_one_label_do_not_stop_the_others(whole_chain, tmp_path):
+    trained(whole_chain[0], tmp_path, 2, 3)
+    (tmp_path / "runs/digits/labels/00003/config.json").write_text("{}")
+    done = run("launch", "--labels=2-4", *STEPS, folder=tmp_path, check=False)
+    assert done.returncode == errors.FAILED
+    assert "error: runs/digits/labels/00003/config.json, which tells what is in " in done.stdout
+    assert done.stderr.startswith("error: 1 of 3 labels did not finish")
+    assert states(tmp_path)[4] == "done"
+
+
 def test_a_label_without_images_is_tried_again_when_it_has_some(tmp_path):
     run("prepare", folder=tmp_path)
     for file in (tmp_path / "data/digits-8/train").glob("00004.*"):
@@ -146,19 +156,51 @@ def test_a_second_signal_ends_all_without_saving(tmp_path, begin):
     assert states(tmp_path) == {1: "stale"}
 
 
-def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
-    """As after `kill -9` of a launcher: its label goes on."""
+def test_killing_the_launcher_saves_its_labels(tmp_path, begin):
     launcher = begin("launch", "--labels=1", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
+    wait_until(lambda: step(tmp_path, 1) > 0, "a step", launcher)
+    launcher.kill()
+    launcher.wait()
+    wait_until(lambda: states(tmp_path) == {1: "stopped"}, "the end of its label")
+    assert RunPaths(tmp_path / "runs/digits").label(1).saved_checkpoints()
+
+
+def test_labels_that_another_process_trains_are_waited_for(tmp_path, begin):
+    run("prepare", folder=tmp_path)
+    paths = RunPaths(tmp_path / "runs/digits").label(1)
+    begin("train", "--label=1", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
+    wait_until(lambda: step(tmp_path, 1) > 0, "a step")
+    pid = label_status.read(paths.status).pid
+    launcher = begin("launch", "--labels=1-2", *STEPS, folder=tmp_path, stdout=subprocess.PIPE)
+    waits = f"label 1: another process is training it: {pid} on {machine.host()}; waiting for it\n"
+    assert waits in [next(launcher.stdout) for _ in range(4)]
+    wait_until(lambda: states(tmp_path)[2] == "done", "the other label", launcher)
+    assert states(tmp_path)[1] == "running"
+    os.kill(pid, signal.SIGTERM)
+    said, _ = launcher.communicate(timeout=PATIENCE_SECONDS)
+    assert launcher.returncode == errors.DONE, said
+    assert states(tmp_path) == {1: "done", 2: "done"}
+
+
+def test_of_two_launchers_at_once_each_trains_some_labels(whole_chain, tmp_path, begin):
+    trained(whole_chain[0], tmp_path)
+    both = [begin("launch", "--labels=0-3", *STEPS, folder=tmp_path, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in both]
+    assert [process.returncode for process in both] == [errors.DONE] * 2, said
+    assert states(tmp_path) == dict.fromkeys(range(4), "done")
+    for label in range(4):
+        log = RunPaths(tmp_path / "runs/digits").label(label).log.read_text()
+        assert log.count("images, ") == 1, log  # it was begun once
+        assert "in use" not in log
+
+
+def test_a_label_that_is_trained_is_refused_by_train(tmp_path, begin):
+    run("prepare", folder=tmp_path)
+    process = begin("train", "--label=1", *ENDLESS, folder=tmp_path, stdout=subprocess.DEVNULL)
     paths = RunPaths(tmp_path / "runs/digits").label(1)
     try:
-        wait_until(lambda: step(tmp_path, 1) > 0, "a step", launcher)
-        launcher.kill()
-        launcher.wait()
-        pid, log = label_status.read(paths.status).pid, paths.log.read_text()
-        done = run("launch", "--labels=1", *ENDLESS, folder=tmp_path, check=False)
-        assert f"label 1: another process is training it: {pid} on {machine.host()}\n" in done.stdout
-        assert done.returncode == errors.FAILED
-        assert "1 of 1 label did not finish" in done.stderr
+        wait_until(lambda: step(tmp_path, 1) > 0, "a step", process)
+        pid, log = process.pid, paths.log.read_text()
         done = run("train", "--label=1", *ENDLESS, folder=tmp_path, check=False)
         assert done.returncode == errors.WRONG_INPUT
         assert done.stderr.startswith(
@@ -169,9 +211,8 @@ def test_labels_that_other_processes_train_are_left_to_them(tmp_path, begin):
         assert "in use" not in paths.log.read_text()
         assert states(tmp_path) == {1: "running"}
     finally:
-        if pid := label_status.read(paths.status).pid:  # a pid of 0 would kill the tests
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)  # an orphan, now a child of the tests
+        process.kill()
+        process.wait()
     with folder_lock.lock(paths.folder, print):  # the system releases the lock of a dead process
         pass
 

@@ -156,7 +156,7 @@ def test_an_interrupted_folder_leaves_nothing_behind(folder, tmp_path, number, c
         folder=tmp_path,
         stderr=subprocess.DEVNULL,
     )
-    wait_until(lambda: list(tmp_path.glob(".many.*/many/*/*.png")), "the first image", process)
+    wait_until(lambda: list(tmp_path.glob(".unfinished/*/many/*/*.png")), "the first image", process)
     process.send_signal(number)
     assert process.wait(PATIENCE_SECONDS) == code
     assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@
 Writes <output>/1/, a SavedModel that TensorFlow loads without this package, and manifest.json beside it.
 """
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,15 +18,15 @@ import wcgan_tf
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import LabelEntry, Manifest, PretrainingEntry
 from wcgan_tf.config import Model
-from wcgan_tf.core import files, records
-from wcgan_tf.core.console import ProgressBar
-from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core import files, folder_lock, records, unfinished
+from wcgan_tf.core.console import ProgressBar, print_now
+from wcgan_tf.core.errors import Command, DamagedError, UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
-from wcgan_tf.core.paths import ModelPaths, RunPaths
+from wcgan_tf.core.paths import ModelPaths, RunPaths, graph
 from wcgan_tf.core.process import quiet_imports
 from wcgan_tf.data import prepared
 from wcgan_tf.runs import label_status, recorded_settings
-from wcgan_tf.runs.label_status import LabelStatus, Trained
+from wcgan_tf.runs.label_status import UNKNOWN, LabelStatus, Trained
 from wcgan_tf.runs.recorded_settings import RecordedSettings
 from wcgan_tf.runs.score_report import EVALUATE, LabelScores, ScoreReport
 
@@ -43,42 +44,39 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    run, output = cli.run_paths(), cli.model_paths()
-    recorded_settings.refuse_missing_images(run, cli.config().dataset)
+    output = cli.model_paths()
+    recorded_settings.refuse_missing_images(cli.run_paths(), cli.config().dataset)
+    unfinished.clear(output.folder.parent)  # a model may be in there
+    _refuse_to_replace(output, cli.FLAGS.replace.strip())
+    waiting = f"another process writes {output.folder}; waiting for it"
+    there = output.folder.is_dir()
+    with folder_lock.lock(output.folder, print_now, waiting) if there else contextlib.nullcontext():
+        _combine(cli.run_paths(), output, cli.FLAGS.replace.strip())
+
+
+def _combine(run: RunPaths, output: ModelPaths, replace: str) -> None:
     names = prepared.label_names(cli.config().dataset)
-    replace = cli.FLAGS.replace.strip()
-    _refuse_to_replace(output, replace)
     wanted = parse_labels(replace or cli.FLAGS.labels, names)
     labels = _trained(run, wanted, names, partial=cli.FLAGS.partial)
-    settings = _same_settings(run, labels)
+    labels, settings = _same_settings(run, labels)
     before = _before(output, names, settings) if replace else []
     kept = [entry for entry in before if entry.label not in labels]
-    with quiet_imports():
-        from wcgan_tf.combined.model import ConditionalModel
-
-    _, side, _, channels = settings.images.shape
-    model = ConditionalModel(
-        Model(**settings.model),
-        [*labels, *(entry.label for entry in kept)],
-        num_labels=len(names),
-        resolution=side,
-        channels=channels,
-    )
-    if kept:
-        model.copy_weights(output.saved_model, [entry.label for entry in before], [entry.label for entry in kept])
     scores = records.read(run.scores, ScoreReport, EVALUATE).by_label if run.scores.exists() else {}
-    made = []
-    with ProgressBar("reading the generators", len(labels)) as bar:
-        for label in labels:
-            made.append(_add(model, run, label, names[label], scores))
-            bar.add(1)
+    while True:
+        model = _empty(settings, [*labels, *(entry.label for entry in kept)], len(names))
+        if kept:
+            model.copy_weights(output.saved_model, [entry.label for entry in before], [entry.label for entry in kept])
+        made, damaged = _fill(model, run, labels, names, scores)
+        if not damaged:
+            break
+        labels = _without(damaged, labels)
     entries = sorted([*made, *kept], key=lambda entry: entry.label)
     manifest = _manifest(settings, names, entries, label_status.read(run.pretraining.status))
     with files.publish(output.folder) as path:
         aside = ModelPaths(path)
         model.save(manifest, aside.saved_model)
-        size = files.size(aside.saved_model)
-        records.write(aside.manifest, msgspec.structs.replace(manifest, bytes=size))
+        size, digest = files.size(aside.saved_model), files.digest_file(graph(aside.saved_model))
+        records.write(aside.manifest, msgspec.structs.replace(manifest, bytes=size, graph_digest=digest))
     number = f"{len(manifest.labels)} of {number_of_labels(len(names))}"
     if early := [label for label in labels if label_status.read(run.label(label).status).state != "done"]:
         print(f"labels that have not spent their budget: {format_labels(early)}")
@@ -91,11 +89,51 @@ def main() -> None:
         print(f"{format_labels(same)} had these very weights before")
 
 
+def _empty(settings: RecordedSettings, labels: list[int], num_labels: int) -> "ConditionalModel":
+    """A model of these labels, whose weights are still 0."""
+    with quiet_imports():
+        from wcgan_tf.combined.model import ConditionalModel
+
+    _, side, _, channels = settings.images.shape
+    return ConditionalModel(Model(**settings.model), labels, num_labels, side, channels)
+
+
+def _fill(
+    model: "ConditionalModel", run: RunPaths, labels: list[int], names: list[str], scores: dict[int, LabelScores]
+) -> tuple[list[LabelEntry], dict[int, DamagedError]]:
+    """Copy the labels' weights into the model; returns their entries, and what is wrong with damaged labels."""
+    made, damaged = [], {}
+    with ProgressBar("reading the generators", len(labels)) as bar:
+        for label in labels:
+            try:
+                made.append(_add(model, run, label, names[label], scores))
+            except DamagedError as error:
+                damaged[label] = error
+            bar.add(1)
+    return made, damaged
+
+
+def _without(damaged: dict[int, DamagedError], labels: list[int]) -> list[int]:
+    """The labels that are not damaged, if they are enough for --partial; says which are left out.
+
+    Raises:
+        UserError: otherwise, naming the damaged ones.
+    """
+    intact = [label for label in labels if label not in damaged]
+    if cli.FLAGS.partial and intact:
+        for label, error in damaged.items():
+            print(f"left out: label {label}: {cli.describe(error)}")
+        return intact
+    first = next(iter(damaged.values()))
+    more = f"labels {format_labels(list(damaged))} are damaged; the first: " if len(damaged) > 1 else ""
+    raise UserError(more, *first.parts, ", or leave out what is damaged with --partial" if intact else "")
+
+
 def _refuse_to_replace(output: ModelPaths, replace: str) -> None:
     """Refuse contradictory flags, and an existing model that must not be replaced."""
     if replace and (cli.FLAGS.labels or cli.FLAGS.partial):
         raise UserError("--replace keeps all other labels of the model; leave out --labels and --partial")
-    files.refuse_to_replace(output.folder, [output.manifest.name, output.saved_model.name])
+    files.refuse_to_replace(output.folder, [output.manifest.name, output.saved_model.name, *folder_lock.OWN])
     if output.folder.exists() and not cli.FLAGS.overwrite and not replace:
         raise UserError(
             f"{output.folder} is there already; type --overwrite to replace it, or --replace=7 for one label"
@@ -126,21 +164,28 @@ def _trained(run: RunPaths, wanted: list[int], names: list[str], *, partial: boo
     return trained
 
 
-def _same_settings(run: RunPaths, labels: list[int]) -> RecordedSettings:
-    """The settings that all of the labels were trained with.
+def _same_settings(run: RunPaths, labels: list[int]) -> tuple[list[int], RecordedSettings]:
+    """The labels whose settings are whole, and those settings, which are the same for all.
 
     Raises:
-        UserError: if they differ, naming the settings.
+        UserError: if they differ, naming the settings; or if some are damaged, without --partial.
     """
-    first = recorded_settings.read(run.label(labels[0]))
+    known, damaged = {}, {}
+    for label in labels:
+        try:
+            known[label] = recorded_settings.read(run.label(label))
+        except DamagedError as error:
+            damaged[label] = error
+    if damaged:
+        labels = _without(damaged, labels)
+    first = known[labels[0]]
     for label in labels[1:]:
-        own = recorded_settings.read(run.label(label))
-        if differing := recorded_settings.differences(first.sections(), own.sections()):
+        if differing := recorded_settings.differences(first.sections(), known[label].sections()):
             raise UserError(
                 f"label {label} was trained otherwise than label {labels[0]}: {', '.join(differing)}; "
                 "train them in work directories of their own"
             )
-    return first
+    return labels, first
 
 
 def _before(output: ModelPaths, names: list[str], settings: RecordedSettings) -> list[LabelEntry]:
@@ -160,7 +205,7 @@ def _before(output: ModelPaths, names: list[str], settings: RecordedSettings) ->
 
 def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores: dict[int, LabelScores]) -> LabelEntry:
     """Copy a label's weights into the model; returns its entry in the manifest."""
-    from wcgan_tf.models.generator_export import read_weights
+    from wcgan_tf.models.generator_export import read_weights, weights_digest
 
     train, paths = Command("train", f"--label={label}"), run.label(label)
     weights = read_weights(paths.generator, train)
@@ -169,12 +214,18 @@ def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores
         made = records.read(paths.trained, Trained, train)
     else:
         made = Trained.of(records.read(paths.status, LabelStatus, train))
-    digest = files.digest_json([files.digest(values) for values in weights])
+    digest = weights_digest(weights)
+    if made.label not in (UNKNOWN, label) or made.weights_digest not in ("", digest):
+        raise DamagedError(f"{paths.generator} has weights of another training; delete it and run: ", train)
     own = scores.get(label)
     return LabelEntry(
         label=label,
         name=name,
-        **msgspec.structs.asdict(made),
+        step=made.step,
+        seconds=made.seconds,
+        best_step=made.best_step,
+        device=made.device,
+        threads=made.threads,
         settings_digest=files.digest_json(recorded_settings.model_settings(recorded_settings.read(paths).sections())),
         weights_digest=digest,
         scores=own.scores if own and own.weights_digest == digest else {},

@@ -5,7 +5,7 @@
     python -m wcgan_tf.evaluate --config cifar10 --classifier inception
     python -m wcgan_tf.evaluate --config cifar10 --labels cat,dog --output cats_and_dogs.json
 
-Prints tables, and writes scores.json and TensorBoard scalars to the folder of the run.
+Prints tables, and writes scores.json and TensorBoard scalars to the folder of the run; with --output, that file alone.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import find_saved_model
-from wcgan_tf.core import records
+from wcgan_tf.core import records, unfinished
 from wcgan_tf.core.console import Console
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import parse_model_labels
@@ -57,6 +57,7 @@ def main() -> None:
     if output.is_dir():
         raise UserError(f"{output} is a folder; name a file with --output")
     output.parent.mkdir(parents=True, exist_ok=True)  # an error here comes before the work
+    unfinished.clear(output.parent)
     with quiet_imports():
         from wcgan_tf.combined import sampler
         from wcgan_tf.evaluation import classifiers
@@ -81,7 +82,8 @@ def main() -> None:
         config.evaluate.accuracy if cli.FLAGS.accuracy is None else cli.FLAGS.accuracy,
     ).run()
     _show(report)  # first, so that it is shown even if the files cannot be written
-    write_tensorboard(report, cli.run_paths().tensorboard)
+    if not cli.FLAGS.output:
+        write_tensorboard(report, cli.run_paths().tensorboard)
     records.write(output, report)
     print(f"written to {output}")
 

@@ -9,8 +9,9 @@
 If the config asks for a pretraining and it is not done, that comes first, with the whole machine.
 
 The processes do not communicate.  Each takes labels in turn, which compiles the step once.  If one dies, its label is
-tried again from its checkpoint, at most twice, by a new process; the others keep running.  On Ctrl-C, SIGTERM, SIGUSR1
-or SIGHUP all processes write a checkpoint and stop.  Started again, they resume, and done labels stay done.
+tried again from its checkpoint, at most twice, by a new process; the others keep running.  Labels that are trained by
+other commands are waited for.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP, or if this command is killed, all processes write
+a checkpoint and stop.  Started again, they resume, and done labels stay done.
 
 Exit code 0: all are done; 75: stopped; 1: some are not done, see the printed log lines.
 """
@@ -25,7 +26,7 @@ from absl import flags
 from wcgan_tf import cli
 from wcgan_tf.core import errors, machine, records, signals
 from wcgan_tf.core.console import print_now
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import DamagedError, UserError
 from wcgan_tf.core.labels import format_labels, number_of_labels, parse_labels
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.core.process import end_with_parent
@@ -63,8 +64,7 @@ def main() -> int:
             labels = [label for label in labels if status[label].state in label_status.GROUPS[group]]
     if cli.FLAGS.worst:
         labels = _worst(labels, cli.FLAGS.worst, run)
-    for label in labels:
-        recorded_settings.refuse_different(run.label(label), config.to_dict())
+    _refuse_other_settings(run, labels)
     recorded_settings.refuse_mixed(run, config.to_dict())
     if not labels:
         print(f"nothing to do in {run.folder}: {status_table.summary(status.values())}")
@@ -76,7 +76,7 @@ def main() -> int:
     each = room.label_bytes(cli.config(), any(place.gpu for place in places))
     short = ", which is more: it may be killed" if each > machine.memory().amount else ""
     print_now(f"this process may use {room.describe()}; a label takes about {each / room.GIB:.1f} GiB{short}")
-    held = {label: status[label] for label in labels if status[label].state == "running"}
+    held = [label for label in labels if status[label].state == "running"]
     train = [sys.executable, "-m", "wcgan_tf.train", *cli.config_arguments(), f"--workdir={run.folder}"]
     on_gpus = [place.gpu for place in places if place.gpu]
     shared = len(set(on_gpus)) < len(on_gpus)
@@ -97,6 +97,22 @@ def main() -> int:
     again = cli.command("launch", f"--labels={format_labels(unfinished)}")
     text = f"{len(unfinished)} of {number_of_labels(len(labels))} did not finish (see above)"
     return cli.show_line(f"{text}; to try again, run: {again}", errors.FAILED)
+
+
+def _refuse_other_settings(run: RunPaths, labels: list[int]) -> None:
+    """Refuse labels that were trained otherwise; of a damaged one its own process says so, and the others are trained.
+
+    Raises:
+        UserError: naming the settings that differ; DamagedError if the settings of all labels are damaged.
+    """
+    damaged = []
+    for label in labels:
+        try:
+            recorded_settings.refuse_different(run.label(label), cli.config().to_dict())
+        except DamagedError as error:
+            damaged.append(error)
+    if damaged and len(damaged) == len(labels):
+        raise damaged[0]
 
 
 def _pretrain(run: RunPaths, asked: signals.StopCount) -> int:

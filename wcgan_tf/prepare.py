@@ -11,6 +11,7 @@ Writes <data_dir>/<name>-<resolution>/.  Started again after a stop, it resumes;
 With train.eval_seconds it also trains the domain classifier, which those trainings need.
 """
 
+import contextlib
 import itertools
 import shutil
 from pathlib import Path
@@ -19,7 +20,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files, folder_lock
+from wcgan_tf.core import folder_lock, unfinished
 from wcgan_tf.core.console import ProgressBar, print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, label_title, number_of_labels, parse_labels
@@ -29,6 +30,8 @@ from wcgan_tf.data import folders, prepared, sources
 from wcgan_tf.data.sorting import SplitSorter
 from wcgan_tf.evaluation import enough
 from wcgan_tf.launching import ranks, up_to_date
+
+NAMED = 5  # labels without images in a message
 
 
 def define_flags() -> None:
@@ -70,7 +73,7 @@ def _train_domain() -> None:
     for split in sources.SPLITS:
         number = sum(prepared.count(dataset, split, label) for label in labels)
         with ProgressBar(f"looking at real {split} images", number) as bar:
-            for label in labels:
+            for label in filter(lambda label: prepared.count(dataset, split, label), labels):
                 features.extract_real(dataset, split, label, classifier, bar.add)
     print(f"the domain classifier {classifier.digest} and what it sees are in {DatasetPaths.of(dataset).folder}")
 
@@ -78,10 +81,11 @@ def _train_domain() -> None:
 def _prepare(share: ranks.Share | None) -> None:
     dataset = cli.config().dataset
     paths = DatasetPaths.of(dataset, share.name if share else "")
+    _clear_after_a_kill(dataset, paths)
     prepared.refuse_other_source(dataset)
     if paths.info.exists():  # if nothing is left to do, no images are opened
         labels = _labels(prepared.names_in(paths), share)
-        if prepared.are_all(dataset, labels):
+        if prepared.are_all(dataset, labels) and not _may_have_more(dataset, labels):
             _say_finished(dataset, paths, labels)
             return
     with quiet_imports(without=()):  # the digits are part of scikit-learn
@@ -89,28 +93,50 @@ def _prepare(share: ranks.Share | None) -> None:
     labels = _labels(source.label_names, share)
     if share and cli.FLAGS.label == "auto":
         print_now(share.in_words(labels, len(source.label_names)))
-    waiting = f"another process prepares {paths.locked}; waiting for it"
     try:
-        with folder_lock.lock(paths.locked, print_now, waiting):
+        with _locked(paths.locked):
             _refuse_shared(source)
             prepared.write_info(paths, dataset, source)
             for split, label in _changed(dataset, source, labels):
                 print(f"the {split} images of {label_title(label, source.label_names[label])} have changed")
                 paths.record(split, label).unlink()
             for split in sources.SPLITS:
-                stems = {paths.images(split, label).stem for label in labels}
-                files.clear_leftovers(paths.images(split, 0).parent, stems)
                 if missing := prepared.missing(dataset, split, labels):
                     _prepare_split(dataset, source, split, missing, paths)
     except KeyboardInterrupt:
         print("stopped; the same command resumes")
         raise
-    if _is_whole(dataset):
-        shutil.rmtree(paths.all_unfinished, ignore_errors=True)  # what is left are locks of shares
+    _clear_if_whole(dataset, paths)
     _say_totals(dataset, paths, source.label_names)
     if source.note:
         print(source.note)
     _say_left(source, labels)
+
+
+def _may_have_more(dataset: Dataset, labels: list[int]) -> bool:
+    """Whether there may be images now of labels that had none."""
+    there = bool(dataset.root) and Path(dataset.root).is_dir()
+    return there and any(not prepared.count(dataset, split, label) for label in labels for split in sources.SPLITS)
+
+
+def _locked(folder: Path) -> contextlib.AbstractContextManager:
+    return folder_lock.lock(folder, print_now, f"another process prepares {folder}; waiting for it")
+
+
+def _clear_if_whole(dataset: Dataset, paths: DatasetPaths) -> None:
+    if _is_whole(dataset):
+        shutil.rmtree(paths.all_unfinished, ignore_errors=True)  # what is left are locks of shares
+
+
+def _clear_after_a_kill(dataset: Dataset, paths: DatasetPaths) -> None:
+    """Delete what processes have left that were killed, also after their last label."""
+    scored = [paths.domain.parent, *paths.scoring.glob("features/*/*")]
+    for folder in (paths.folder, *(paths.folder / split for split in sources.SPLITS), *scored):
+        unfinished.clear(folder)
+    left = paths.all_unfinished.exists() or (paths.folder / folder_lock.OWNER).exists()
+    if left and paths.info.exists() and _is_whole(dataset):
+        with _locked(paths.folder):
+            _clear_if_whole(dataset, paths)
 
 
 def _is_whole(dataset: Dataset) -> bool:
@@ -211,6 +237,19 @@ def _say_totals(dataset: Dataset, paths: DatasetPaths, names: list[str]) -> None
     if line := _depth_in_words(dataset, everything):
         print(line)
     _say_small(sorted(ready))
+    for split in sources.SPLITS:
+        if empty := [record for record in there[split] if not record.count]:
+            print(_empty_in_words(dataset, split, empty))
+
+
+def _empty_in_words(dataset: Dataset, split: str, empty: list[prepared.ImageRecord]) -> str:
+    """Which labels have no images, and what to do; `empty` has one at least."""
+    named = ", ".join(label_title(record.label, record.name) for record in empty[:NAMED])
+    more = f" and {len(empty) - NAMED} more" if len(empty) > NAMED else ""
+    which, what = "readable", "add some"
+    if small := sum(record.too_small for record in empty):
+        which, what = "large enough", f"{small} are smaller than {dataset.resolution}x{dataset.resolution}; add others"
+    return f"no {which} {split} images of {named}{more}: {what}, and run this again; the other labels are ready"
 
 
 def _say_small(labels: list[int]) -> None:

@@ -17,7 +17,7 @@ from absl import flags
 import wcgan_tf
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import find_saved_model
-from wcgan_tf.core import files
+from wcgan_tf.core import files, unfinished
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.core.process import quiet_imports
@@ -43,6 +43,7 @@ def main() -> None:
     names = prepared.label_names(config.dataset)
     if not run.labels():
         raise UserError(f"there is no run in {run.folder}; run: ", Command("launch"))
+    unfinished.clear(run.folder)
     with quiet_imports():
         import tensorflow  # before the modules that import matplotlib
     from wcgan_tf.combined import sampler

@@ -31,6 +31,7 @@ HERE = (b"127.0.0.1", b"localhost")
 FIRST_LABELS = 10  # chosen when the page opens
 HIGHEST_SEED = 2**31 - 1
 COLUMNS = 8  # images in a row
+MOST_OF_EACH, MOST_AT_ONCE = 64, 2000  # images that one request may ask for: of each label, and in all
 NARROWEST, WIDEST = 0.1, 3.0  # truncation; almost no latent lies beyond the widest
 LEGIBLE = {  # darker blue below white text: gradio's own contrast is too low
     "button_primary_background_fill": "*primary_700",
@@ -123,13 +124,13 @@ def _page(model: "Sampler", title: str) -> Any:
     first = [label for _, label in names[:FIRST_LABELS]]
 
     def images(labels: list[int], seed: float, number: int, truncation: float) -> str:
-        (seed,) = _seeds(labels, seed)
-        return _figures(model, labels, lambda label: model.draw(label, int(number), seed, _bound(truncation)))
+        (seed,), number = _seeds(labels, seed), _number(labels, number)
+        return _figures(model, labels, lambda label: model.draw(label, number, seed, _bound(truncation)))
 
     def way(labels: list[int], start: float, end: float, number: int, truncation: float) -> str:
         first, last = _seeds(labels, start, end)
-        bound = _bound(truncation)
-        return _figures(model, labels, lambda label: model.interpolate(label, (first, last), int(number), bound))
+        number, bound = _number(labels, number), _bound(truncation)
+        return _figures(model, labels, lambda label: model.interpolate(label, (first, last), number, bound))
 
     with gradio.Blocks(title=title, analytics_enabled=False) as page:
         gradio.HTML(f"<h1>{html.escape(title)}</h1>")
@@ -140,14 +141,14 @@ def _page(model: "Sampler", title: str) -> Any:
         with gradio.Tab("images"):
             with gradio.Row():
                 seed = gradio.Number(0, label="seed")
-                number = gradio.Slider(1, 64, 8, step=1, label="images of each label")
+                number = gradio.Slider(1, MOST_OF_EACH, 8, step=1, label="images of each label")
             draw = gradio.Button("draw", variant="primary", elem_id="draw")
             drawn = gradio.HTML(elem_id="drawn")
             gradio.on([draw.click, seed.submit], images, [labels, seed, number, truncation], drawn, api_name="images")
         with gradio.Tab("between two seeds"):
             with gradio.Row():
                 start, end = gradio.Number(0, label="from seed"), gradio.Number(1, label="to seed")
-                steps = gradio.Slider(2, 64, 8, step=1, label="images on the way")
+                steps = gradio.Slider(2, MOST_OF_EACH, 8, step=1, label="images on the way")
             go = gradio.Button("go", variant="primary", elem_id="go")
             gone = gradio.HTML(elem_id="gone")
             go.click(way, [labels, start, end, steps, truncation], gone, api_name="between")
@@ -164,6 +165,16 @@ def _seeds(labels: list[int], *seeds: float) -> tuple[int, ...]:
     if not all(seed is not None and seed % 1 == 0 and 0 <= seed <= HIGHEST_SEED for seed in seeds):
         raise gradio.Error(f"a seed is a whole number from 0 to {HIGHEST_SEED}", print_exception=False)
     return tuple(int(seed) for seed in seeds)
+
+
+def _number(labels: list[int], number: float) -> int:
+    """The number of images of each label; raises gradio.Error if there are too many, in all or of each."""
+    import gradio
+
+    if not 1 <= number <= MOST_OF_EACH or len(set(labels)) * number > MOST_AT_ONCE:
+        few = f"1 to {MOST_OF_EACH} images of each label, and at most {MOST_AT_ONCE:,} at a time"
+        raise gradio.Error(f"{few}: choose fewer labels or fewer images", print_exception=False)
+    return int(number)
 
 
 def _figures(model: "Sampler", labels: list[int], draw: Callable) -> str:

@@ -24,11 +24,11 @@ from absl import flags
 from wcgan_tf import cli
 from wcgan_tf.core import errors, signals
 from wcgan_tf.core.console import LineWriter
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import InUseError, UserError
 from wcgan_tf.core.labels import INDEX, meaning_of_number, parse_labels
 from wcgan_tf.core.process import quiet_imports, write_to
 from wcgan_tf.data import prepared
-from wcgan_tf.launching import ranks
+from wcgan_tf.launching import ranks, workers
 from wcgan_tf.runs import pretraining
 from wcgan_tf.runs.label_run import open_run, record_failure
 
@@ -75,6 +75,8 @@ def _train_given(stop: signals.StopRequests, out: LineWriter) -> int:
         write_to(cli.run_paths().label(label).log)
         try:
             code = _train_all([label], stop, out)
+        except InUseError:
+            code = workers.IN_USE
         except Exception as error:
             code = cli.show(error)
         out.finish()
@@ -122,7 +124,7 @@ def _train(label: int, stop: signals.StopRequests, out: LineWriter, in_turn: boo
     """
     config, paths = cli.config(), cli.run_paths().label(label)
     try:
-        data = prepared.label_images(config.dataset, "train", label)
+        data = prepared.training_images(config.dataset, label)
     except UserError as error:
         if _is_one(label):
             record_failure(paths, label, error, cli.describe)

@@ -49,8 +49,13 @@ def of_system(number: int, *file: str) -> OSError:
             FAILED,
         ),
         (
-            tf.errors.ResourceExhaustedError(None, None, "m/.o.lyazc56z/o/1/variables; No space left on device"),
+            tf.errors.ResourceExhaustedError(None, None, "m/.unfinished/n7-0a/o/1/variables; No space left on device"),
             "m/o/1/variables: no space is left",
+            FAILED,
+        ),
+        (
+            tf.errors.NotFoundError(None, None, "{{function_node x}} runs/c/ckpt-1_temp; No such file or directory"),
+            "runs/c/ckpt-1: it is gone: was it deleted? the same command resumes from what is left",
             FAILED,
         ),
         (RuntimeError("can't start new thread"), "there are too many threads; raise ulimit -u", FAILED),

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from conftest import PATIENCE_SECONDS, wait_until
 
-from wcgan_tf.core import errors, folder_lock, records
+from wcgan_tf.core import errors, files, folder_lock, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.folder_lock import Owner
 
@@ -135,6 +135,28 @@ def test_who_waits_gets_the_folder_when_it_is_given_up(tmp_path, owner):
         thread.join()
         assert not thread.is_alive()
     assert said[1:] == ["another process prepares it; waiting"]
+
+
+def test_who_waits_for_a_folder_that_is_replaced_holds_the_new_one(tmp_path):
+    folder = tmp_path / "model"
+    begun, held = threading.Event(), []
+
+    def wait():
+        with folder_lock.lock(folder, lambda _: begun.set(), "wait for it"):
+            held.append((folder / "new.txt").exists())
+            with pytest.raises(UserError, match="in use"), folder_lock.lock(folder, print):
+                pass
+
+    with folder_lock.lock(folder, pytest.fail):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert begun.wait(PATIENCE_SECONDS)
+        with files.publish(folder) as path:
+            path.mkdir()
+            (path / "new.txt").touch()
+    thread.join()
+    assert held == [True]
+    assert sorted(path.name for path in folder.iterdir()) == ["lock", "new.txt"]
 
 
 def test_of_two_that_take_over_at_a_time_one_goes_on(tmp_path, owner, monkeypatch):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PATIENCE_SECONDS, run
+from conftest import PATIENCE_SECONDS, STEPS, run
 from PIL import Image
 
 from wcgan_tf.config import default_config
-from wcgan_tf.core import errors
+from wcgan_tf.core import errors, machine, unfinished
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data import prepared, sorting, sources
@@ -151,12 +151,39 @@ def test_a_stop_while_finishing_gives_the_same_files(photos, expected, small, mo
     assert content_of(photos) == expected
 
 
-def test_a_label_without_images_is_named_and_the_others_are_written(photos, tmp_path):
-    for path in (tmp_path / "photos/train/kind 2").iterdir():
+def test_labels_without_images_are_named_and_the_others_are_prepared(photos, tmp_path):
+    """Down to the page: a bad label must not keep the others from their scores."""
+    for split, label in (("train", 2), ("val", 1)):
+        for path in (tmp_path / f"photos/{split}/kind {label}").iterdir():
+            path.write_bytes(b"no picture")
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "photos: 3 of 3 labels, 40 train, 10 test images in " in done.stdout
+    assert done.stdout.splitlines()[-2:] == [
+        f"no readable {split} images of label {label} (kind {label}): add some, and run this again; the other labels "
+        "are ready"
+        for split, label in (("train", 2), ("test", 1))
+    ]
+    failed = run("launch", *arguments(photos), *STEPS, folder=tmp_path, check=False)
+    assert failed.returncode == errors.FAILED
+    assert "error: no training images of label 2 (kind 2) in " in failed.stdout
+    assert "1 of 3 labels did not finish" in failed.stderr
+    run("combine", "--partial", *arguments(photos), folder=tmp_path)
+    run("report", *arguments(photos), folder=tmp_path)
+    for split, label in (("train", 2), ("val", 1)):
+        shutil.copy(tmp_path / "photos/train/kind 0/00.png", tmp_path / f"photos/{split}/kind {label}")
+    again = run("prepare", *arguments(photos), folder=tmp_path).stdout
+    assert "the train images of label 2 (kind 2) have changed\n" in again
+    assert "the test images of label 1 (kind 1) have changed\n" in again
+    assert "add some" not in again
+    assert prepared.count(photos, "train", 2) == prepared.count(photos, "test", 1) == 1
+
+
+def test_a_split_without_any_image_is_refused(photos, tmp_path):
+    for path in (tmp_path / "photos/train").glob("*/*"):
         path.write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"no readable train images of label 2 \(kind 2\); add some"):
+    with pytest.raises(UserError, match="no readable train images of any label; add some, and run this again"):
         sort(photos)
-    assert set(content_of(photos)) == {"00000.npy", "00000.json", "00001.npy", "00001.json"}
+    assert not (DatasetPaths.of(photos).folder / "train").exists()
 
 
 def test_prepare_prints_totals_and_skips_prepared_labels(photos, tmp_path):
@@ -212,7 +239,7 @@ def test_a_label_of_smaller_images_alone_says_so(photos):
     with pytest.raises(UserError) as error:
         sort(photos)
     assert str(error.value) == (
-        "there are no large enough train images of label 0 (kind 0), 1 (kind 1), 2 (kind 2); "
+        "there are no large enough train images of any label; "
         "60 are smaller than 16x16; type a smaller --config.dataset.resolution or add others"
     )
 
@@ -234,11 +261,10 @@ def test_other_labels_under_the_same_name_are_refused(photos, tmp_path):
 
 
 def test_other_labels_are_refused_after_a_stop_too(photos, tmp_path):
-    """A label with no readable test image stops `prepare`; once it is removed, another has its number."""
+    """Once a label is removed, another has its number."""
     for path in (tmp_path / "photos/val/kind 1").iterdir():
         path.write_bytes(b"no picture")
-    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
-    assert "no readable test images of label 1 (kind 1)" in done.stderr
+    assert "no readable test images of label 1 (kind 1)" in run("prepare", *arguments(photos), folder=tmp_path).stdout
     for split in ("train", "val"):
         shutil.rmtree(tmp_path / f"photos/{split}/kind 1")
     done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
@@ -281,9 +307,8 @@ def test_images_added_after_a_failed_start_are_taken(photos, tmp_path):
     rare.mkdir()
     kept = sorted((tmp_path / "photos/train/kind 0").glob("*.png"))
     shutil.copy(kept[0], rare)
-    done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
-    assert done.returncode == errors.WRONG_INPUT
-    assert "no readable test images of label 3 (rare); add some" in done.stderr
+    done = run("prepare", *arguments(photos), folder=tmp_path)
+    assert "no readable test images of label 3 (rare): add some" in done.stdout
     for path in kept[1:]:
         shutil.copy(path, rare)
     done = run("prepare", *arguments(photos), folder=tmp_path)
@@ -382,11 +407,16 @@ def test_a_damaged_state_restarts_the_split(photos, expected, small, content):
 
 
 def test_leftovers_of_a_kill_are_deleted(photos, tmp_path):
-    left = DatasetPaths.of(photos).folder / "train/.00001.npy.abc"
-    left.mkdir(parents=True)
-    (left / "00001.npy").write_text("half")
-    run("prepare", *arguments(photos), folder=tmp_path)
-    assert set(content_of(photos)) == {f"0000{label}.{kind}" for label in range(LABELS) for kind in ("npy", "json")}
+    folder = DatasetPaths.of(photos).folder
+    for _ in range(2):  # before the first label, and after the last
+        for place in (folder, folder / "train"):
+            left = place / unfinished.NAME / f"{machine.host()}-0a"
+            left.mkdir(parents=True)
+            left.with_name(left.name + unfinished.ENDING).touch()
+            (left / "00001.npy").write_text("half")
+        run("prepare", *arguments(photos), folder=tmp_path)
+        assert set(content_of(photos)) == {f"0000{label}.{kind}" for label in range(LABELS) for kind in ("npy", "json")}
+        assert not (folder / unfinished.NAME).exists()
 
 
 def test_large_images_are_sorted_in_small_chunks(photos, monkeypatch):
@@ -420,10 +450,6 @@ def test_each_rank_prepares_its_share(photos, expected, tmp_path, monkeypatch):
     done = run("prepare", *arguments(photos), "--label=auto", folder=tmp_path)
     assert "--label=auto: SLURM_PROCID makes this rank 0 of 2, which takes labels 0,2\n" in done.stdout
     assert "photos: 2 of 3 labels, 40 train, 10 test images in " in done.stdout
-    left = paths.folder / "train/.00001.npy.abc"  # of a rank that was killed, or writes now
-    left.write_text("half")
-    run("prepare", *arguments(photos), "--label=auto", folder=tmp_path)
-    assert left.exists()
     monkeypatch.setenv("SLURM_PROCID", "1")
     assert "photos: 3 of 3 labels" in run("prepare", *arguments(photos), "--label=auto", folder=tmp_path).stdout
     assert content_of(photos) == expected

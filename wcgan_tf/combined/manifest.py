@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from wcgan_tf.core import files
+from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import Command, UserError
-from wcgan_tf.core.paths import ModelPaths, is_saved_model
+from wcgan_tf.core.paths import ModelPaths, graph, is_saved_model
 from wcgan_tf.core.records import Amount, Count
 from wcgan_tf.runs.label_status import LabelStatus
 from wcgan_tf.runs.score_report import Values
@@ -59,7 +59,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]  # of the packages that wrote it
     labels: list[LabelEntry]  # the labels with a generator, in ascending order
     pretraining: PretrainingEntry | None = None  # None: each label began anew
-    bytes: Count = 0  # the size of the SavedModel; only in the file
+    # bytes, graph_digest: the size of the SavedModel, and the digest of its saved_model.pb; only in the file
+    bytes: Count = 0
+    graph_digest: str = ""
 
     @property
     def entries(self) -> dict[int, LabelEntry]:
@@ -70,6 +72,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def weights_digest(labels: list[LabelEntry]) -> str:
     """One digest of the weights of these labels."""
     return files.digest_json([own.weights_digest for own in labels])
+
+
+def is_intact(saved_model: Path) -> bool:
+    """Whether a SavedModel's graph is the one that the manifest beside it tells of; True if there is no such manifest.
+
+    TensorFlow itself checks the weights, but not the graph.
+    """
+    known = records.read_if_whole(ModelPaths(saved_model.parent).manifest, Manifest)
+    return not (known and known.graph_digest) or files.digest_file(graph(saved_model)) == known.graph_digest
 
 
 def find_saved_model(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.combined.manifest import COMBINE, Manifest, find_saved_model
+from wcgan_tf.combined.manifest import COMBINE, Manifest, find_saved_model, is_intact
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import UserError
@@ -25,6 +25,8 @@ def load(folder: Path) -> "Sampler":
         UserError: if there is no model, or it is damaged.
     """
     saved_model = find_saved_model(folder)
+    if not is_intact(saved_model):
+        raise UserError(f"{saved_model} is damaged, or not of the manifest.json beside it; run: ", COMBINE)
     try:
         loaded = tf.saved_model.load(str(saved_model))
         manifest = records.decode(loaded.signatures["manifest"]()["json"].numpy(), Manifest)

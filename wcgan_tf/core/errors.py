@@ -57,6 +57,14 @@ class UserError(Exception):
         return "".join(map(str, self.parts))
 
 
+class InUseError(UserError):
+    """Another process holds what this one needs."""
+
+
+class DamagedError(UserError):
+    """A file is not what was written."""
+
+
 RESUMES = "and the same command resumes"
 ELSEWHERE = "mend that, or name another folder"
 PROBLEMS = {  # error number of the system -> what is wrong and what to do, exit code
@@ -69,10 +77,9 @@ PROBLEMS = {  # error number of the system -> what is wrong and what to do, exit
     errno.EMFILE: (f"this process has too many open files; type: ulimit -n 4096, {RESUMES}", WRONG_INPUT),
     errno.ENFILE: (f"this machine has too many open files; end other programs, {RESUMES}", FAILED),
 }
-QUOTED = (
-    r"(?:{{.*?}} )?([^;\n]+?)(?:_temp/[^;\n]*)?; "  # TensorFlow: `{{operation}} file; words`, of a checkpoint a part
-)
-ASIDE = r"\.([^/]+)\.\w{8}/\1"  # of `files.publish`: `.name.abcdefgh/name`
+# TensorFlow: `{{operation}} file; words`, of a part of a checkpoint
+QUOTED = r"(?:{{.*?}} )?([^;\n]+?)(?:_temp(?:/[^;\n]*)?)?; "
+ASIDE = r"\.unfinished/[^/]+/"  # of `files.publish`
 LASTING = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)  # a retry does not help
 
 
@@ -87,12 +94,14 @@ def problem(error: BaseException) -> tuple[str, int] | None:
         return f"there are too many threads; raise ulimit -u or the control group's pids.max, {RESUMES}", FAILED
     number, file = _number(error), getattr(error, "filename", None)
     if file is None and (quoted := re.match(QUOTED, str(error))):
-        file = re.sub(ASIDE, r"\1", quoted[1])
+        file = re.sub(ASIDE, "", quoted[1])
     if number in PROBLEMS:
         text, code = PROBLEMS[number]
     elif isinstance(error, OSError):
         text, code = f"{error.strerror or error}; {ELSEWHERE}", WRONG_INPUT if isinstance(error, LASTING) else FAILED
         file = file or "a file"
+    elif file and os.strerror(errno.ENOENT) in str(error):  # of TensorFlow
+        text, code = f"it is gone: was it deleted? {RESUMES.removeprefix('and ')} from what is left", FAILED
     else:
         return None
     return f"{file}: {text}" if file else text, code

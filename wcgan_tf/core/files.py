@@ -8,13 +8,13 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wcgan_tf.core import unfinished
 from wcgan_tf.core.errors import UserError
 
 NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # of a file system that cannot write folders on demand
@@ -26,7 +26,8 @@ def named(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        aside = error.filename is None or f"/.{target.name}." in f"/{error.filename}"
+        hidden = (f"/.{target.name}.", f"/{unfinished.NAME}/")
+        aside = error.filename is None or any(part in f"/{error.filename}" for part in hidden)
         if error.errno is None or not aside:
             raise
         raise OSError(error.errno, error.strerror, str(target)) from error
@@ -60,8 +61,9 @@ def sync(path: Path) -> None:
 def publish(target: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; it replaces `target` if the block ends without an error.
 
-    The path is beside `target`, in the same file system, so that a rename suffices.  If `target` is a link, the block
-    replaces its destination.  Raises IsADirectoryError if a file would replace a folder.
+    The path is in the same file system, so that a rename suffices.  What killed processes left there is deleted first.
+    If `target` is a link, the block replaces its destination.  Raises IsADirectoryError if a file would replace a
+    folder.
 
     Args:
         durable: whether it has to survive a power loss; several milliseconds for each file in it.
@@ -69,27 +71,19 @@ def publish(target: Path, durable: bool = True) -> Iterator[Path]:
     if target.is_symlink():
         target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with named(target):
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    replaced = aside / "replaced"
-    try:
-        with named(target):
-            yield aside / target.name
-            if durable:
-                flush(aside / target.name)
-            if target.is_dir() and not (aside / target.name).is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-            if target.is_dir():  # rename cannot replace a folder that is not empty
-                target.rename(replaced)
-            (aside / target.name).rename(target)
-            if durable:
-                sync(target.parent)
-    except BaseException:  # KeyboardInterrupt and SystemExit, from signals, too
-        if replaced.exists() and not target.exists():
-            replaced.rename(target)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with named(target), unfinished.own_folder(target.parent) as own:
+        new = own / target.name
+        yield new
+        if durable:
+            flush(new)
+        if not target.is_dir():
+            new.rename(target)
+        elif new.is_dir():
+            unfinished.replace_folder(new, target)
+        else:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        if durable:
+            sync(target.parent)
 
 
 def refuse_to_replace(target: Path, own: list[str]) -> None:
@@ -112,21 +106,22 @@ def refuse_to_replace(target: Path, own: list[str]) -> None:
 
 
 def write_text(target: Path, text: str, durable: bool = True) -> None:
-    """Write a text file atomically, in fewer system calls than `publish`: 1,000 processes may write one every 10 s.
+    """Write a text file atomically.
 
     Args:
-        durable: whether it has to survive a power loss.
+        durable: whether it has to survive a power loss; if not, it takes few system calls, since 1,000 processes may
+            write one every 10 s, and a killed one leaves a hidden file, which `clear_leftovers` deletes.
     """
+    if durable:
+        with publish(target) as path:
+            path.write_text(text, encoding="utf-8")
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         with named(target):
             aside.write_text(text, encoding="utf-8")
-            if durable:
-                sync(aside)
             aside.replace(target)
-            if durable:
-                sync(target.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
@@ -158,23 +153,12 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def clear_leftovers(folder: Path, stems: Container[str] | None = None) -> None:
-    """Delete the hidden files that a killed write leaves in a folder; only this process may write to it.
-
-    Args:
-        stems: delete only what is left of files with these names, without endings, which only this process may write.
-    """
+def clear_leftovers(folder: Path) -> None:
+    """Delete the hidden files and folders that a killed write leaves in a folder; only this process may write to it."""
+    unfinished.clear(folder, everything=True)
     for left in folder.glob(".*"):
-        if stems is not None and left.name.split(".")[1] not in stems:
-            continue
-        replaced, target = left / "replaced", folder / left.name[1:].rpartition(".")[0]
-        if replaced.exists() and not target.exists():  # killed between the two renames of `publish`
-            replaced.rename(target)
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):  # on NFS, what another process still reads
-                left.unlink()
+        with contextlib.suppress(OSError):  # on NFS, what another process still reads
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def refuse_full_disk(folder: Path, size: int) -> None:

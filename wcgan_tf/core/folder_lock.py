@@ -21,7 +21,7 @@ from typing import Annotated, BinaryIO
 import msgspec
 
 from wcgan_tf.core import errors, files, machine, records
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import InUseError
 from wcgan_tf.core.process import is_gone
 
 BEAT_SECONDS = 15.0
@@ -29,6 +29,8 @@ DEAD_SECONDS = 60.0
 SETTLE_SECONDS = 2.0  # longer than two processes that take over the same folder need between their look and their write
 LOOK_SECONDS = 1.0
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+OWNER = "owner.json"
+OWN = ("lock", OWNER)  # in a folder that is held
 BOOT, NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
@@ -71,12 +73,13 @@ def lock(folder: Path, say: Callable[[str], None], waiting: str | None = None) -
         waiting: the line if another process holds the folder, before waiting for it.
 
     Raises:
-        UserError: if another process holds the folder, and `waiting` is None.
+        InUseError: if another process holds the folder, and `waiting` is None.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path, me, over = folder / "owner.json", Owner.me(), threading.Event()
-    with (folder / "lock").open("wb") as file:
-        _take(path, me, _flock(file, path, say, waiting), say, waiting)
+    path, me, over = folder / OWNER, Owner.me(), threading.Event()
+    with contextlib.ExitStack() as held:
+        locked = _flock(path, say, waiting, held)
+        _take(path, me, locked, say, waiting)
         threading.Thread(target=_beat, args=(path, me, over), daemon=True).start()
 
         def give_up() -> None:
@@ -91,20 +94,31 @@ def lock(folder: Path, say: Callable[[str], None], waiting: str | None = None) -
             give_up()
 
 
-def _flock(file: BinaryIO, path: Path, say: Callable[[str], None], waiting: str | None) -> bool:
-    """Take the system's lock; returns False where there is none."""
+def _flock(path: Path, say: Callable[[str], None], waiting: str | None, held: contextlib.ExitStack) -> bool:
+    """Take the system's lock until `held` is closed; returns False where there is none."""
+    while True:
+        file = held.enter_context((path.parent / "lock").open("wb"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is None:
+                raise _in_use(path, _of_this_boot(_read(path))) from None
+            say(waiting)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise OSError(error.errno, error.strerror, str(path.parent)) from None
+            return False
+        if _is_at(file, path.parent / "lock"):
+            return True  # else who held it has replaced the folder: lock the new one
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file is the one that a path leads to now."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if waiting is None:
-            raise _in_use(path, _of_this_boot(_read(path))) from None
-        say(waiting)
-        fcntl.flock(file, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise OSError(error.errno, error.strerror, str(path.parent)) from None
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
         return False
-    return True
 
 
 def _take(path: Path, me: Owner, locked: bool, say: Callable[[str], None], waiting: str | None) -> None:
@@ -194,8 +208,8 @@ def _read(path: Path) -> Owner | None:
     return records.read_if_whole(path, Owner)
 
 
-def _in_use(path: Path, other: Owner | None) -> UserError:
-    return UserError(f"{path.parent} is in use by {_in_words(other)}; wait for it, or type another --workdir")
+def _in_use(path: Path, other: Owner | None) -> InUseError:
+    return InUseError(f"{path.parent} is in use by {_in_words(other)}; wait for it, or type another --workdir")
 
 
 def _in_words(other: Owner | None) -> str:

@@ -99,9 +99,14 @@ class DatasetPaths:
         return self.seen_by(digest) / split / f"{label:0{LABEL_DIGITS}d}.npz"
 
 
+def graph(saved_model: Path) -> Path:
+    """The graph in a SavedModel's folder."""
+    return saved_model / "saved_model.pb"
+
+
 def is_saved_model(folder: Path) -> bool:
     """Whether a folder has the graph of a SavedModel."""
-    return (folder / "saved_model.pb").is_file()
+    return graph(folder).is_file()
 
 
 def saved_weights(folder: Path) -> Path:

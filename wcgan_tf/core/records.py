@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from wcgan_tf.core import files
-from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core.errors import Command, DamagedError, UserError
 
 LARGEST = 2.0**53  # a larger number counts as damage
 DAMAGED = (ValueError, RecursionError)  # what msgspec raises for damaged JSON
@@ -26,14 +26,14 @@ def read(path: Path, kind: type[Record], mend: Command) -> Record:
         mend: the command that writes the file, for the error message.
 
     Raises:
-        UserError: if the file is missing or damaged.
+        UserError: if the file is missing; DamagedError if it is damaged.
     """
     try:
         return decode(path.read_bytes(), kind)
     except FileNotFoundError:
         raise UserError(f"there is no {path}; run: ", mend) from None
     except DAMAGED:
-        raise UserError(f"{path} is damaged, or of another version; delete it and run: ", mend) from None
+        raise DamagedError(f"{path} is damaged, or of another version; delete it and run: ", mend) from None
 
 
 def read_if_whole(path: Path, kind: type[Record]) -> Record | None:

@@ -53,6 +53,7 @@ class CurrentDomain(msgspec.Struct, frozen=True):
 
     digest: str  # of the classifier's training images and settings
     labels: int  # number of labels
+    weights: str = ""  # digest of its file; "" if not known, as where it is older than the field
 
 
 class LabelImages(NamedTuple):
@@ -90,7 +91,7 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
     try:
         with files.named(paths.images(split, label)):
             images = np.load(paths.images(split, label), allow_pickle=False)
-        intact = images.dtype == np.uint8 and files.digest(images) == record.digest
+        intact = images.dtype == np.uint8 and (files.digest(images), label) == (record.digest, record.label)
     except Exception as error:  # NumPy raises many types for a damaged header
         if errors.is_of_system(error):
             raise
@@ -101,6 +102,20 @@ def label_images(dataset: Dataset, split: str, label: int) -> LabelImages:
             PREPARE,
         )
     return LabelImages(images, label, record.name, record.digest)
+
+
+def training_images(dataset: Dataset, label: int) -> LabelImages:
+    """Read one label's training images; there is one at least.
+
+    Raises:
+        UserError: as `label_images`, or if there is none.
+    """
+    found = label_images(dataset, "train", label)
+    if not len(found.images):
+        raise UserError(
+            f"no training images of {found.title} in {DatasetPaths.of(dataset).folder}; add some and run: ", PREPARE
+        )
+    return found
 
 
 def mapped_images(dataset: Dataset, split: str, label: int) -> np.ndarray:

@@ -114,32 +114,31 @@ class SplitSorter:
         """Turn the raw files into the labels' `.npy` files and records.
 
         Raises:
-            UserError: naming the labels without images; those of the other labels are written.
+            UserError: if no image of any label could be taken.
         """
-        empty = [label for label in self._state.labels if not self._state.count.get(label)]
+        if self._state.labels and not any(self._state.count.values()):
+            shutil.rmtree(self._paths.unfinished(self._split))
+            self._refuse_empty()
         for label in self._state.labels:
-            if label not in empty and not self._paths.record(self._split, label).exists():
+            if not self._paths.record(self._split, label).exists():
                 self._finish_label(label)
         shutil.rmtree(self._paths.unfinished(self._split))
         with contextlib.suppress(OSError):  # another split may be unfinished, or another share of the labels
             self._paths.unfinished(self._split).parent.rmdir()
-        if empty:
-            self._refuse_empty(empty)
 
-    def _refuse_empty(self, labels: list[int]) -> None:
-        """Refuse labels of which no image could be taken."""
-        names = ", ".join(f"{label} ({self._source.label_names[label]})" for label in labels[:5])
-        more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
-        which, what = "readable", "add some, or take the label out of the data set, and run this again"
-        if small := sum(self._state.too_small.get(label, 0) for label in labels):
+    def _refuse_empty(self) -> None:
+        which, what = "readable", "add some, and run this again"
+        if small := sum(self._state.too_small.values()):
             which, side = "large enough", self._shape[0]
             what = f"{small} are smaller than {side}x{side}; type a smaller --config.dataset.resolution or add others"
-        raise UserError(f"there are no {which} {self._split} images of label {names}{more}; {what}")
+        raise UserError(f"there are no {which} {self._split} images of any label; {what}")
 
     def _finish_label(self, label: int) -> None:
         """Write the label's images, then the record, which marks them as complete."""
         state, name = self._state, self._source.label_names[label]
-        raw = np.memmap(self._raw(label), np.uint8, "r", shape=(state.count[label], *self._shape))
+        number, raw = state.count.get(label, 0), np.empty([0, *self._shape], np.uint8)
+        if number:
+            raw = np.memmap(self._raw(label), np.uint8, "r", shape=(number, *self._shape))
         files.write_array(self._paths.images(self._split, label), raw)
         resized, unreadable = state.resized.get(label, 0), state.unreadable.get(label, 0)
         too_small = state.too_small.get(label, 0)
@@ -148,7 +147,7 @@ class SplitSorter:
         digest = files.digest(raw)
         record = ImageRecord(label, name, len(raw), resized, unreadable, digest, origin, sixteen, brightest, too_small)
         records.write(self._paths.record(self._split, label), record)
-        self._raw(label).unlink()
+        self._raw(label).unlink(missing_ok=True)  # there is none without images
 
     def _note(self, message: Warning | str, *_: Any, **__: Any) -> None:
         """Hand on a warning of the library that decodes, in place of `warnings.showwarning`."""

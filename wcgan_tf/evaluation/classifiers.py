@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import tensorflow as tf
 
@@ -62,9 +63,9 @@ def _domain(dataset: Dataset, say: Callable[[str], None]) -> Classifier:
         waiting = "another process trains the domain classifier; waiting for it"
         with folder_lock.lock(paths.classifier(digest).parent, say, waiting):
             network = _load_domain(dataset, labels, digest) or _train_domain(dataset, labels, say, digest)
-    pointer = CurrentDomain(digest, len(labels))
-    if records.read_if_whole(paths.domain, CurrentDomain) != pointer:  # else no write: it may be read-only
-        records.write(paths.domain, pointer)
+    now = CurrentDomain(digest, len(labels), files.digest_file(paths.classifier(digest)))
+    if records.read_if_whole(paths.domain, CurrentDomain) not in (now, msgspec.structs.replace(now, weights="")):
+        records.write(paths.domain, now)  # else no write: it may be read-only
     return _as_classifier(network, digest)
 
 
@@ -76,8 +77,11 @@ def _domain_of(dataset: Dataset) -> tuple[range, str]:
 
 
 def _load_domain(dataset: Dataset, labels: range, digest: str) -> keras.Model | None:
-    shape = prepared.label_images(dataset, "train", 0).images.shape[1:]
-    return domain_classifier.load_network(DatasetPaths.of(dataset).classifier(digest), shape, len(labels))
+    """The stored network; None if it is missing or damaged."""
+    paths, shape = DatasetPaths.of(dataset), prepared.label_images(dataset, "train", 0).images.shape[1:]
+    known = records.read_if_whole(paths.domain, CurrentDomain)
+    written = known.weights if known and known.digest == digest else ""
+    return domain_classifier.load_network(paths.classifier(digest), shape, len(labels), written)
 
 
 def _as_classifier(network: keras.Model, digest: str) -> Classifier:

@@ -14,7 +14,7 @@ from keras import layers
 
 from wcgan_tf import models
 from wcgan_tf.config import halvings
-from wcgan_tf.core import errors, machine
+from wcgan_tf.core import errors, files, machine
 from wcgan_tf.core.console import ProgressBar
 from wcgan_tf.evaluation.enough import HELD_OUT
 from wcgan_tf.evaluation.picked_images import PickedImages
@@ -87,10 +87,18 @@ def _convolutions(images: keras.KerasTensor, stages: int) -> keras.KerasTensor:
     return x
 
 
-def load_network(weights: Path, image_shape: tuple[int, int, int], num_labels: int) -> keras.Model | None:
-    """The network with the weights in a file; None if the file is missing or damaged."""
+def load_network(
+    weights: Path, image_shape: tuple[int, int, int], num_labels: int, digest: str = ""
+) -> keras.Model | None:
+    """The network with the weights in a file; None if the file is missing or damaged.
+
+    Args:
+        digest: of the file, as it was written; "" if that is not known.
+    """
     made = build_network(image_shape, num_labels)
     try:
+        if digest and files.digest_file(weights) != digest:
+            return None
         made.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
         if errors.is_of_system(error):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+import threadpoolctl
 
 from wcgan_tf.combined.manifest import weights_digest
 from wcgan_tf.combined.sampler import Sampler
@@ -30,6 +31,7 @@ MOST_SEEN, UP_TO_SIDE = 100_000, 32  # generated images to train on for the clas
 DRAWN_OF_LABEL = 8  # generated images at a time, because the model runs once for each label in a request
 MOST_DRAWN_BYTES = 2**26  # of the images at a time; the model takes three times as much
 REAL_AT_ONCE = 500  # images
+FEW_PAIRS = 100_000  # of a label's generated and real images
 
 
 class Timings:
@@ -44,6 +46,19 @@ class Timings:
         began = time.perf_counter()
         yield
         self.seconds[part] += time.perf_counter() - began
+
+
+def _few_threads(pairs: int) -> contextlib.AbstractContextManager:
+    """For labels with few pairs of images, let NumPy and scikit-learn compute in one thread during this block.
+
+    More threads, which wait for work beside TensorFlow's, then take more time than they save.
+    """
+    if pairs > FEW_PAIRS:
+        return contextlib.nullcontext()
+    import sklearn.metrics
+    import sklearn.neighbors  # noqa: F401 (its threads can be limited once it is loaded)
+
+    return threadpoolctl.threadpool_limits(1)
 
 
 class LabelResult(NamedTuple):
@@ -75,7 +90,8 @@ class Evaluator:
     def run(self) -> ScoreReport:
         """Compute the content of scores.json; takes long, and shows its progress."""
         real = sum(prepared.count(self.dataset, split, label) for split in sources.SPLITS for label in self.labels)
-        with ProgressBar("scoring labels, images", real + self.number * len(self.labels)) as bar:
+        bar = ProgressBar("scoring labels, images", real + self.number * len(self.labels))
+        with bar, _few_threads(self.number * real // len(self.labels)):
             by_label = {label: self._label(label, bar.add) for label in self.labels}
         images = {
             kind: features.join([own.images[kind] for own in by_label.values()])

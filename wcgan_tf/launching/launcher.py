@@ -36,7 +36,7 @@ class Launcher:
         places: CPUs and GPU of each parallel process.
         command: the command line of a process that trains labels (see `workers.py`).
         run: paths of the run.
-        held: labels that other processes train now, with their status; they are not started, and count as unfinished.
+        held: labels that other processes train now; it waits for them.
         asked: counts the requests to stop, those of before included.
     """
 
@@ -47,15 +47,18 @@ class Launcher:
         places: list[workers.Place],
         command: list[str],
         run: RunPaths,
-        held: dict[int, LabelStatus],
+        held: list[int],
         asked: signals.StopCount,
     ) -> None:
-        self._labels, self._names, self._places, self._run, self._held = labels, names, places, run, held
+        self._labels, self._names, self._places, self._run = labels, names, places, run
         self._out = LineWriter()
         free = [label for label in labels if label not in held]
-        self._workers = workers.Workers(free, places, command, run, self._started, self._ended, self._say)
+        self._workers = workers.Workers(
+            free, places, command, run, self._started, self._ended, self._say, self._trains_elsewhere
+        )
+        self._workers.held.extend(held)
         self._asked = asked
-        self._began, self._told = time.time(), False
+        self._began, self._told, self._done_before = time.time(), False, 0
 
     def run(self) -> tuple[list[int], bool]:
         """Train until all labels end or a signal comes; returns the unfinished labels, and whether a signal came."""
@@ -63,8 +66,9 @@ class Launcher:
         self._out.say(
             f"training {number_of_labels(len(self._labels))} in {self._run.folder}, {len(self._places)} at a time"
         )
-        for label, status in self._held.items():
-            self._say(label, f"another process is training it: {status.pid} on {status.host}")
+        for label in self._workers.held:
+            status = self._read_status(label)
+            self._say(label, f"another process is training it: {status.pid} on {status.host}; waiting for it")
         live = rich.live.Live(console=self._out.console, auto_refresh=False)
         try:
             with self._out.show(live):
@@ -76,11 +80,19 @@ class Launcher:
             self._workers.stop()  # also after an error here: each worker saves a checkpoint
         unfinished = [label for label in self._labels if self._workers.ended.get(label) != errors.DONE]
         if not unfinished:
-            self._out.say(f"trained {number_of_labels(len(self._labels))} in {self._run.folder}")
+            self._out.say(self._in_words())
         elif self._asked.number:
             self._out.say("stopped; the same command resumes")
         self._out.finish()
         return unfinished, self._asked.number > 0
+
+    def _in_words(self) -> str:
+        """What came of it, if all labels are done."""
+        before, all_of_them = self._done_before, number_of_labels(len(self._labels))
+        if before == len(self._labels):
+            return f"{all_of_them} in {self._run.folder}: done before"
+        trained = number_of_labels(len(self._labels) - before)
+        return f"trained {trained} in {self._run.folder}" + (f"; {before} of {all_of_them} before" if before else "")
 
     def _draw(self, live: rich.live.Live) -> None:
         with contextlib.suppress(OSError):  # the terminal was closed
@@ -90,7 +102,7 @@ class Launcher:
         """Run the workers until all labels have ended; calls `show` every `every_seconds` and once at the end."""
         answered, shown = 0, time.monotonic()
         self._workers.poll()
-        while self._workers.running:
+        while self._workers.running or self._workers.held:
             time.sleep(TURN_SECONDS)
             if self._asked.number > answered:
                 answered = self._asked.number
@@ -110,6 +122,9 @@ class Launcher:
     def _say(self, label: int, text: str) -> None:
         self._out.say(f"{label_title(label, self._names[label])}: {text}")
 
+    def _trains_elsewhere(self, label: int) -> bool:
+        return self._read_status(label).state == "running"
+
     def _started(self, label: int, place: workers.Place) -> None:
         if not self._out.console.is_terminal:
             self._say(label, f"started with {place}")
@@ -119,7 +134,9 @@ class Launcher:
         status = self._read_status(label)
         self._compare_device(label, status)
         if code in (errors.DONE, errors.STOPPED):
-            before = " before" if status.updated < self._began else ""
+            is_before = code == errors.DONE and status.updated < self._began
+            self._done_before += is_before
+            before = " before" if is_before else ""
             self._say(label, f"{WORDS[code]}{before} after {status.step} steps and {duration(status.seconds)}")
         elif self._was_stopped(code):
             self._say(label, f"{workers.ended_by(code)}; the same command resumes it from its last checkpoint")
@@ -163,6 +180,7 @@ class Launcher:
             "stopped" if self._was_stopped(code) else WORDS.get(code, "failed") for code in self._workers.ended.values()
         )
         counts = {"running": len(running), **ended, "waiting": self._workers.waiting}
+        counts["in other processes"] = len(self._workers.held)
         parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to train here"
         left = self._seconds_left(list(running.values()))
         return f"{self._run.folder}: {parts}" + (f"; about {duration(left)} left" if left else "")

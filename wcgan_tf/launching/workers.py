@@ -1,7 +1,8 @@
 """Processes that train labels on this machine, a fixed number at a time, each pinned to CPU cores and a GPU.
 
 Each takes labels in turn, so that only the first waits for Python, TensorFlow and the tracing of the step: it reads a
-label from its stdin, trains it, and writes the exit code that a process of the label's own would have to a pipe.
+label from its stdin, trains it, and writes the exit code that a process of the label's own would have to a pipe.  If
+its parent is killed, it saves its label and stops.
 """
 
 import collections
@@ -9,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -16,10 +18,13 @@ from typing import BinaryIO, NamedTuple
 
 from wcgan_tf.core import errors, machine
 from wcgan_tf.core.paths import RunPaths
+from wcgan_tf.core.process import end_with_parent
 
 ATTEMPTS = 3  # a label whose process dies is started twice more
 ANSWER_BYTES = 16  # more than an exit code has
 LEAVE_SECONDS = 10.0  # that a process without a label may take to end
+IN_USE = 4  # the answer for a label that another process trains
+LOOK_SECONDS = 5.0  # between two looks at a label that another process trains
 FINAL = {errors.DONE, errors.WRONG_INPUT, errors.DIVERGED, errors.STOPPED}  # no new attempt: it would end the same way
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
@@ -110,10 +115,12 @@ class Workers:
         started: called with the label and the place of its process when a label begins.
         ended: called with the label and its exit code when it has ended and is not tried again.
         say: called with the label and a line about it.
+        in_use: label -> whether another process trains it, as far as that can be seen from here.
 
     Attributes:
         running: the processes that train labels, by label.
         ended: exit codes of ended labels, -n if signal n killed the process; FAILED if it could not be started.
+        held: labels that other processes train; they are tried again when those have ended.
         stopping: whether `stop` was called.
     """
 
@@ -126,13 +133,16 @@ class Workers:
         started: Callable[[int, Place], None],
         ended: Callable[[int, int], None],
         say: Callable[[int, str], None],
+        in_use: Callable[[int], bool] = lambda label: False,
     ):
         self._waiting = collections.deque(labels)
-        self._attempts = dict.fromkeys(labels, 1)
+        self._attempts: dict[int, int] = collections.defaultdict(lambda: 1)
         self._free, self._jobs = list(reversed(places)), len(places)
         self._idle: list[Worker] = []
         self._command, self._run = command, run
-        self._on_start, self._on_end, self._say = started, ended, say
+        self._on_start, self._on_end, self._say, self._in_use = started, ended, say, in_use
+        self._looked = time.monotonic()
+        self.held: list[int] = []
         self.stopping = False
         self.running: dict[int, Worker] = {}
         self.ended: dict[int, int] = {}
@@ -149,6 +159,7 @@ class Workers:
                 del self.running[label]
                 self._idle.append(worker)
                 self._record_end(label, code)
+        self._look_at_held()
         while self._waiting and (self._idle or self._free):
             label = self._waiting.popleft()
             try:
@@ -163,6 +174,7 @@ class Workers:
         """Begin no more labels; send SIGTERM to the running processes, or SIGKILL if `kill` is set."""
         self.stopping = True
         self._waiting.clear()
+        self.held.clear()
         for worker in self.running.values():
             worker.process.kill() if kill else worker.process.terminate()
 
@@ -175,13 +187,25 @@ class Workers:
 
     def _record_end(self, label: int, code: int) -> None:
         attempt = self._attempts[label]
-        if code in FINAL or attempt == ATTEMPTS or self.stopping:
+        if code == IN_USE and not self.stopping:
+            self.held.append(label)
+            self._say(label, "another process is training it; waiting for it")
+        elif code in FINAL or attempt == ATTEMPTS or self.stopping:
             self.ended[label] = code
             self._on_end(label, code)
         else:
             self._attempts[label] = attempt + 1
             text = f"attempt {attempt + 1} of {ATTEMPTS} resumes from its last checkpoint"
             self._say(label, f"{ended_by(code)}{self.memory_hint(code)}; {text}")
+            self._waiting.append(label)
+
+    def _look_at_held(self) -> None:
+        """From time to time, let the labels wait for a place that other processes have left."""
+        if not self.held or time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        for label in [label for label in self.held if not self._in_use(label)]:
+            self.held.remove(label)
             self._waiting.append(label)
 
     def _begin(self, label: int) -> None:
@@ -227,6 +251,7 @@ class Workers:
                 stderr=log,
                 env=environment,
                 pass_fds=[writer],
+                preexec_fn=end_with_parent,
             )
         finally:
             os.close(writer)

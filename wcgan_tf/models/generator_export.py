@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from wcgan_tf.core import errors, files, records, stateless_random
-from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core.errors import Command, DamagedError, UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import ABOUT, saved_weights
 
@@ -65,6 +65,11 @@ def label_signs(first: int, number: int, latent_size: int) -> tf.Tensor:
     return tf.sign(stateless_random.normal_rows(first, number, latent_size, tf.constant([0, 1], tf.int64)))
 
 
+def weights_digest(weights: list[np.ndarray]) -> str:
+    """One digest of a generator's weights, in the order of `generator.variables`."""
+    return files.digest_json([files.digest(values) for values in weights])
+
+
 def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
     """Read an exported generator's weights, in the order of `generator.variables`; loads no graph and runs no code.
 
@@ -72,18 +77,20 @@ def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
         mend: the command that exports it, for the error message.
 
     Raises:
-        UserError: if there is no exported generator, or it is damaged.
+        UserError: if there is no exported generator; DamagedError if it is damaged.
     """
     try:
         reader = tf.train.load_checkpoint(str(saved_weights(folder)))
-    except (tf.errors.OpError, ValueError) as error:
+    except DAMAGED as error:
         if errors.is_of_system(error):
             raise
-        raise UserError(f"there is no generator in {folder}; run: ", mend) from None
+        if not folder.exists():
+            raise UserError(f"there is no generator in {folder}; run: ", mend) from None
+        raise DamagedError(f"{folder} is damaged; delete it and run: ", mend) from None
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith("weights/")]
     try:
         return [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
     except DAMAGED as error:
         if errors.is_of_system(error):
             raise
-        raise UserError(f"{folder} is damaged; delete it and run: ", mend) from None
+        raise DamagedError(f"{folder} is damaged; delete it and run: ", mend) from None

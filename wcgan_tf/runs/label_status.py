@@ -22,6 +22,7 @@ BEAT_SECONDS = 10.0  # longest time between two writes of a running process
 SOONEST_SECONDS, SOONEST_SHARE = 1.0, 0.1  # shortest time: the larger of this and this share of the age
 STALE_SECONDS = 60.0  # a process without a write for this time counts as dead
 
+UNKNOWN = -1  # a label
 STATES = ("pending", "running", "stale", "stopped", "diverged", "failed", "done")
 FAILED = {"stale", "diverged", "failed"}
 GROUPS = {  # groups of states that a user can select
@@ -41,7 +42,7 @@ class LabelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     state: Literal["pending", "running", "stale", "stopped", "diverged", "failed", "done", "starting"] = "pending"
-    label: int = -1  # -1 if not known
+    label: int = UNKNOWN
     name: str = ""
     step: Count = 0  # of training, over all starts of the label
     seconds: Amount = 0.0  # of training, over all starts
@@ -64,8 +65,10 @@ class LabelStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trained(msgspec.Struct, frozen=True, kw_only=True):
-    """training.json: the training of an exported generator; the fields are those of the status at its export."""
+    """training.json: the training of an exported generator; the other fields are those of the status at its export."""
 
+    label: int = UNKNOWN  # as in runs that are older than the field
+    weights_digest: str = ""  # of the generator's weights; "" if not known
     step: Count = 0
     seconds: Amount = 0.0
     best_step: Count | None = None
@@ -75,7 +78,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, status: LabelStatus) -> "Trained":
         """The training that a status tells of."""
-        return cls(**{name: getattr(status, name) for name in cls.__struct_fields__})
+        return cls(**{name: getattr(status, name) for name in cls.__struct_fields__ if name != "weights_digest"})
 
 
 def read(status: Path) -> LabelStatus:

@@ -7,7 +7,7 @@ import msgspec
 
 from wcgan_tf.config import Config, Dataset, default_config
 from wcgan_tf.core import records
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import DamagedError, UserError
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths, is_saved_model, saved_weights
 from wcgan_tf.data.prepared import LabelImages
 from wcgan_tf.runs import label_status
@@ -65,7 +65,7 @@ def refuse_different(paths: LabelPaths, settings: Sections, images: TrainingImag
     """Check that a training with a checkpoint in the label's folder has these settings and, if given, these images.
 
     Raises:
-        UserError: naming the settings that differ.
+        UserError: naming the settings that differ; DamagedError if they cannot be read.
     """
     if not paths.saved_checkpoints() and not paths.generator.is_dir():
         return
@@ -124,11 +124,11 @@ def read(paths: LabelPaths) -> RecordedSettings:
     """Read the settings recorded in the label's folder.
 
     Raises:
-        UserError: if they are missing or damaged.
+        DamagedError: if they are missing or damaged.
     """
     recorded = records.read_if_whole(paths.config, RecordedSettings)
     if recorded is None:
-        raise UserError(
+        raise DamagedError(
             f"{paths.config}, which tells what is in {paths.folder}, is missing or damaged; "
             "put it back, or delete that folder to train the label anew"
         )

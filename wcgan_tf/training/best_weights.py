@@ -104,7 +104,8 @@ def _load_classifier(run: LabelRun) -> tuple[str, Callable, np.ndarray]:
         what = f"what the domain classifier sees in {run.data.title}"
         raise UserError(f"{what} is missing or damaged; run: ", PREPARE_DOMAIN)
     weights = paths.classifier(current.digest)
-    network = domain_classifier.load_network(weights, run.data.images.shape[1:], current.labels)
+    shape = run.data.images.shape[1:]
+    network = domain_classifier.load_network(weights, shape, current.labels, current.weights)
     if network is None:
         raise UserError(f"{weights} is missing or damaged; run: ", PREPARE_DOMAIN)
     extract = tf.function(lambda images: network(images, training=False)[0], autograph=False)

@@ -12,7 +12,7 @@ import rich.progress
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from wcgan_tf.core import files, stateless_random
+from wcgan_tf.core import files, records, stateless_random
 from wcgan_tf.core.console import bar
 from wcgan_tf.core.images import tile, to_uint8
 from wcgan_tf.core.signals import StopRequests
@@ -217,6 +217,7 @@ def _keep_rows_until(metrics: Path, step: int) -> None:
 def _step(row: str) -> float:
     """The step of a row of metrics.jsonl; infinite if a kill left only a part of it."""
     try:
-        return float(json.loads(row)["step"])
-    except (ValueError, KeyError, TypeError):
+        step = records.decode(row.encode(), dict[str, float | None]).get("step")
+    except records.DAMAGED:
         return math.inf
+    return math.inf if step is None else step

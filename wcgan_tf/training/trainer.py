@@ -8,6 +8,7 @@ import shutil
 import time
 
 import keras
+import msgspec
 import numpy as np
 import tensorflow as tf
 
@@ -19,7 +20,7 @@ from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation.enough import FEWEST
 from wcgan_tf.launching.gpus import unseen
-from wcgan_tf.models.generator_export import export_generator
+from wcgan_tf.models.generator_export import export_generator, weights_digest
 from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training import optimizers
 from wcgan_tf.training.best_weights import BestWeights
@@ -230,8 +231,9 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
         for scorer in best:
             scorer.score()
             scorer.restore()
-        latent_size, trained = run.config.model.latent_size, run.heartbeat.trained()
-        export_generator(gan.average, run.data.label, latent_size, run.paths.generator, trained)
+        digest = weights_digest([variable.numpy() for variable in gan.average.variables])
+        about = msgspec.structs.replace(run.heartbeat.trained(), weights_digest=digest)
+        export_generator(gan.average, run.data.label, run.config.model.latent_size, run.paths.generator, about)
     run.heartbeat.end(budget.state)
     and_now = ", the same command resumes" if budget.state == "stopped" else ""
     run.say(f"{budget.state} after {budget.step} steps and {budget.seconds:.0f} s{and_now}; see {run.paths.folder}")

@@ -1,0 +1,162 @@
+"""What killed processes leave beside an output, and replacing a folder in one step."""
+
+import fcntl
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wcgan_tf.core import files, unfinished
+
+WRITER = """
+import ctypes, fcntl, sys
+from pathlib import Path
+from wcgan_tf.core import files, unfinished
+target = Path(sys.argv[1])
+if sys.argv[2] == "two renames":
+    unfinished._exchange = lambda one, other: False
+with files.publish(target) as path:
+    path.mkdir()
+    (path / "new.txt").touch()
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def write():
+    """A function that starts a process which writes a folder, and waits until it does."""
+    begun = []
+
+    def start(target: Path, how: str = "") -> subprocess.Popen:
+        command = [sys.executable, "-c", WRITER, str(target), how]
+        begun.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        assert begun[-1].stdout.readline() == "writing\n"
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != unfinished.ENDING)
+
+
+def test_what_killed_writers_left_is_deleted_by_the_next_and_what_is_being_written_is_not(tmp_path, write):
+    killed, goes_on = write(tmp_path / "one"), write(tmp_path / "two")
+    killed.kill()
+    killed.wait()
+    with files.publish(tmp_path / "three") as path:
+        path.touch()
+        assert [name.split("/")[-1] for name in left(tmp_path) if "/two/" in name] == ["new.txt"]
+        assert not [name for name in left(tmp_path) if "/one" in name]
+    goes_on.communicate("\n")
+    assert goes_on.returncode == 0
+    assert left(tmp_path) == ["three", "two", "two/new.txt"]
+
+
+def test_two_that_write_the_same_are_both_whole(tmp_path, write):
+    both = [write(tmp_path / "one"), write(tmp_path / "one")]
+    for process in both:
+        process.communicate("\n")
+        assert process.returncode == 0
+    assert left(tmp_path) == ["one", "one/new.txt"]
+
+
+def test_what_is_of_another_machine_is_left_alone(tmp_path, write, monkeypatch):
+    write(tmp_path / "one").kill()
+    monkeypatch.setenv("SLURMD_NODENAME", "node7")
+    unfinished.clear(tmp_path)
+    assert [name for name in left(tmp_path) if name.endswith("new.txt")]
+    unfinished.clear(tmp_path, everything=True)
+    assert left(tmp_path) == []
+
+
+def test_without_locks_nothing_is_deleted(tmp_path, write, monkeypatch):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    write(tmp_path / "one").kill()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with files.publish(tmp_path / "two") as path:
+        path.touch()
+    assert [name for name in left(tmp_path) if name.endswith("new.txt")]
+    assert (tmp_path / "two").exists()
+
+
+def test_a_folder_is_there_at_every_moment_of_its_replacing(tmp_path):
+    """Seen by a reader that never stops, in another process."""
+    code = """
+import sys
+from pathlib import Path
+missing, looks = 0, 0
+print("looking", flush=True)
+while not Path(sys.argv[2]).exists():
+    missing, looks = missing + (not Path(sys.argv[1]).exists()), looks + 1
+print(missing, looks)
+"""
+    target, end = tmp_path / "model", tmp_path / "end"
+    target.mkdir()
+    command = [sys.executable, "-c", code, str(target), str(end)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout.readline() == "looking\n"
+        for number in range(200):
+            with files.publish(target, durable=False) as path:
+                path.mkdir()
+                (path / str(number)).touch()
+        end.touch()
+        missing, looks = map(int, reader.stdout.read().split())
+    assert looks > 100
+    assert missing == 0
+    assert left(target) == ["199"]
+
+
+def test_where_that_cannot_be_a_kill_between_two_renames_is_mended(tmp_path, write):
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old.txt").touch()
+    process = write(target, "two renames")
+    (own,) = (path for path in (tmp_path / unfinished.NAME).iterdir() if path.is_dir())
+    process.kill()
+    process.wait()
+    (own / "replaced").mkdir()
+    target.rename(own / "replaced/model")  # as far as the process may have come
+    unfinished.clear(tmp_path)
+    assert left(tmp_path) == ["model", "model/old.txt"]
+
+
+def test_where_that_cannot_be_a_stop_between_the_two_renames_puts_the_old_one_back(tmp_path, monkeypatch):
+    target, rename = tmp_path / "model", Path.rename
+    target.mkdir()
+    (target / "old.txt").touch()
+
+    def stopped_at_the_second(path, to):
+        if path.name == "model" and path.parent.name != "replaced" and path != target:
+            raise SystemExit(128 + signal.SIGTERM)
+        return rename(path, to)
+
+    monkeypatch.setattr(unfinished, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(Path, "rename", stopped_at_the_second)
+    with pytest.raises(SystemExit), files.publish(target) as path:
+        path.mkdir()
+    assert left(tmp_path) == ["model", "model/old.txt"]
+
+
+def test_a_writer_that_is_taken_for_dead_before_its_lock_begins_anew(tmp_path, monkeypatch):
+    flock, times = fcntl.flock, []
+
+    def late(file, how):
+        times.append(file)
+        if len(times) == 1:  # another process clears at this very moment
+            Path(file.name).unlink()
+        return flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with files.publish(tmp_path / "one") as path:
+        path.touch()
+    assert len(times) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]

@@ -1,0 +1,114 @@
+"""Where files and folders are written until they are whole: in a hidden folder beside their place.
+
+In `.unfinished/` each writer has a folder of its own, named after its machine, and a file that it locks as long as it
+runs.  What nobody locks was left by a killed process, and the next writer there deletes it.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from wcgan_tf.core import machine
+
+NAME, ENDING = ".unfinished", ".lock"
+HOST_LETTERS = 64
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
+
+
+@contextlib.contextmanager
+def own_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in the file system of `parent`, of this process alone; deleted after the block."""
+    clear(parent)
+    try:
+        with _locked_file(parent / NAME) as path:
+            own = path.with_suffix("")
+            try:
+                own.mkdir()
+                yield own
+            finally:
+                _delete(own)
+    finally:
+        with contextlib.suppress(OSError):  # another process is in there
+            (parent / NAME).rmdir()
+
+
+def clear(parent: Path, everything: bool = False) -> None:
+    """Delete what killed processes of this machine left in `.unfinished/`; put back what they were replacing.
+
+    Args:
+        everything: also what is of other machines, or where the system has no locks: only this process may write there.
+    """
+    for path in (parent / NAME).glob(f"*{ENDING}"):
+        if not (everything or path.name.startswith(f"{_host()}-")):
+            continue
+        with contextlib.suppress(OSError), path.open("r+b") as file:
+            if not everything:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            own = path.with_suffix("")
+            for replaced in own.glob("replaced/*"):
+                if not (parent / replaced.name).exists():  # killed between the two renames of `replace_folder`
+                    replaced.rename(parent / replaced.name)
+            _delete(own)
+    with contextlib.suppress(OSError):
+        (parent / NAME).rmdir()
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put the folder `new`, which is in an `own_folder`, in the place of the folder `target`: in one step if it can."""
+    if _exchange(new, target):
+        return
+    replaced = new.parent / "replaced"
+    replaced.mkdir()
+    target.rename(replaced / target.name)
+    try:
+        new.rename(target)
+    except BaseException:  # KeyboardInterrupt and SystemExit, from signals, too
+        (replaced / target.name).rename(target)
+        raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; returns False if the system cannot (NFS, for one)."""
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None)  # musl has none
+    if exchange is None:
+        return False
+    return exchange(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
+
+
+@contextlib.contextmanager
+def _locked_file(place: Path) -> Iterator[Path]:
+    """Make a new file in a folder, and lock it during this block; where the system has no locks, only make it."""
+    while True:
+        place.mkdir(parents=True, exist_ok=True)
+        path = place / f"{_host()}-{secrets.token_hex(8)}{ENDING}"
+        try:
+            file = path.open("wb")
+        except FileNotFoundError:  # another process has just deleted the folder, which was empty
+            continue
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # another process has just found it without a lock, and deletes it
+                continue
+            except OSError:  # there are no locks
+                pass
+            if path.exists():  # else it was deleted so
+                yield path
+                return
+
+
+def _delete(own: Path) -> None:
+    """Delete a writer's folder, and then the file that says that it is in use."""
+    shutil.rmtree(own, ignore_errors=True)
+    if not own.exists():
+        with contextlib.suppress(OSError):
+            own.with_name(own.name + ENDING).unlink()
+
+
+def _host() -> str:
+    return machine.host().replace("/", "-")[:HOST_LETTERS]
