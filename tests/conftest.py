@@ -217,6 +217,23 @@ def begin_python():
 
 
 @pytest.fixture
+def begin_code():
+    """`begin_code(code, *arguments, until=...)` starts Python code, and waits for that line; it ends with the test."""
+    begun = []
+
+    def start_one(code: str, *arguments: str, until: str) -> subprocess.Popen:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        begun.append(subprocess.Popen([sys.executable, "-c", code, *arguments], text=True, **pipes))
+        assert begun[-1].stdout.readline() == f"{until}\n"
+        return begun[-1]
+
+    yield start_one
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
 def tensorboard(begin_python, tmp_path):
     """`tensorboard(folder)` serves the runs in a folder; returns its address and its process."""
 

@@ -126,7 +126,8 @@ def _without(damaged: dict[int, DamagedError], labels: list[int]) -> list[int]:
         return intact
     first = next(iter(damaged.values()))
     more = f"labels {format_labels(list(damaged))} are damaged; the first: " if len(damaged) > 1 else ""
-    raise UserError(more, *first.parts, ", or leave out what is damaged with --partial" if intact else "")
+    way_out = ", or leave out what is damaged with --partial" if intact and not cli.FLAGS.replace else ""
+    raise UserError(more, *first.parts, way_out)
 
 
 def _refuse_to_replace(output: ModelPaths, replace: str) -> None:

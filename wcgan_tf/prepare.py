@@ -13,6 +13,7 @@ With train.eval_seconds it also trains the domain classifier, which those traini
 
 import contextlib
 import itertools
+import os
 import shutil
 from pathlib import Path
 
@@ -134,7 +135,7 @@ def _clear_after_a_kill(dataset: Dataset, paths: DatasetPaths) -> None:
     for folder in (paths.folder, *(paths.folder / split for split in sources.SPLITS), *scored):
         unfinished.clear(folder)
     left = paths.all_unfinished.exists() or (paths.folder / folder_lock.OWNER).exists()
-    if left and paths.info.exists() and _is_whole(dataset):
+    if left and os.access(paths.folder, os.W_OK) and paths.info.exists() and _is_whole(dataset):
         with _locked(paths.folder):
             _clear_if_whole(dataset, paths)
 

@@ -32,20 +32,9 @@ with folder_lock.lock(Path(sys.argv[1]), print):
 
 
 @pytest.fixture
-def hold(tmp_path):
+def hold(tmp_path, begin_code):
     """A function that starts a process which holds the folder, and waits until it does."""
-    begun = []
-
-    def start(locks: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", HOLDER, str(tmp_path), locks]
-        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        assert begun[-1].stdout.readline() == "held\n"
-        return begun[-1]
-
-    yield start
-    for process in begun:
-        process.kill()
-        process.communicate()
+    return lambda locks: begin_code(HOLDER, str(tmp_path), locks, until="held")
 
 
 @pytest.fixture

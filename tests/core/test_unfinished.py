@@ -26,20 +26,9 @@ with files.publish(target) as path:
 
 
 @pytest.fixture
-def write():
+def write(begin_code):
     """A function that starts a process which writes a folder, and waits until it does."""
-    begun = []
-
-    def start(target: Path, how: str = "") -> subprocess.Popen:
-        command = [sys.executable, "-c", WRITER, str(target), how]
-        begun.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        assert begun[-1].stdout.readline() == "writing\n"
-        return begun[-1]
-
-    yield start
-    for process in begun:
-        process.kill()
-        process.communicate()
+    return lambda target, how="": begin_code(WRITER, str(target), how, until="writing")
 
 
 def left(folder: Path) -> list[str]:
@@ -68,8 +57,10 @@ def test_two_that_write_the_same_are_both_whole(tmp_path, write):
 
 
 def test_what_is_of_another_machine_is_left_alone(tmp_path, write, monkeypatch):
+    """Also of one whose name only begins as that of this machine."""
+    monkeypatch.setenv("SLURMD_NODENAME", "node-7")
     write(tmp_path / "one").kill()
-    monkeypatch.setenv("SLURMD_NODENAME", "node7")
+    monkeypatch.setenv("SLURMD_NODENAME", "node")
     unfinished.clear(tmp_path)
     assert [name for name in left(tmp_path) if name.endswith("new.txt")]
     unfinished.clear(tmp_path, everything=True)

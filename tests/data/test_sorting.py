@@ -178,6 +178,14 @@ def test_labels_without_images_are_named_and_the_others_are_prepared(photos, tmp
     assert prepared.count(photos, "train", 2) == prepared.count(photos, "test", 1) == 1
 
 
+def test_a_share_whose_only_label_has_no_images_is_prepared(photos, expected, tmp_path):
+    """Else the data set would never be whole."""
+    for path in (tmp_path / "photos/train/kind 2").iterdir():
+        path.write_bytes(b"no picture")
+    sort(photos, labels={2}, paths=DatasetPaths.of(photos, share="2-of-3"))
+    assert (prepared.exists(photos, "train", 2), prepared.count(photos, "train", 2)) == (True, 0)
+
+
 def test_a_split_without_any_image_is_refused(photos, tmp_path):
     for path in (tmp_path / "photos/train").glob("*/*"):
         path.write_bytes(b"no picture")

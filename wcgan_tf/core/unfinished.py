@@ -44,7 +44,7 @@ def clear(parent: Path, everything: bool = False) -> None:
         everything: also what is of other machines, or where the system has no locks: only this process may write there.
     """
     for path in (parent / NAME).glob(f"*{ENDING}"):
-        if not (everything or path.name.startswith(f"{_host()}-")):
+        if not everything and path.stem.rpartition("-")[0] != _host():
             continue
         with contextlib.suppress(OSError), path.open("r+b") as file:
             if not everything:

@@ -114,15 +114,16 @@ class SplitSorter:
         """Turn the raw files into the labels' `.npy` files and records.
 
         Raises:
-            UserError: if no image of any label could be taken.
+            UserError: if no image of all the labels of the data set could be taken.
         """
-        if self._state.labels and not any(self._state.count.values()):
+        if len(self._state.labels) == len(self._source.label_names) and not any(self._state.count.values()):
             shutil.rmtree(self._paths.unfinished(self._split))
             self._refuse_empty()
         for label in self._state.labels:
             if not self._paths.record(self._split, label).exists():
                 self._finish_label(label)
-        shutil.rmtree(self._paths.unfinished(self._split))
+        # If this is the last share, another one may have found all labels prepared by now, and delete this as well.
+        shutil.rmtree(self._paths.unfinished(self._split), ignore_errors=True)
         with contextlib.suppress(OSError):  # another split may be unfinished, or another share of the labels
             self._paths.unfinished(self._split).parent.rmdir()
 

@@ -107,6 +107,8 @@ def _train_domain(dataset: Dataset, labels: range, say: Callable[[str], None], d
     shutil.rmtree(paths.seen_by(digest), ignore_errors=True)  # features by an earlier network with damaged weights
     with files.publish(weights) as path:
         network.save_weights(path)
+    # Before others may read it: by the digest of a damaged file they would take this one for damaged, too.
+    records.write(paths.domain, CurrentDomain(digest, len(labels), files.digest_file(weights)))
     return network
 
 
