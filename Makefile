@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m wcgan_tf
 
-.PHONY: help demo test torture lint clean
+.PHONY: help demo test torture audit lint clean
 
 help:
 	@echo "make demo   the whole pipeline on the built-in digits, to a report (a few minutes on 2 cores)"
 	@echo "make test   ruff, the type check and pytest"
 	@echo "make torture  kill the programs at every change of a file, and more (an hour or more; docs/reliability.md)"
+	@echo "make audit  asks for known weaknesses of the installed packages (pip-audit; needs the network)"
 	@echo "make lint   ruff and the type check"
 	@echo "make clean  delete .venv and what the demo wrote (data/digits-8, runs/digits, saved_models/digits)"
 
@@ -20,6 +21,11 @@ test: lint
 
 torture: .venv/installed-test
 	PYTHONPATH=tests $(BIN)/python tests/faults/torture.py
+
+audit: .venv/installed
+	@test -e .venv-audit || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -41,4 +47,4 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 	@touch $@
 
 clean:
-	rm -rf .venv data/digits-8 runs/digits saved_models/digits
+	rm -rf .venv .venv-audit data/digits-8 runs/digits saved_models/digits

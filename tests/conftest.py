@@ -277,6 +277,13 @@ def file_system(folder: Path, size: str) -> Iterator[Path]:
         pytest.skip(f"mounting is not allowed here: {said}")
 
 
+def make_read_only(folder: Path) -> None:
+    """Mount a `file_system` read-only; no file on it may be open for writing."""
+    pid, place = folder.parts[2], "/" + "/".join(folder.parts[4:])
+    enter = ["nsenter", f"--target={pid}", "--user", "--mount", "--preserve-credentials"]
+    subprocess.run([*enter, "mount", "-o", "remount,ro", place], check=True)
+
+
 @pytest.fixture
 def disk_calls(monkeypatch):
     """What is flushed, renamed and deleted, in order: `flush a.json`, with the last name of the path; but no lock."""

@@ -395,6 +395,38 @@ def test_the_stages_of_many_labels_are_measured(tmp_path):
     assert re.search("error: .*costs.json is of .*width=4; type another --folder", refused.stderr)
 
 
+def test_long_runs_are_looked_at(tmp_path):
+    flags = [
+        "--requests=60",
+        "--clients=2",
+        "--interval=0.01",
+        f"--folder={tmp_path}/out",
+        f"--plot={tmp_path}/plot.png",
+    ]
+    done = run_python("benchmarks/long_runs.py", "--only=calls", *flags, folder=PROJECT, check=False)
+    assert done.returncode in (0, 1)  # so short a run may still warm up
+    head, _, row, *_ = done.stdout.splitlines()
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert cells["what"] == "60 calls"
+    assert float(cells["MiB, last quarter"]) > 100  # TensorFlow alone
+    assert 2 <= int(cells["most threads"]) < 100
+    assert list(json.loads((tmp_path / "out/samples.json").read_text())) == ["calls"]
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    refused = run_python("benchmarks/long_runs.py", "--only=call", folder=PROJECT, check=False)
+    assert "there is no run call; type some of train,labels,launch,serve,calls" in refused.stderr
+
+
+def test_what_grows_in_a_long_run_is_found():
+    names = runpy.run_path(str(PROJECT / "benchmarks/long_runs.py"))
+    steady = [names["Sample"](second, 300.0 + second % 2, 200.0, 9, 15, 14) for second in range(100)]
+    warming = [one._replace(heap=min(200.0, 100.0 + 5 * one.seconds)) for one in steady]
+    leaking = [one._replace(heap=200.0 + 0.2 * one.seconds) for one in steady]
+    more = [one._replace(open_files=9 + int(one.seconds) // 2, files=14 + int(one.seconds)) for one in steady]
+    found = [names["growing"]("train", samples) for samples in (steady, warming, leaking, more)]
+    assert found == [[], [], ["heap"], ["files", "open_files"]]
+    assert names["growing"]("labels", more) == ["open_files"]  # each label has its files
+
+
 def test_the_images_of_a_label_are_known_for_every_config():
     images = runpy.run_path(str(PROJECT / "benchmarks/label_memory.py"))["IMAGES"]
     configs = [runpy.run_path(str(file))["get_config"]() for file in PROJECT.glob("configs/*.py")]

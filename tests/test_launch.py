@@ -111,6 +111,7 @@ def test_a_killed_label_resumes_and_a_finished_one_returns_at_once(tmp_path, beg
     os.kill(label_status.read(paths.status).pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
+    assert "trained 1 label in runs/digits\n" in output
     assert re.search(r"label 4: killed by signal 9 \(.*\); attempt 2 of 3 resumes from its last checkpoint", output)
     log = paths.log.read_text()
     assert re.search(r"label 4: .*, resumes from step [1-9]", log)
@@ -118,6 +119,7 @@ def test_a_killed_label_resumes_and_a_finished_one_returns_at_once(tmp_path, beg
     steps = label_status.read(paths.status).step
     again = run("launch", *arguments, f"--config.train.max_steps={steps}", folder=tmp_path)
     assert f"label 4: done before after {steps} steps" in again.stdout
+    assert "1 label in runs/digits: done before" in again.stdout
     assert "tracing" not in paths.log.read_text()[len(log) :]
 
 

@@ -12,6 +12,7 @@ from matplotlib import image
 
 from wcgan_tf.core import errors
 from wcgan_tf.core.errors import Command
+from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.models.generator_export import label_signs, latents_from_seed, read_weights
 
 
@@ -151,6 +152,7 @@ def test_a_model_is_scored_by_the_users_classifier(scored):
         return {"pool_3": tf.reshape(means, [-1, 16]), "logits": tf.reshape(means, [-1, 16])}
 
     tf.saved_model.save(module, str(scored / "eyes"), signatures={"serving_default": serve})
+    of_run = {path: path.read_bytes() for path in RunPaths(scored / "runs/digits").tensorboard.iterdir()}
     table = run(
         "evaluate", "--classifier=eyes", "--labels=7", "--num_per_label=15", "--output=own.json", folder=scored
     ).stdout
@@ -160,6 +162,7 @@ def test_a_model_is_scored_by_the_users_classifier(scored):
     assert {"frechet_distance", "kernel_distance"} <= own["scores"]["generated"].keys()
     assert not {"recognised", "accuracy"} & own["scores"]["generated"].keys()
     assert "classifier: eyes" in table
+    assert {path: path.read_bytes() for path in RunPaths(scored / "runs/digits").tensorboard.iterdir()} == of_run
     shutil.copytree(scored / "eyes", scored / "data/classifiers/inception")
     arguments = ["--classifier=inception", "--num_per_label=15", "--noaccuracy", "--output=own.json"]
     table = run("evaluate", *arguments, folder=scored).stdout
@@ -279,7 +282,7 @@ def test_some_labels_are_combined_and_one_is_replaced(chain, further_7):
     assert now["labels"][1]["weights_digest"] != manifest["labels"][1]["weights_digest"]
     assert now["labels"][1]["settings_digest"] == manifest["labels"][1]["settings_digest"]
     inside = tf.saved_model.load(str(chain / "models/many/1")).signatures["manifest"]()["json"].numpy()
-    only_in_file = {name: now[name] for name in ("bytes", "graph_digest")}
+    only_in_file = {name: now[name] for name in ("bytes", "graph_digest", "checksum")}
     assert {**json.loads(inside), **only_in_file} == now
     again = "put 7 into models/many, which has 2 of 10 labels\n7 had these very weights before\n"
     assert combine("--replace=7").stdout == again

@@ -139,3 +139,28 @@ def test_the_grpc_request_matches_the_signature(loaded, expected):
 def test_latents_of_another_width_are_an_error(loaded):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"latents have to be 64 wide, not of shape \[1 65\]"):
         loaded.signatures["serving_default"](labels=tf.constant([3]), latents=tf.zeros([1, 65]))
+
+
+def test_the_demo_forgets_visitors(folder):
+    """What gradio keeps of each: a copy of the page with its last images."""
+    code = """
+import socket, urllib.request
+from wcgan_tf import serve_demo
+serve_demo._stay_here()
+from pathlib import Path
+from wcgan_tf.combined import sampler
+page = serve_demo._page(sampler.load(Path("saved_models/digits")), "digits")
+with socket.socket() as free:
+    free.bind((serve_demo.HOST, 0))
+    port = free.getsockname()[1]
+serve_demo._launch(page, port)
+address = f"http://{serve_demo.HOST}:{port}/gradio_api/call/images"
+for seed in range(serve_demo.MOST_VISITORS + 3):
+    asked = urllib.request.Request(address, b'{"data": [[3], %d, 2, 3]}' % seed, {"Content-Type": "application/json"})
+    event = urllib.request.urlopen(asked).read().decode().split('"')[3]
+    said = urllib.request.urlopen(f"{address}/{event}").read()
+    assert b"event: complete" in said and b"<figure>" in said, said
+assert len(page.state_holder.session_data) == serve_demo.MOST_VISITORS
+page.close()
+"""
+    run_python("-c", code, folder=folder, fresh=True)

@@ -8,7 +8,6 @@
 Writes <output>/1/, a SavedModel that TensorFlow loads without this package, and manifest.json beside it.
 """
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,10 +46,9 @@ def main() -> None:
     output = cli.model_paths()
     recorded_settings.refuse_missing_images(cli.run_paths(), cli.config().dataset)
     unfinished.clear(output.folder.parent)  # a model may be in there
-    _refuse_to_replace(output, cli.FLAGS.replace.strip())
     waiting = f"another process writes {output.folder}; waiting for it"
-    there = output.folder.is_dir()
-    with folder_lock.lock(output.folder, print_now, waiting) if there else contextlib.nullcontext():
+    with folder_lock.lock_beside(output.folder, print_now, waiting):
+        _refuse_to_replace(output, cli.FLAGS.replace.strip())
         _combine(cli.run_paths(), output, cli.FLAGS.replace.strip())
 
 

@@ -113,6 +113,13 @@ class Train(Section):
     eval_seconds: float = _setting(
         0.0, "seconds between two scores, of which the best is kept; 0: none", low=0.0, high=1e9
     )
+    after_divergence: float = _setting(
+        0.0,
+        "0: a label with a number that is not finite ends; else it goes back once to its last checkpoint, and on with "
+        "this factor for both learning rates",
+        low=0.0,
+        high=1.0,
+    )
     steps_per_execution: int = _setting(
         0, "steps in one call of TensorFlow; 0: as many as take half a second", low=0, high=10000
     )

@@ -32,6 +32,7 @@ FIRST_LABELS = 10  # chosen when the page opens
 HIGHEST_SEED = 2**31 - 1
 COLUMNS = 8  # images in a row
 MOST_OF_EACH, MOST_AT_ONCE = 64, 2000  # images that one request may ask for: of each label, and in all
+MOST_VISITORS = 20  # whose copies of the page, with their last images, gradio keeps; it would keep 10,000, forever
 NARROWEST, WIDEST = 0.1, 3.0  # truncation; almost no latent lies beyond the widest
 LEGIBLE = {  # darker blue below white text: gradio's own contrast is too low
     "button_primary_background_fill": "*primary_700",
@@ -66,6 +67,13 @@ def main() -> None:
     model = sampler.load(cli.model_paths().folder)
     address = f"http://{HOST}:{cli.FLAGS.port}"
     page = _page(model, f"{cli.model_paths().folder.name}: {len(model.labels)} labels")
+    _launch(page, cli.FLAGS.port)
+    print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
+    threading.Event().wait()
+
+
+def _launch(page: Any, port: int) -> None:
+    """Serve the page from threads of this process."""
     import gradio
 
     fonts = ["system-ui", "sans-serif"]  # installed ones: nothing is downloaded
@@ -73,15 +81,14 @@ def main() -> None:
     look = {"css": STYLE, "theme": theme, "footer_links": []}
     page.launch(
         server_name=HOST,
-        server_port=cli.FLAGS.port,
+        server_port=port,
         app_kwargs={"middleware": [(_OnlyHere, (), {})]},
         prevent_thread_lock=True,
         quiet=True,
         ssr_mode=False,
+        state_session_capacity=MOST_VISITORS,
         **look,
     )
-    print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
-    threading.Event().wait()
 
 
 class _OnlyHere:
@@ -112,6 +119,7 @@ def _refuse_taken(port: int) -> None:
 def _stay_here() -> None:
     """Disable telemetry, and proxies for requests to this machine; call it before gradio is imported."""
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "100"  # of as many requests gradio keeps the times; else of 10,000
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
 

@@ -10,7 +10,8 @@ If the config asks for a pretraining and it is not done, one process does it fir
 
 Started again, it resumes from its last checkpoint.  On Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP it writes a checkpoint
 within 10 s and ends with exit code 75.  Other exit codes: 0 done; 1 failed, another try may help; 2 wrong input;
-3 diverged: a loss or a weight is not finite.  See log.txt and status.json in the label's folder.
+3 diverged: a loss or a weight is not finite, also after it went back once if `train.after_divergence` says so.  See
+log.txt and status.json in the label's folder.
 """
 
 import functools

@@ -49,7 +49,7 @@ def export(size: Size, precision: str, folder: Path) -> dict[str, np.ndarray]:
 
     gan = build(size, precision)
     parts = [gan.generator, gan.critic, gan.average, gan.generator_optimizer, gan.critic_optimizer, *gan.means.values()]
-    variables = [gan.step, gan.seconds, gan.images, gan.count, gan.label]
+    variables = [gan.step, gan.seconds, gan.learning_rate_factor, gan.images, gan.count, gan.label]
     variables += [variable for part in parts for variable in part.variables]
     variables = [one.value if isinstance(one, keras.Variable) else one for one in variables]
     held = {id(variable.handle): variable for variable in variables}
@@ -69,7 +69,8 @@ def export(size: Size, precision: str, folder: Path) -> dict[str, np.ndarray]:
     )
     start = [held[id(one)].numpy() if id(one) in held else one.numpy() for one in captured]
     names = [hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).hexdigest() for array in start]
-    only_read = {id(variable.handle) for variable in (gan.images, gan.count, gan.label, gan.seconds)}
+    read = gan.images, gan.count, gan.label, gan.seconds, gan.learning_rate_factor
+    only_read = {id(variable.handle) for variable in read}
     facts = {
         **size._asdict(),
         "precision": precision,

@@ -13,7 +13,7 @@ from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.combined.model import ConditionalModel
 from wcgan_tf.config import default_config
 from wcgan_tf.core import records
-from wcgan_tf.core.errors import Command
+from wcgan_tf.core.errors import Command, DamagedError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import ModelPaths
 from wcgan_tf.models.generator_export import export_generator, label_signs, latents_from_seed, read_weights
@@ -190,3 +190,13 @@ print({stack.device[-5:] for stack in model._stacks}, all(np.all(stack.numpy() =
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "{'CPU:0'} True\n"
+
+
+def test_a_weight_that_is_not_finite_is_not_read(made, tmp_path):
+    generator = made[1][2]
+    kept = generator.trainable_variables[0].numpy()
+    generator.trainable_variables[0].assign(kept * np.nan)
+    export_generator(generator, 2, default_config().model.latent_size, tmp_path / "2")
+    generator.trainable_variables[0].assign(kept)
+    with pytest.raises(DamagedError, match=r"2 has a weight that is not finite; delete it and run: .*train --label=2"):
+        read_weights(tmp_path / "2", Command("train", "--label=2"))

@@ -11,6 +11,7 @@ from wcgan_tf import models
 from wcgan_tf.combined import sampler
 from wcgan_tf.combined.model import ConditionalModel
 from wcgan_tf.config import default_config
+from wcgan_tf.core import files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import ModelPaths
 
@@ -48,6 +49,26 @@ def test_a_model_knows_its_labels(model):
 
 def test_a_version_folder_is_loaded_too(folder, model):
     np.testing.assert_array_equal(draw(sampler.load(folder / "1"), 2, 3, 0), draw(model, 2, 3, 0))
+
+
+def test_a_model_that_is_replaced_while_it_is_loaded_is_read_again(folder, tmp_path, monkeypatch):
+    place = shutil.copytree(folder, tmp_path / "model")
+    looked = []
+
+    def look(saved_model):
+        """The manifest is of the model that was there, and the graph of the one that is there now."""
+        looked.append(saved_model)
+        if len(looked) == 1:
+            with files.publish(place) as path:
+                shutil.copytree(folder, path)
+        return len(looked) > 1
+
+    monkeypatch.setattr(sampler, "is_intact", look)
+    assert sampler.load(place).labels == {0: "zero", 2: "two"}
+    assert len(looked) == 2
+    monkeypatch.setattr(sampler, "is_intact", lambda _: False)
+    with pytest.raises(UserError, match="is damaged"):
+        sampler.load(place)
 
 
 def test_drawing_depends_on_seed_label_and_index(model):

@@ -148,10 +148,42 @@ def test_who_waits_for_a_folder_that_is_replaced_holds_the_new_one(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["lock", "new.txt"]
 
 
+def test_what_was_given_up_while_one_watched_is_not_deleted_if_another_has_it_since(tmp_path, owner, monkeypatch):
+    """The other began between the look and what follows it."""
+    other = msgspec.structs.replace(Owner.me(), host="node8", boot="another", token="new")
+    silent = folder_lock._is_silent
+
+    def given_up_and_taken(*arguments):
+        owner.unlink(missing_ok=True)
+        found = silent(*arguments)
+        monkeypatch.setattr(folder_lock, "_is_silent", lambda *_: False)
+        records.write(owner, other)
+        return found
+
+    monkeypatch.setattr(folder_lock, "_is_silent", given_up_and_taken)
+    with pytest.raises(UserError, match="on node8; wait for it"), folder_lock.lock(tmp_path, print):
+        pass
+    assert records.decode(owner.read_bytes(), Owner) == other
+
+
+def test_a_process_that_runs_is_not_gone_whatever_the_lock_says(tmp_path, owner, begin_code):
+    """Its locked file was deleted, as with a folder that is replaced, so that another has the lock of a new one."""
+    code = "import sys; print('there', flush=True); sys.stdin.read()"
+    process = begin_code(code, until="there")
+    started = folder_lock._started(process.pid)
+    records.write(owner, msgspec.structs.replace(Owner.me(), pid=process.pid, started=started))
+    beat = threading.Timer(0.2, lambda: os.utime(owner))
+    beat.start()
+    with pytest.raises(UserError, match=f"in use by process {process.pid} on"), folder_lock.lock(tmp_path, print):
+        pass
+    beat.join()
+
+
 def test_of_two_that_take_over_at_a_time_one_goes_on(tmp_path, owner, monkeypatch):
     monkeypatch.setattr(folder_lock, "SETTLE_SECONDS", 0.5)
-    other = owner.read_text()
-    threading.Timer(folder_lock.DEAD_SECONDS + 0.3, lambda: owner.write_text(other.replace("node7", "node8"))).start()
+    other = records.decode(owner.read_bytes(), Owner)
+    another = msgspec.structs.replace(other, host="node8")
+    threading.Timer(folder_lock.DEAD_SECONDS + 0.3, records.write, [owner, another]).start()
     with pytest.raises(UserError, match="in use by process 12 on node8"), folder_lock.lock(tmp_path, print):
         pass
 

@@ -40,6 +40,21 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
     assert json.loads(path.read_text())["by_label"] == {"7": 2}
 
 
+def test_no_bit_of_a_record_changes_unnoticed(tmp_path):
+    path, record = tmp_path / "a.json", Example("ü", 3, 0.5, -1.5, {7: 2})
+    records.write(path, record)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in range(8):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            assert records.read_if_whole(path, Example) in (None, record), path.read_bytes()
+
+
+def test_a_record_without_a_checksum_is_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"name": "a"}\n')
+    assert records.read_if_whole(tmp_path / "a.json", Example) == Example("a")
+
+
 def test_numbers_that_are_not_finite_become_null(tmp_path):
     records.write(tmp_path / "a.json", Example("a", value=math.nan))
     assert json.loads((tmp_path / "a.json").read_text())["value"] is None

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE_SECONDS
 
 from wcgan_tf.core import files, unfinished
 
@@ -120,20 +121,27 @@ def test_where_that_cannot_be_a_kill_between_two_renames_is_mended(tmp_path, wri
     assert left(tmp_path) == ["model", "model/old.txt"]
 
 
-def test_where_that_cannot_be_a_stop_between_the_two_renames_puts_the_old_one_back(tmp_path, monkeypatch):
-    target, rename = tmp_path / "model", Path.rename
+@pytest.mark.parametrize("after", ["the first", "the second has begun"])
+def test_where_that_cannot_be_a_stop_between_the_two_renames_puts_the_old_one_back(tmp_path, monkeypatch, after):
+    target, rename, stopped = tmp_path / "model", Path.rename, []
     target.mkdir()
     (target / "old.txt").touch()
 
-    def stopped_at_the_second(path, to):
-        if path.name == "model" and path.parent.name != "replaced" and path != target:
+    def stop(path, to):
+        first = path == target
+        if not stopped and not first:
+            stopped.append(path)
             raise SystemExit(128 + signal.SIGTERM)
-        return rename(path, to)
+        rename(path, to)
+        if not stopped and after == "the first":
+            stopped.append(path)
+            raise SystemExit(128 + signal.SIGTERM)
 
     monkeypatch.setattr(unfinished, "_exchange", lambda one, other: False)
-    monkeypatch.setattr(Path, "rename", stopped_at_the_second)
+    monkeypatch.setattr(Path, "rename", stop)
     with pytest.raises(SystemExit), files.publish(target) as path:
         path.mkdir()
+    assert stopped
     assert left(tmp_path) == ["model", "model/old.txt"]
 
 
@@ -151,3 +159,25 @@ def test_a_writer_that_is_taken_for_dead_before_its_lock_begins_anew(tmp_path, m
         path.touch()
     assert len(times) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_many_that_write_beside_each_other_do_not_disturb_each_other(tmp_path, begin_code):
+    """Each deletes the hidden folder whenever nobody else is in it."""
+    code = """
+import sys
+from pathlib import Path
+from wcgan_tf.core import files
+print("begun", flush=True)
+sys.stdin.readline()
+for number in range(1000):
+    with files.publish(Path(sys.argv[1]) / f"{sys.argv[2]}-{number % 7}", durable=False) as path:
+        path.touch()
+"""
+    processes = [begin_code(code, str(tmp_path), str(place), until="begun") for place in range(3)]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        _, error = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, error
+    assert left(tmp_path) == sorted(f"{place}-{number}" for place in range(3) for number in range(7))

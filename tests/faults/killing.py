@@ -36,6 +36,15 @@ def is_possible() -> bool:
     return bool(strace) and subprocess.run([strace, "-qq", "-o", os.devnull, "true"], check=False).returncode == 0
 
 
+def calls(names: str, words: list[str], folder: Path) -> list[str]:
+    """Run a program in a folder to its end; returns strace's lines of its system calls of these names."""
+    with _traced(words, folder, ["-e", f"trace={names}"]) as (process, lines):
+        found = list(lines)
+        said = process.communicate()[0]
+    assert process.returncode == 0, said
+    return found
+
+
 def count_changes(words: list[str], folder: Path) -> int:
     """Run a program, `wcgan_tf.<program>` and its flags, in a folder to its end; returns how often it changes files."""
     with _traced(words, folder, WATCHED) as (process, lines):
@@ -45,16 +54,19 @@ def count_changes(words: list[str], folder: Path) -> int:
     return number
 
 
-def fail(call: str, error: str, number: int, words: list[str], folder: Path) -> tuple[int, int, str]:
+def fail(
+    call: str, error: str, number: int, words: list[str], folder: Path, file: Path | None = None
+) -> tuple[int, int, str]:
     """Let the nth of a program's system calls of a kind fail, such as `fsync` with `EIO`, in each of its threads.
 
     Returns how many have failed, the exit code, and what the program said.
+
+    Args:
+        file: count calls about this file only.
     """
-    failed = 0
-    with _traced(words, folder, ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}"]) as (
-        process,
-        lines,
-    ):
+    failed, about = 0, ["-P", str(file)] if file else []
+    how = [*about, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}"]
+    with _traced(words, folder, how) as (process, lines):
         failed = sum("(INJECTED)" in line for line in lines)
         said = process.communicate()[0]
     return failed, process.returncode, said

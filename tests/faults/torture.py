@@ -3,12 +3,14 @@
     make torture
     PYTHONPATH=tests python tests/faults/torture.py --only combine --every 5
     PYTHONPATH=tests python tests/faults/torture.py --only launch,pipeline --random 20
+    PYTHONPATH=tests python tests/faults/torture.py --only train,report --random 5 --every 0
+    PYTHONPATH=tests python tests/faults/torture.py --only crowds --crowd 100
 
 Kills each program after each of the system calls by which it changes a file; lets each flush, rename and new folder
-fail once; and kills or stops `launch` and `pipeline` at random moments.  Then the same command has to end it, with the
-result of an undisturbed run, and with nothing left beside it.  Prints a table: how often each was tried, after how many
-something was lost (the command could not go on, or had left something), and after how many something was wrong (a file
-that is not whole, a result that differs, a traceback).
+fail once; kills `launch` and `pipeline` at random moments, and stops every program; has crowds do the same at once.
+Then the same command has to end it, with the result of an undisturbed run, and with nothing left beside it.  Prints a
+table: how often each was tried, after how many something was lost (the command could not go on, or had left something),
+and after how many something was wrong (a file that is not whole, a result that differs, a traceback).
 """
 
 import argparse
@@ -29,16 +31,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cases
+import crowds
 import damage
 import killing
 import warm
-from conftest import CHAIN, STEPS, run, start_python
+from conftest import CHAIN, STEPS, run, start, start_python
 
 from wcgan_tf.core import errors
 
 FAILING = [("fsync", "EIO"), ("rename,renameat,renameat2", "EIO"), ("mkdir,mkdirat", "ENOSPC")]  # calls and errors
 MOST_KILLS = 8  # in a row, before a program may end
 STOP_SECONDS = 10.0  # that a program may take to save and stop
+PROGRESS_SECONDS = 60.0  # between two lines about it
 SIGNALS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP]
 
 
@@ -164,9 +168,13 @@ def do_share(place: int, number: int, arguments: argparse.Namespace, folder: Pat
     whole = folder / f"whole-{place}"
     whole.mkdir()
     run("prepare", "--classifier=domain", folder=whole)
-    run("train", "--label=2-3", *STEPS, folder=whole)
+    run("train", "--label=2-4", *STEPS, folder=whole)
     if not arguments.only or "damage" in arguments.only:
         damage_files(place, number, whole, answers)
+    if place == 0 and (not arguments.only or "crowds" in arguments.only):
+        for name in crowds.CROWDS:
+            wrong = crowds.attempt(name, arguments.crowd, whole, whole / "crowd", start)
+            answers.put((name, Outcome(f"{name}: a crowd at once", arguments.crowd, wrong=wrong)))
     for case in [*AT_RANDOM, *cases.CASES]:
         if arguments.only and case.name not in arguments.only:
             continue
@@ -174,12 +182,11 @@ def do_share(place: int, number: int, arguments: argparse.Namespace, folder: Pat
         begin.mkdir(parents=True)
         case.begin(whole, begin)
         undisturbed = shutil.copytree(begin, begin.with_name("undisturbed"))
-        if case in AT_RANDOM:
-            rounds = range(arguments.random)
-            tries = [Try(f"{case.name}: {kind}", case, kind, each) for kind in ("kills", "stops") for each in rounds]
-        else:
+        kinds = ("kills", "stops") if case in AT_RANDOM else ("stops",)
+        tries = [Try(f"{case.name}: {kind}", case, kind, each) for kind in kinds for each in range(arguments.random)]
+        if case not in AT_RANDOM and arguments.every:
             counted = shutil.copytree(begin, begin.with_name("counted"))
-            tries = list(every(case, killing.count_changes(case.words, counted), arguments.every))
+            tries += every(case, killing.count_changes(case.words, counted), arguments.every)
             shutil.rmtree(counted)
         expected = cases.run_to_the_end(case, undisturbed)
         assert not expected["leftovers"]
@@ -218,8 +225,11 @@ def damage_files(place: int, number: int, whole: Path, answers: Queue) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=lambda text: text.split(","), help="some of the programs")
-    parser.add_argument("--every", type=int, default=1, help="only every nth change of a file")
-    parser.add_argument("--random", type=int, default=20, help="rounds of up to 8 kills or stops of a program")
+    parser.add_argument("--every", type=int, default=1, help="only every nth change of a file; 0: none")
+    parser.add_argument(
+        "--random", type=int, default=20, help="rounds of up to 8 kills or stops of a program at random moments"
+    )
+    parser.add_argument("--crowd", type=int, default=50, help="processes that do the same at once")
     parser.add_argument("--folder", type=Path, help="where to work; a new temporary one if not given")
     arguments = parser.parse_args()
     if not killing.is_possible():
@@ -231,17 +241,20 @@ def main() -> None:
     for place in range(number):
         forks.Process(target=do_share, args=(place, number, arguments, folder, answers)).start()
     rows: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
-    ended = 0
+    ended, said = 0, time.monotonic()
     while ended < number:
         answer = answers.get()
+        if time.monotonic() - said >= PROGRESS_SECONDS:
+            said = time.monotonic()
+            print(f"{sum(counts['times'] for counts in rows.values()):,} tries so far", flush=True)
         if answer is None:
             ended += 1
             continue
         place, outcome = answer
         rows[outcome.row].update(times=outcome.times, lost=int(bool(outcome.lost)), wrong=int(bool(outcome.wrong)))
-        for what, said in (("lost", outcome.lost), ("wrong", outcome.wrong)):
-            if said:
-                print(f"{outcome.row}, {place}: {what}: {said}", flush=True)
+        for what, words in (("lost", outcome.lost), ("wrong", outcome.wrong)):
+            if words:
+                print(f"{outcome.row}, {place}: {what}: {words}", flush=True)
     print("| fault | times | lost | wrong |\n|---|---:|---:|---:|")
     for row, counts in sorted(rows.items()):
         print(f"| {row} | {counts['times']:,} | {counts['lost']} | {counts['wrong']} |")

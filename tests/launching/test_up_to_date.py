@@ -14,6 +14,7 @@ from wcgan_tf.core import files, records
 from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.data.prepared import CurrentDomain, DatasetInfo, ImageRecord
+from wcgan_tf.evaluation import classifier_files
 from wcgan_tf.launching import up_to_date
 from wcgan_tf.runs.label_status import LabelStatus
 from wcgan_tf.runs.recorded_settings import RecordedSettings, TrainingImages
@@ -186,6 +187,20 @@ def test_a_file_from_the_future_is_not_up_to_date(tmp_path):
     assert up_to_date.is_newer(result, source)
     os.utime(result, (2e10, 2e10))
     assert not up_to_date.is_newer(result, source)
+
+
+def test_scores_by_a_saved_model_that_was_replaced_are_computed_again(world, tmp_path):
+    config, run, model = world
+    judge = tmp_path / "judge"
+    files.write_text(judge / "saved_model.pb", "graph")
+    config.evaluate.classifier = str(judge)
+    facts = {"name": str(judge), "digest": classifier_files.digest(judge), "resize": "none"}
+    change(run.scores, classifier=facts)
+    assert up_to_date.is_evaluated(config, run.scores, model)
+    files.write_text(judge / "saved_model.pb", "another graph")
+    assert not up_to_date.is_evaluated(config, run.scores, model)
+    (judge / "saved_model.pb").unlink()
+    assert not up_to_date.is_evaluated(config, run.scores, model)
 
 
 def test_labels_with_too_few_images_need_no_scores(world):

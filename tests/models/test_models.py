@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from wcgan_tf import models
 from wcgan_tf.config import default_config
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.evaluation import domain_classifier
 
 BOTH = pytest.mark.parametrize("architecture", sorted(models.ARCHITECTURES))
 
@@ -137,3 +139,20 @@ def test_resnet_at_64_is_wider_at_lower_resolutions():
     generator = models.generator(settings("resnet", width=2), 64, 3)
     x = generator.reshape(generator.start(tf.zeros([1, 64])))
     assert [x.shape[-1], *((x := block(x)).shape[-1] for block in generator.blocks)] == [16, 16, 8, 4, 2]
+
+
+@BOTH
+def test_networks_made_again_leave_nothing_in_tensorflow(architecture):
+    """It keeps memory for each name that a variable had, and for each custom gradient that it traced."""
+
+    def made() -> list[list[str]]:
+        networks = [models.generator(settings(architecture), 8, 3), models.critic(settings(architecture), 8, 3)]
+        networks.append(domain_classifier.build_network((8, 8, 3), 10))
+        return [[variable.path for variable in network.variables] for network in networks]
+
+    keras.layers.Dense(3)  # the names of others do not change theirs
+    before = len(ops.gradient_registry.list())
+    first = made()
+    keras.layers.Dense(3)
+    assert made() == first
+    assert len(ops.gradient_registry.list()) == before

@@ -104,6 +104,7 @@ def test_bfloat16_is_the_default_where_it_is_faster(monkeypatch, settings, strat
         (tf.errors.InternalError(None, None, "RESOURCE_EXHAUSTED: Out of memory while trying to allocate"), True),
         (tf.errors.ResourceExhaustedError(None, None, "ckpt-3.index; No space left on device"), False),
         (tf.errors.ResourceExhaustedError(None, None, "x.pb; No space left on device\nHint: when OOM happens"), False),
+        (tf.errors.ResourceExhaustedError(None, None, "x.pb; Disk quota exceeded\nHint: when OOM happens"), False),
         (tf.errors.InvalidArgumentError(None, None, "Incompatible shapes"), False),
         (tf.errors.NotFoundError(None, None, "/data/room/ckpt-3.index; No such file or directory"), False),
         (MemoryError("out of memory"), False),  # of the host

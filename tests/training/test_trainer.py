@@ -25,6 +25,7 @@ from wcgan_tf.evaluation import domain_classifier, metrics
 from wcgan_tf.models.generator_export import read_weights
 from wcgan_tf.runs import event_files, label_status, recorded_settings
 from wcgan_tf.training import checkpoint
+from wcgan_tf.training.best_weights import BestScore
 from wcgan_tf.training.gan import LabelGAN
 from wcgan_tf.training.objectives import OBJECTIVES
 from wcgan_tf.training.trainer import Trainer, build
@@ -90,7 +91,7 @@ OWNERS = ("generator", "critic", "average", "generator_optimizer", "critic_optim
 def assert_same_state(one: LabelPaths, other: LabelPaths) -> None:
     a, b = state_of(one), state_of(other)
     assert a.keys() == b.keys()
-    assert {key.split("/")[0] for key in a} == {*OWNERS, "step"}
+    assert {key.split("/")[0] for key in a} == {*OWNERS, "step", "images"}
     for key in a:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
@@ -254,8 +255,9 @@ def test_if_the_newest_checkpoint_is_damaged_the_previous_one_is_restored(config
 def test_a_damaged_checkpoint_is_not_kept_in_place_of_a_good_one(config, two_checkpoints, tmp_path, device):
     for file in two_checkpoints.checkpoints.glob("ckpt-6.data*"):
         cut(file)
-    gan = build(config, prepared.label_images(config.dataset, "train", 3), device)
-    checkpoints = checkpoint.Checkpoints(gan, two_checkpoints, 1.0)
+    data = prepared.label_images(config.dataset, "train", 3)
+    gan = build(config, data, device)
+    checkpoints = checkpoint.Checkpoints(gan, two_checkpoints, 1.0, data.digest)
     assert checkpoints.restore(lambda text: None)
     gan.step.assign(5)
     checkpoints.save()
@@ -274,6 +276,28 @@ def test_checkpoints_without_their_settings_are_refused(config, trained, tmp_pat
             UserError, match=r"config.json, which tells what is in .*run, is missing or damaged; put it back, or delete"
         ):
             train(config, tmp_path / "run")
+
+
+def test_a_checkpoint_of_another_label_counts_as_damaged(config, two_checkpoints, tmp_path):
+    other = LabelPaths(tmp_path / "other")
+    train_label(config, prepared.label_images(config.dataset, "train", 4), other)
+    for file in other.checkpoints.iterdir():
+        shutil.copy(file, two_checkpoints.checkpoints / file.name)
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    log = two_checkpoints.log.read_text()
+    assert "checkpoints/ckpt-6 is damaged: it is of a training on other images" in log
+    assert "resumes from step 4" in log
+
+
+def test_a_checkpoint_of_an_older_version_does_not_tell_of_its_images(config, two_checkpoints, tmp_path, device):
+    data = prepared.label_images(config.dataset, "train", 3)
+    checkpoints = checkpoint.Checkpoints(build(config, data, device), two_checkpoints, 1.0, data.digest)
+    checkpoints.restore(pytest.fail)
+    newest = two_checkpoints.saved_checkpoints()[0]
+    checkpoints._of_older_version.write(str(newest))
+    assert checkpoints.restore(pytest.fail)
+    assert int(checkpoints._gan.step) == 6
 
 
 def test_only_two_checkpoints_are_kept(config, two_checkpoints, tmp_path):
@@ -340,7 +364,7 @@ def test_a_checkpoint_restores_every_variable(config, tmp_path, device, objectiv
     data = prepared.label_images(config.dataset, "train", 3)
     gan, variables = variables_made_by(lambda: build(config, data, device))
     of_metrics = {id(variable.value) for metric in gan.metrics for variable in metric.variables}
-    of_data = {id(variable) for variable in (gan.images, gan.count, gan.label)}
+    of_data = {id(variable) for variable in (gan.images, gan.count, gan.label, gan.learning_rate_factor)}
     variables = [variable for variable in variables if id(variable) not in of_metrics | of_data]
     assert len(variables) > 100
 
@@ -350,7 +374,7 @@ def test_a_checkpoint_restores_every_variable(config, tmp_path, device, objectiv
 
     paths = LabelPaths(tmp_path / "run")
     paths.checkpoints.mkdir(parents=True)
-    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0)
+    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0, "d")
     fill(range(len(variables)))
     checkpoints.save()
     fill(len(variables) * [-1])
@@ -363,7 +387,7 @@ def test_a_kill_during_the_first_checkpoint_leaves_none(config, tmp_path, device
     paths = LabelPaths(tmp_path / "run")
     paths.checkpoints.mkdir(parents=True)
     data = prepared.label_images(config.dataset, "train", 3)
-    checkpoints = checkpoint.Checkpoints(build(config, data, device), paths, 1.0)
+    checkpoints = checkpoint.Checkpoints(build(config, data, device), paths, 1.0, "d")
     write = tf.train.Checkpoint.write
 
     def killed(state, prefix):
@@ -385,7 +409,7 @@ def test_a_checkpoint_is_on_the_disk_before_an_older_one_is_deleted(config, tmp_
     paths = LabelPaths(tmp_path / "run")
     paths.checkpoints.mkdir(parents=True)
     gan = build(config, prepared.label_images(config.dataset, "train", 3), device)
-    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0)
+    checkpoints = checkpoint.Checkpoints(gan, paths, 1.0, "d")
     for step in (1, 2, 3):
         gan.step.assign(step)
         disk_calls.clear()
@@ -418,7 +442,7 @@ def test_the_exported_generator_is_the_average(config, tmp_path, device):
     paths = train(config, tmp_path / "run")
     data = prepared.label_images(config.dataset, "train", 3)
     gan = build(config, data, device)
-    checkpoint.Checkpoints(gan, paths, 1.0).restore(pytest.fail)
+    checkpoint.Checkpoints(gan, paths, 1.0, data.digest).restore(pytest.fail)
     latents = tf.random.stateless_normal([9, 5], [1, 2])
     exported = tf.saved_model.load(str(paths.generator)).signatures["serving_default"](latents=latents)["images"]
     np.testing.assert_array_equal(exported, to_uint8(gan.average(latents, training=False)))
@@ -516,11 +540,8 @@ def test_the_generator_that_scored_best_is_exported(config, judge, tmp_path, mon
     monkeypatch.setattr(metrics, "kernel_distance", lambda *_: next(scores))
     config.train.steps_per_execution, config.train.eval_seconds = 2, 1e-6
     paths = train(config, tmp_path / "run")  # scored after steps 2, 4 and, at the end, 6
-    assert json.loads((paths.best / "score.json").read_text()) == {
-        "kernel_distance": 0.1,
-        "step": 4,
-        "classifier": judge,
-    }
+    images = prepared.label_images(config.dataset, "train", 3).digest
+    assert records.read(paths.best_score, BestScore, TRAIN) == BestScore(0.1, 4, judge, images)
     best = tf.train.load_checkpoint(str(paths.best / "weights"))
     exported = read_weights(paths.generator, TRAIN)
     for place, values in enumerate(exported):
@@ -568,6 +589,29 @@ def test_the_best_weights_of_another_classifier_are_replaced(config, judge, tmp_
     train(config, tmp_path / "run")
     record = json.loads((paths.best / "score.json").read_text())
     assert (record["step"], record["classifier"]) == (8, judge)
+
+
+def test_the_best_weights_of_another_label_are_replaced(config, judge, tmp_path):
+    config.train.eval_seconds = 1000.0
+    paths = train(config, tmp_path / "run")
+    score = {"kernel_distance": -1e9, "step": 2, "classifier": judge, "images": "those of another"}
+    records.write(paths.best / "score.json", score)
+    config.train.max_steps = 8
+    train(config, tmp_path / "run")
+    assert json.loads((paths.best / "score.json").read_text())["step"] == 8
+
+
+def test_damaged_best_weights_are_an_error_and_without_them_the_last_are_taken(config, judge, tmp_path):
+    config.train.eval_seconds = 1000.0
+    paths = train(config, tmp_path / "run")
+    cut(paths.best / "weights.data-00000-of-00001")
+    score = json.loads((paths.best / "score.json").read_text())
+    records.write(paths.best / "score.json", {**score, "kernel_distance": -1e9})
+    config.train.max_steps = 8
+    with pytest.raises(UserError, match=r"run/best, the weights with the best score, is damaged; delete it to take"):
+        train(config, tmp_path / "run")
+    shutil.rmtree(paths.best)
+    assert label_status.read(train(config, tmp_path / "run").status).state == "done"
 
 
 def test_scoring_while_training_needs_the_features_of_prepare(config, tmp_path):

@@ -19,11 +19,34 @@ BATCH_SIZE = 500
 def load(folder: Path) -> "Sampler":
     """Load a combined model from its folder, `saved_models/<name>/`, or from the folder of a version in it.
 
-    A SavedModel can run arbitrary code: load only models that you trust.
+    A SavedModel can run arbitrary code: load only models that you trust.  One that is replaced meanwhile is read again,
+    since it has several files.
 
     Raises:
         UserError: if there is no model, or it is damaged.
     """
+    while True:
+        before = _identity(folder)
+        try:
+            found = _load(folder)
+        except (UserError, OSError):
+            if _identity(folder) == before:
+                raise
+        else:
+            if _identity(folder) == before:
+                return found
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from one that replaces it; None if there is none."""
+    try:
+        stat = folder.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _load(folder: Path) -> "Sampler":
     saved_model = find_saved_model(folder)
     if not is_intact(saved_model):
         raise UserError(f"{saved_model} is damaged, or not of the manifest.json beside it; run: ", COMBINE)

@@ -9,6 +9,7 @@ to a process that is gone; a process that was suspended for so long, and finds a
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import secrets
 import sys
@@ -20,7 +21,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from wcgan_tf.core import errors, files, machine, records
+from wcgan_tf.core import errors, files, machine, records, unfinished
 from wcgan_tf.core.errors import InUseError
 from wcgan_tf.core.process import is_gone
 
@@ -29,8 +30,8 @@ DEAD_SECONDS = 60.0
 SETTLE_SECONDS = 2.0  # longer than two processes that take over the same folder need between their look and their write
 LOOK_SECONDS = 1.0
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
-OWNER = "owner.json"
-OWN = ("lock", OWNER)  # in a folder that is held
+LOCK, OWNER = "lock", "owner.json"
+OWN = (LOCK, OWNER)  # in a folder that is held
 BOOT, NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
@@ -55,62 +56,104 @@ class Owner(msgspec.Struct, frozen=True):
         """Whether this process has surely ended; False if that cannot be known from here.
 
         Args:
-            locked: whether `me` has the system's lock, which no other process of the same boot can have then.
+            locked: whether `me` has the system's lock, which no other process of the same boot can have then, unless
+                the file that it is on was deleted.
         """
         if not me.boot or self.boot != me.boot:
             return False
-        if locked:
-            return True
-        return self.namespace == me.namespace and (is_gone(self.pid) or _started(self.pid) not in ("", self.started))
+        if self.namespace != me.namespace or (self.pid, self.started) == (me.pid, me.started):
+            return locked
+        return is_gone(self.pid) or _started(self.pid) not in ("", self.started)
 
 
 @contextlib.contextmanager
-def lock(folder: Path, say: Callable[[str], None], waiting: str | None = None) -> Iterator[Callable[[], None]]:
+def lock(
+    folder: Path, say: Callable[[str], None], waiting: str | None = None, passing: bool = False
+) -> Iterator[Callable[[], None]]:
     """Hold a folder during this block; yields a function that gives it up, for a process that ends inside of it.
 
     Args:
         say: called with a line about what it waits for.
         waiting: the line if another process holds the folder, before waiting for it.
+        passing: whether the folder is for this alone; then nothing is left in it.
 
     Raises:
         InUseError: if another process holds the folder, and `waiting` is None.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path, me, over = folder / OWNER, Owner.me(), threading.Event()
+
+    def give_up() -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            if _read(path) == me:
+                _release(path, passing)
+
     with contextlib.ExitStack() as held:
-        locked = _flock(path, say, waiting, held)
-        _take(path, me, locked, say, waiting)
+        for turn in itertools.count():
+            try:
+                if _hold(path, me, say, waiting, held):
+                    break
+            except (FileNotFoundError, FileExistsError):  # who held the folder deletes it just now
+                if turn >= unfinished.MOST_TURNS:
+                    raise
+            give_up()
+            held.close()
+        over.clear()
         threading.Thread(target=_beat, args=(path, me, over), daemon=True).start()
-
-        def give_up() -> None:
-            over.set()
-            with contextlib.suppress(OSError):
-                if _read(path) == me:
-                    path.unlink()
-
         try:
             yield give_up
         finally:
             give_up()
 
 
-def _flock(path: Path, say: Callable[[str], None], waiting: str | None, held: contextlib.ExitStack) -> bool:
-    """Take the system's lock until `held` is closed; returns False where there is none."""
-    while True:
-        file = held.enter_context((path.parent / "lock").open("wb"))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting is None:
-                raise _in_use(path, _of_this_boot(_read(path))) from None
-            say(waiting)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise OSError(error.errno, error.strerror, str(path.parent)) from None
-            return False
-        if _is_at(file, path.parent / "lock"):
-            return True  # else who held it has replaced the folder: lock the new one
+@contextlib.contextmanager
+def lock_beside(target: Path, say: Callable[[str], None], waiting: str) -> Iterator[None]:
+    """Hold the right to replace a folder during this block, from a place beside it: what is in it is replaced too."""
+    target = target.resolve()
+    folder = target.parent / unfinished.NAME / f"{target.name}-update"
+    new = [parent for parent in target.parents if not parent.exists()]
+    try:
+        with lock(folder, say, waiting, passing=True):
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # another process is in there, or the target
+            for empty in (folder, folder.parent, *new):
+                empty.rmdir()
+
+
+def _hold(path: Path, me: Owner, say: Callable[[str], None], waiting: str | None, held: contextlib.ExitStack) -> bool:
+    """Take the lock and write the owner file; returns False if who held the folder has deleted or replaced it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = _flock(path, say, waiting, held)
+    _take(path, me, file is not None, say, waiting)
+    return file is None or _is_at(file, path.parent / LOCK)
+
+
+def _release(path: Path, passing: bool) -> None:
+    """Delete the owner file, and with `passing` the locked one.
+
+    That goes first: who waits for the owner file must find then that its own lock is of no use.
+    """
+    if passing:
+        (path.parent / LOCK).unlink(missing_ok=True)
+    path.unlink()
+
+
+def _flock(path: Path, say: Callable[[str], None], waiting: str | None, held: contextlib.ExitStack) -> BinaryIO | None:
+    """Take the system's lock until `held` is closed; returns the locked file, or None where there are no locks."""
+    file = held.enter_context((path.parent / LOCK).open("wb"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if waiting is None:
+            raise _in_use(path, _of_this_boot(_read(path))) from None
+        say(waiting)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise OSError(error.errno, error.strerror, str(path.parent)) from None
+        return None
+    return file
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:
@@ -132,8 +175,9 @@ def _take(path: Path, me: Owner, locked: bool, say: Callable[[str], None], waiti
             say(waiting)
             while not _is_silent(path, other, lambda _: None):
                 pass
-        path.unlink(missing_ok=True)
-        taken_over = not locked or not (other and other.boot == me.boot)
+        if _touched(path) is not None and _read(path) == other:  # else it was given up, and may be another's by now
+            path.unlink(missing_ok=True)
+            taken_over = not locked or not (other and other.boot == me.boot)
     if taken_over:  # another process may have done the same, and deleted this one's file
         time.sleep(SETTLE_SECONDS)
         if (now := _read(path)) != me:

@@ -132,6 +132,7 @@ class LabelPaths:
     checkpoints = Below("checkpoints")
     generator = Below("generator")
     trained = Below(f"generator/{ABOUT}")
+    divergence = Below("divergence.json")
     best = Below("best")
     best_score = Below("best/score.json")
     temporary = Below("temporary")

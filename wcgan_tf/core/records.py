@@ -1,5 +1,11 @@
-"""JSON files as typed records: read, check and write them, and report damaged ones."""
+"""JSON files as typed records: read, check and write them, and report damaged ones.
 
+A file ends with a checksum of all that is before it, so that no bit of it changes unnoticed.  Files without one, of
+older versions, are read too.
+"""
+
+import re
+import zlib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,6 +16,7 @@ from wcgan_tf.core.errors import Command, DamagedError, UserError
 
 LARGEST = 2.0**53  # a larger number counts as damage
 DAMAGED = (ValueError, RecursionError)  # what msgspec raises for damaged JSON
+CHECKSUM = re.compile(rb',\n "checksum": "([0-9a-f]{8})"\n}\n?\Z')  # of CRC-32, which finds any single error
 
 Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
@@ -53,8 +60,11 @@ def decode(text: bytes, kind: type[Record]) -> Record:
     """Decode JSON as a record of type `kind`.
 
     Raises:
-        ValueError, RecursionError: if it is no such record (DAMAGED).
+        ValueError, RecursionError: if it is no such record, or not what was written (DAMAGED).
     """
+    own = CHECKSUM.search(text)
+    if own and int(own[1], 16) != zlib.crc32(text[: own.start()]):
+        raise ValueError("its checksum is that of another content")
     return msgspec.json.decode(text, type=kind)
 
 
@@ -64,5 +74,6 @@ def encode(record: Any) -> str:
 
 
 def write(path: Path, record: Any, durable: bool = True) -> None:
-    """Write a record atomically; see `files.write_text`."""
-    files.write_text(path, encode(record) + "\n", durable)
+    """Write a record with its checksum atomically; see `files.write_text`."""
+    content = encode(record).removesuffix("\n}")
+    files.write_text(path, f'{content},\n "checksum": "{zlib.crc32(content.encode()):08x}"\n}}\n', durable)

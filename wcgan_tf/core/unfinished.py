@@ -7,6 +7,7 @@ runs.  What nobody locks was left by a killed process, and the next writer there
 import contextlib
 import ctypes
 import fcntl
+import itertools
 import os
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from wcgan_tf.core import machine
 
 NAME, ENDING = ".unfinished", ".lock"
 HOST_LETTERS = 64
+MOST_TURNS = 1000  # to begin again if others delete what is needed; then it is no accident, as in /proc
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
@@ -31,6 +33,7 @@ def own_folder(parent: Path) -> Iterator[Path]:
                 own.mkdir()
                 yield own
             finally:
+                _put_back(own, parent)
                 _delete(own)
     finally:
         with contextlib.suppress(OSError):  # another process is in there
@@ -43,16 +46,17 @@ def clear(parent: Path, everything: bool = False) -> None:
     Args:
         everything: also what is of other machines, or where the system has no locks: only this process may write there.
     """
-    for path in (parent / NAME).glob(f"*{ENDING}"):
+    left: list[Path] = []
+    with contextlib.suppress(FileNotFoundError):  # another process deletes the folder, which is empty
+        left = list((parent / NAME).glob(f"*{ENDING}"))
+    for path in left:
         if not everything and path.stem.rpartition("-")[0] != _host():
             continue
         with contextlib.suppress(OSError), path.open("r+b") as file:
             if not everything:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             own = path.with_suffix("")
-            for replaced in own.glob("replaced/*"):
-                if not (parent / replaced.name).exists():  # killed between the two renames of `replace_folder`
-                    replaced.rename(parent / replaced.name)
+            _put_back(own, parent)
             _delete(own)
     with contextlib.suppress(OSError):
         (parent / NAME).rmdir()
@@ -65,11 +69,14 @@ def replace_folder(new: Path, target: Path) -> None:
     replaced = new.parent / "replaced"
     replaced.mkdir()
     target.rename(replaced / target.name)
-    try:
-        new.rename(target)
-    except BaseException:  # KeyboardInterrupt and SystemExit, from signals, too
-        (replaced / target.name).rename(target)
-        raise
+    new.rename(target)  # if an error or a signal comes before it, `own_folder` puts the other one back
+
+
+def _put_back(own: Path, parent: Path) -> None:
+    """Put back what was to be replaced, if the end came between the two renames of `replace_folder`."""
+    for replaced in own.glob("replaced/*"):
+        if not (parent / replaced.name).exists():
+            replaced.rename(parent / replaced.name)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -83,12 +90,14 @@ def _exchange(one: Path, other: Path) -> bool:
 @contextlib.contextmanager
 def _locked_file(place: Path) -> Iterator[Path]:
     """Make a new file in a folder, and lock it during this block; where the system has no locks, only make it."""
-    while True:
-        place.mkdir(parents=True, exist_ok=True)
+    for turn in itertools.count():
         path = place / f"{_host()}-{secrets.token_hex(8)}{ENDING}"
         try:
+            place.mkdir(parents=True, exist_ok=True)
             file = path.open("wb")
-        except FileNotFoundError:  # another process has just deleted the folder, which was empty
+        except (FileNotFoundError, FileExistsError):  # another process has just deleted the folder, which was empty
+            if turn >= MOST_TURNS:
+                raise
             continue
         with file:
             try:

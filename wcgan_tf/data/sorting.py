@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from wcgan_tf.core import files, machine, records
+from wcgan_tf.core import errors, files, machine, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.core.records import Count
@@ -158,11 +158,18 @@ class SplitSorter:
             self._noted(getattr(self._decoded, "name", "an image"), text)
 
     def _decode(self, example: Example) -> decoding.Square | Exception:
-        """The decoded picture, or the reason why it is left out."""
+        """The decoded picture, or the reason why it is left out.
+
+        Raises:
+            OSError: if the disk or the system fails, and the file may be whole.
+        """
         self._decoded.name = example.name
         try:
-            return decoding.square(example.content, *self._shape[1:], self._bit_depth)
+            with files.named(Path(example.name)):
+                return decoding.square(example.content, *self._shape[1:], self._bit_depth)
         except Exception as error:  # Pillow raises many types for a damaged file
+            if isinstance(error, OSError) and error.errno in errors.PROBLEMS:
+                raise
             return error
 
     def _take(self, example: Example, square: decoding.Square | Exception) -> int:

@@ -24,7 +24,7 @@ from wcgan_tf.core.images import to_unit
 from wcgan_tf.core.paths import DatasetPaths, inception_folder, is_saved_model
 from wcgan_tf.data import prepared
 from wcgan_tf.data.prepared import CurrentDomain
-from wcgan_tf.evaluation import domain_classifier, tfgan
+from wcgan_tf.evaluation import classifier_files, domain_classifier, tfgan
 from wcgan_tf.evaluation.features import Classifier
 from wcgan_tf.evaluation.picked_images import PickedImages
 
@@ -42,7 +42,7 @@ def load(name: str, dataset: Dataset, say: Callable[[str], None]) -> Classifier:
         UserError: if it is damaged or is not a classifier; see `classifier_files.refuse_unusable`.
     """
     tf.config.experimental.enable_tensor_float_32_execution(False)  # features that are kept may be of a CPU
-    return CLASSIFIERS[name](dataset, say) if name in CLASSIFIERS else _saved_model(name, Path(name))
+    return CLASSIFIERS[name](dataset, say) if name in CLASSIFIERS else _saved_model(name, dataset)
 
 
 def load_existing_domain(dataset: Dataset) -> Classifier | None:
@@ -148,11 +148,12 @@ def fetch_inception(dataset: Dataset) -> Path:
 
 CLASSIFIERS: dict[str, Callable[[Dataset, Callable[[str], None]], Classifier]] = {
     "domain": _domain,
-    "inception": lambda dataset, _: _saved_model("inception", inception_folder(dataset.data_dir)),
+    "inception": lambda dataset, _: _saved_model("inception", dataset),
 }
 
 
-def _saved_model(name: str, folder: Path) -> Classifier:
+def _saved_model(name: str, dataset: Dataset) -> Classifier:
+    folder = classifier_files.folder_of(name, dataset)
     try:
         loaded = tf.saved_model.load(str(folder))
         call, side = _entry(loaded)
@@ -177,8 +178,7 @@ def _saved_model(name: str, folder: Path) -> Classifier:
         seen = look(tf.constant(np.broadcast_to(images, (*images.shape[:3], 3))))  # grey: one channel three times
         return tuple(seen[output].numpy().reshape(len(images), -1) for output in ("pool_3", "logits"))
 
-    digest = files.digest_json([files.digest_file(path) for path in sorted(folder.rglob("*")) if path.is_file()])
-    resize = f"bilinear to {side}x{side}"
+    digest, resize = classifier_files.digest(folder), f"bilinear to {side}x{side}"
     return Classifier(name, digest, resize, own_labels=False, batch_size=50, predict=predict)
 
 

@@ -47,6 +47,7 @@ def held_out(places: np.ndarray) -> np.ndarray:
     return places % HELD_OUT == HELD_OUT - 1
 
 
+@models.numbered_anew()
 def build_network(
     image_shape: tuple[int, int, int], num_labels: int, precision: str = "float32", *, any_side: bool = False
 ) -> keras.Model:

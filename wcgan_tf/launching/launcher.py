@@ -58,7 +58,8 @@ class Launcher:
         )
         self._workers.held.extend(held)
         self._asked = asked
-        self._began, self._told, self._done_before = time.time(), False, 0
+        self._before = {label: self._read_status(label) for label in labels}
+        self._told, self._done_before = False, 0
 
     def run(self) -> tuple[list[int], bool]:
         """Train until all labels end or a signal comes; returns the unfinished labels, and whether a signal came."""
@@ -134,7 +135,7 @@ class Launcher:
         status = self._read_status(label)
         self._compare_device(label, status)
         if code in (errors.DONE, errors.STOPPED):
-            is_before = code == errors.DONE and status.updated < self._began
+            is_before = code == errors.DONE and status == self._before[label]  # no time tells: a clock may be set back
             self._done_before += is_before
             before = " before" if is_before else ""
             self._say(label, f"{WORDS[code]}{before} after {status.step} steps and {duration(status.seconds)}")
@@ -150,7 +151,7 @@ class Launcher:
     def _compare_device(self, label: int, status: LabelStatus) -> None:
         """Say once that labels train on the CPU although their processes were given GPUs."""
         given = any(place.gpu for place in self._places)
-        if given and not self._told and status.updated >= self._began and status.device.startswith("CPU"):
+        if given and not self._told and status != self._before[label] and status.device.startswith("CPU"):
             self._told = True
             self._say(label, f"{gpus.unseen()}; so will the others")
 

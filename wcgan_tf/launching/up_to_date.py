@@ -10,10 +10,10 @@ from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.config import Config
 from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths
+from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths, is_saved_model
 from wcgan_tf.data import prepared, sources
 from wcgan_tf.data.prepared import CurrentDomain
-from wcgan_tf.evaluation import enough
+from wcgan_tf.evaluation import classifier_files, enough
 from wcgan_tf.runs import label_status, recorded_settings
 from wcgan_tf.runs.score_report import ScoreReport
 
@@ -91,15 +91,23 @@ def is_evaluated(config: Config, file: Path, model: ModelPaths) -> bool:
         (scores.seed, config.evaluate.seed),
         (scores.classifier.name, config.evaluate.classifier),
     ]
-    if config.evaluate.classifier == "domain":
-        current = records.read_if_whole(DatasetPaths.of(config.dataset).domain, CurrentDomain)
-        wanted.append((scores.classifier.digest, current and current.digest))
+    wanted.append((scores.classifier.digest, _classifier_digest(config)))
     try:
         wanted.append((scores.real_images, prepared.digests(config.dataset, labels)))
     except UserError:
         return False
     accuracy = "accuracy" in scores.scores.generated or not config.evaluate.accuracy or len(labels) < 2
     return accuracy and all(one == other for one, other in wanted)
+
+
+def _classifier_digest(config: Config) -> str | None:
+    """The digest of the present classifier; None if it is not there."""
+    name = config.evaluate.classifier
+    if name == classifier_files.TRAINED_HERE:
+        current = records.read_if_whole(DatasetPaths.of(config.dataset).domain, CurrentDomain)
+        return current.digest if current else None
+    folder = classifier_files.folder_of(name, config.dataset)
+    return classifier_files.digest(folder) if is_saved_model(folder) else None
 
 
 def is_newer(result: Path, *sources_of_it: Path) -> bool:

@@ -3,11 +3,13 @@
 To add one, write a module here with a Generator and a Critic, and add a row here and its name in config.py.
 """
 
+import collections
 import contextlib
 from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common import global_state  # private; nothing public sets Keras's numbers alone
 
 from wcgan_tf.config import Model
 from wcgan_tf.core.errors import UserError
@@ -19,8 +21,24 @@ ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
     "dcgan": (dcgan.Generator, dcgan.Critic),
     "resnet": (resnet.Generator, resnet.Critic),
 }
+NAMES = "object_name_uids"  # Keras's: how often each name was given
 
 
+@contextlib.contextmanager
+def numbered_anew() -> Iterator[None]:
+    """Layers created in this block get the names that they would have in a new process, such as dense and dense_1.
+
+    For every name that a variable has had, TensorFlow keeps 35 kB until the process ends, and Keras counts on and on.
+    """
+    before = global_state.get_global_attribute(NAMES)
+    global_state.set_global_attribute(NAMES, collections.defaultdict(int))
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(NAMES, before)
+
+
+@numbered_anew()
 def generator(model: Model, resolution: int, channels: int, precision: str = "float32") -> keras.Model:
     """A new, built generator for the settings `config.model`: latents [N, z] -> images [N, H, W, C] in -1..1."""
     with computing_in(precision):
@@ -29,6 +47,7 @@ def generator(model: Model, resolution: int, channels: int, precision: str = "fl
     return network
 
 
+@numbered_anew()
 def critic(
     model: Model,
     resolution: int,
@@ -55,6 +74,7 @@ def critic(
         width = model.critic_width or model.width
         network = kind(resolution, width, batch_norm=batch_norm, batch_deviation=model.batch_deviation, **options)
         images = tf.zeros([1, resolution, resolution, channels])
+        network.built = True  # or Keras would trace it first, and TensorFlow never frees a traced custom gradient
         if classes:
             network.logits(network.features(images))
         network(images)

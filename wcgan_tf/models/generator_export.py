@@ -77,7 +77,7 @@ def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
         mend: the command that exports it, for the error message.
 
     Raises:
-        UserError: if there is no exported generator; DamagedError if it is damaged.
+        UserError: if there is no exported generator; DamagedError if it is damaged, or a weight is not finite.
     """
     try:
         reader = tf.train.load_checkpoint(str(saved_weights(folder)))
@@ -89,8 +89,11 @@ def read_weights(folder: Path, mend: Command) -> list[np.ndarray]:
         raise DamagedError(f"{folder} is damaged; delete it and run: ", mend) from None
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith("weights/")]
     try:
-        return [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
+        weights = [reader.get_tensor(key) for key in sorted(keys, key=lambda key: int(key.split("/")[1]))]
     except DAMAGED as error:
         if errors.is_of_system(error):
             raise
         raise DamagedError(f"{folder} is damaged; delete it and run: ", mend) from None
+    if not all(np.isfinite(values).all() for values in weights):
+        raise DamagedError(f"{folder} has a weight that is not finite; delete it and run: ", mend)
+    return weights

@@ -21,6 +21,7 @@ MAY_CHANGE = {
         "max_seconds",
         "checkpoint_seconds",
         "eval_seconds",
+        "after_divergence",
         "steps_per_execution",
         "jit_compile",
         "device",

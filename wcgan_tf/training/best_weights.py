@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.core import files, records, stateless_random
-from wcgan_tf.core.errors import Command, UserError
+from wcgan_tf.core import errors, files, records, stateless_random
+from wcgan_tf.core.errors import Command, DamagedError, UserError
 from wcgan_tf.core.images import to_uint8
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data.prepared import CurrentDomain
@@ -27,11 +27,12 @@ PREPARE_DOMAIN = Command("prepare", "--classifier=domain")
 
 
 class BestScore(msgspec.Struct, frozen=True):
-    """score.json beside the best weights: their score and step, and the digest of the classifier."""
+    """score.json beside the best weights: their score and step, and the digests of classifier and training images."""
 
     kernel_distance: float
     step: int
     classifier: str
+    images: str = ""  # as in runs that are older than the field
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -51,7 +52,7 @@ class BestWeights(keras.callbacks.Callback):
         if run.paths.best_score.exists():
             again = Command("train", f"--label={run.data.label}")
             before = records.read(run.paths.best_score, BestScore, again)
-            if before.classifier == self._classifier:  # scores of different classifiers do not compare
+            if self._compares(before):
                 self._take(before)
 
     @property
@@ -73,7 +74,7 @@ class BestWeights(keras.callbacks.Callback):
         distance = metrics.kernel_distance(np.concatenate(seen), self._real)
         self._last = distance
         if distance < self._best:
-            score = BestScore(distance, int(self._gan.step), self._classifier)
+            score = BestScore(distance, int(self._gan.step), self._classifier, self._run.data.digest)
             with files.publish(self._run.paths.best) as path:
                 path.mkdir()
                 self._weights.write(str(path / "weights"))
@@ -81,14 +82,33 @@ class BestWeights(keras.callbacks.Callback):
             self._take(score)
         self._scored_at = time.monotonic()
 
+    def _compares(self, before: BestScore) -> bool:
+        """Whether an earlier score is of this label's images, by the same classifier."""
+        return before.classifier == self._classifier and before.images in ("", self._run.data.digest)
+
     def _take(self, score: BestScore) -> None:
         self._best = score.kernel_distance
         self._run.heartbeat.note(best_kernel_distance=score.kernel_distance, best_step=score.step)
 
     def restore(self) -> None:
-        """Load the weights with the best score into the averaged generator."""
-        if np.isfinite(self._best):  # else no score was a number
+        """Load the weights with the best score into the averaged generator.
+
+        Raises:
+            UserError: if they are damaged.
+        """
+        if not np.isfinite(self._best):  # no score was a number
+            return
+        try:
             self._weights.read(str(self._run.paths.best / "weights")).assert_consumed()
+        except Exception as error:  # TensorFlow raises many types for a truncated or foreign file
+            if errors.is_of_system(error):
+                raise
+            command = Command("train", f"--label={self._run.data.label}")
+            raise DamagedError(
+                f"{self._run.paths.best}, the weights with the best score, is damaged; delete it to take the last, and "
+                "run: ",
+                command,
+            ) from None
 
 
 def _load_classifier(run: LabelRun) -> tuple[str, Callable, np.ndarray]:

@@ -14,9 +14,11 @@ import tensorflow as tf
 from wcgan_tf.core import errors, files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
+from wcgan_tf.runs import recorded_settings
 from wcgan_tf.training.gan import LabelGAN
 
 KEEP = 2
+IMAGES = "images/.ATTRIBUTES/VARIABLE_VALUE"  # the digest of the images in a checkpoint
 
 
 def start_from(gan: LabelGAN, paths: LabelPaths, say: Callable[[str], None]) -> None:
@@ -28,11 +30,29 @@ def start_from(gan: LabelGAN, paths: LabelPaths, say: Callable[[str], None]) -> 
         UserError: if none is intact.
     """
     weights = {name: [own.value for own in getattr(gan, name).variables] for name in ("average", "critic")}
-    state = tf.train.Checkpoint(**weights)
-    if not _load_newest(paths, lambda path: state.read(path).expect_partial(), lambda _, line: say(line)):
+    state, images = tf.train.Checkpoint(**weights), recorded_settings.read(paths).images.digest
+
+    def load(path: str) -> Any:
+        _refuse_other_images(path, images)
+        return state.read(path).expect_partial()
+
+    if not _load_newest(paths, load, lambda _, line: say(line)):
         raise UserError(f"there is no checkpoint in {paths.checkpoints}; delete {paths.folder} to train it anew")
     for variable, value in zip(gan.generator.variables, gan.average.variables, strict=True):
         variable.assign(value)
+
+
+def _refuse_other_images(path: str, digest: str) -> bool:
+    """Refuse the checkpoint of a training on other images; returns whether it tells of its images (older ones do not).
+
+    Raises:
+        ValueError: if it is one.
+    """
+    reader = tf.train.load_checkpoint(path)
+    known = reader.has_tensor(IMAGES)
+    if known and reader.get_tensor(IMAGES).decode() != digest:
+        raise ValueError("it is of a training on other images")
+    return known
 
 
 def _load_newest(paths: LabelPaths, load: Callable[[str], Any], damaged: Callable[[Path, str], None]) -> bool:
@@ -63,9 +83,12 @@ class Checkpoints(keras.callbacks.Callback):
     """Saves a checkpoint every `checkpoint_seconds` during `fit`; keeps the last two.
 
     It does not use `tf.train.CheckpointManager`, whose index file may be out of date after the process was killed.
+
+    Args:
+        images: the digest of the images; a checkpoint of a training on others counts as damaged.
     """
 
-    def __init__(self, gan: LabelGAN, paths: LabelPaths, checkpoint_seconds: float) -> None:
+    def __init__(self, gan: LabelGAN, paths: LabelPaths, checkpoint_seconds: float, images: str) -> None:
         super().__init__()
         # Lists of all variables: for a Keras model, `tf.train.Checkpoint` leaves out layers that are kept in lists.
         owners = {
@@ -76,7 +99,11 @@ class Checkpoints(keras.callbacks.Callback):
             "critic_optimizer": gan.critic_optimizer,
         }
         variables = {name: [variable.value for variable in owner.variables] for name, owner in owners.items()}
-        self._state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
+        with tf.device("CPU"):
+            digest = tf.Variable(images, trainable=False)
+        self._of_older_version = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds)
+        self._state = tf.train.Checkpoint(**variables, step=gan.step, seconds=gan.seconds, images=digest)
+        self._images = images
         self._bytes = sum(math.prod(one.shape) * one.dtype.size for own in variables.values() for one in own)
         self._gan, self._paths = gan, paths
         self._checkpoint_seconds = checkpoint_seconds
@@ -94,7 +121,11 @@ class Checkpoints(keras.callbacks.Callback):
             say(line)
             self._damaged.append(path)
 
-        return _load_newest(self._paths, lambda path: self._state.read(path).assert_consumed(), damaged)
+        def load(path: str) -> Any:
+            state = self._state if _refuse_other_images(path, self._images) else self._of_older_version
+            return state.read(path).assert_consumed()
+
+        return _load_newest(self._paths, load, damaged)
 
     def refuse_full_disk(self) -> None:
         """Raise the system's error before time is spent, if there is no room for a checkpoint."""

@@ -1,5 +1,7 @@
 """The one device that this process uses, to be selected before TensorFlow initialises its runtime."""
 
+import errno
+import os
 import re
 
 import tensorflow as tf
@@ -67,7 +69,8 @@ def precision(settings: Train, strategy: tf.distribute.Strategy, side: int) -> s
 def is_out_of_memory(error: Exception) -> bool:
     """Whether TensorFlow or XLA could not allocate memory on the device; a full disk is another error."""
     text = str(error)  # of a full disk too, it may have a hint that begins: "If you want to see ... when OOM happens"
-    return isinstance(error, tf.errors.OpError) and "No space left" not in text and bool(re.search(NO_MEMORY, text))
+    of_disk = any(os.strerror(number) in text for number in (errno.ENOSPC, errno.EDQUOT))
+    return isinstance(error, tf.errors.OpError) and not of_disk and bool(re.search(NO_MEMORY, text))
 
 
 def jit_compile(setting: str, strategy: tf.distribute.Strategy) -> bool:

@@ -59,6 +59,7 @@ class LabelGAN(keras.Model):
 
     Attributes:
         execution_steps: steps of the next execution.
+        learning_rate_factor: of both learning rates, float32 scalar; below 1 after a divergence.
         last: what the last execution ended with.
     """
 
@@ -90,6 +91,7 @@ class LabelGAN(keras.Model):
         self.flip = flip
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
+        self.learning_rate_factor = tf.Variable(1.0, trainable=False, name="learning_rate_factor")
         self.means = {name: keras.metrics.Mean(name) for name in objective.logged}
         self.execution_steps = settings.steps_per_execution or 1
         self.last = Outcome(step=0, finite=True)
@@ -255,9 +257,9 @@ class LabelGAN(keras.Model):
 
     def _set_learning_rates(self) -> None:
         """Constant, or from the middle of the budget on in a straight line to zero."""
-        scale = 1.0
+        scale = self.learning_rate_factor.value()
         if self.settings.learning_rate_decay == "linear":
-            scale = tf.minimum(1.0, 2.0 * (1.0 - self.progress()))
+            scale *= tf.minimum(1.0, 2.0 * (1.0 - self.progress()))
         self.generator_optimizer.learning_rate = scale * self.settings.generator_learning_rate
         self.critic_optimizer.learning_rate = scale * self.settings.critic_learning_rate
 

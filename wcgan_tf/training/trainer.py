@@ -22,7 +22,7 @@ from wcgan_tf.evaluation.enough import FEWEST
 from wcgan_tf.launching.gpus import unseen
 from wcgan_tf.models.generator_export import export_generator, weights_digest
 from wcgan_tf.runs.label_run import LabelRun
-from wcgan_tf.training import optimizers
+from wcgan_tf.training import divergence, optimizers
 from wcgan_tf.training.best_weights import BestWeights
 from wcgan_tf.training.callbacks import Budget, MetricsWriter, ProgressLogger
 from wcgan_tf.training.checkpoint import Checkpoints, start_from
@@ -71,7 +71,7 @@ class Trainer:
         if self._unseen:
             run.say(f"this process may use GPU {', '.join(self._unseen)}, but {unseen()}")
         try:
-            return self._train(run)
+            return self._train(run) or self._train(run)  # the second time after it went back, which it does once
         except tf.errors.OpError as error:
             if not is_out_of_memory(error):
                 raise
@@ -80,6 +80,7 @@ class Trainer:
         raise UserError(self._what_fits(run))
 
     def _train(self, run: LabelRun) -> str:
+        """As `_fit`."""
         self._make_room(len(run.data.images))
         if self._gan is None:
             self._gan = build(self._config, run.data, self._strategy, self._capacity)
@@ -199,9 +200,10 @@ def _set_weights(objective: Objective, variables: list, label: int, config: Conf
 
 
 def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
-    """Train, save and export; returns the state in which the label ended."""
-    checkpoints = Checkpoints(gan, run.paths, run.config.train.checkpoint_seconds)
+    """Train, save and export; returns the state in which the label ended, or "" if it has diverged and goes back."""
+    checkpoints = Checkpoints(gan, run.paths, run.config.train.checkpoint_seconds, run.data.digest)
     resumed = checkpoints.restore(run.say)
+    divergence.resume(gan, run)
     if not resumed:  # what an earlier training left that had no checkpoint yet
         shutil.rmtree(run.paths.best, ignore_errors=True)
         run.heartbeat.note(best_kernel_distance=None, best_step=None)
@@ -226,6 +228,8 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
                 f"TensorFlow ended the training at step {budget.step}, before its budget; if TF_XLA_FLAGS names a"
                 " folder of compiled programs, delete that folder"
             )
+    if budget.state == "diverged" and divergence.goes_back(run, budget.step, budget.seconds):
+        return ""
     if budget.state != "diverged":
         checkpoints.save()
         for scorer in best:
@@ -251,6 +255,7 @@ def _best_weights(gan: LabelGAN, run: LabelRun) -> list[BestWeights]:
     return []
 
 
+@functools.cache  # TensorFlow keeps 50 kB of every data set until the process ends
 def _endless() -> tf.data.Dataset:
     """Elements for `fit`, which `Budget` ends."""
     options = tf.data.Options()
