@@ -25,7 +25,8 @@ torture: .venv/installed-test
 audit: .venv/installed
 	@test -e .venv-audit || $(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/pip install --quiet pip-audit
-	.venv-audit/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	$(BIN)/pip freeze --exclude-editable > .venv-audit/packages.txt
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv-audit/packages.txt
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

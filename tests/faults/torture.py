@@ -18,6 +18,7 @@ import collections
 import contextlib
 import multiprocessing
 import os
+import queue
 import random
 import shutil
 import signal
@@ -232,18 +233,29 @@ def main() -> None:
     parser.add_argument("--crowd", type=int, default=50, help="processes that do the same at once")
     parser.add_argument("--folder", type=Path, help="where to work; a new temporary one if not given")
     arguments = parser.parse_args()
+    known = ["damage", "crowds", *(case.name for case in [*AT_RANDOM, *cases.CASES])]
+    if unknown := set(arguments.only or []) - set(known):
+        parser.error(f"there is no {min(unknown)}; type some of {','.join(known)}")
     if not killing.is_possible():
         sys.exit("error: strace is missing, or may not look at other processes")
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
     number, forks = len(os.sched_getaffinity(0)), multiprocessing.get_context("fork")
     answers = forks.Queue()
-    for place in range(number):
-        forks.Process(target=do_share, args=(place, number, arguments, folder, answers)).start()
+    shares = [
+        forks.Process(target=do_share, args=(place, number, arguments, folder, answers)) for place in range(number)
+    ]
+    for share in shares:
+        share.start()
     rows: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
     ended, said = 0, time.monotonic()
     while ended < number:
-        answer = answers.get()
+        try:
+            answer = answers.get(timeout=PROGRESS_SECONDS)
+        except queue.Empty:
+            if any(share.exitcode for share in shares):
+                sys.exit(f"error: a process that tries has ended; read what it said above, and {folder}/log-*.txt")
+            continue
         if time.monotonic() - said >= PROGRESS_SECONDS:
             said = time.monotonic()
             print(f"{sum(counts['times'] for counts in rows.values()):,} tries so far", flush=True)
