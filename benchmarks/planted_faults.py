@@ -143,8 +143,8 @@ FAULTS = [
     ),
     Fault(
         "an owner of another machine counts as gone",
-        "core/folder_lock",
-        "if not me.boot or self.boot != me.boot:",
+        "core/owner",
+        "if not me.boot or (self.boot, self.namespace) != (me.boot, me.namespace):",
         "if not me.boot:",
         "core/folder_lock",
     ),

@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import SMALL, STEPS, made_once, run, run_python, trained
 from matplotlib import image
 
-from wcgan_tf.core import errors
+from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import Command
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.models.generator_export import label_signs, latents_from_seed, read_weights
@@ -231,7 +231,7 @@ def test_labels_trained_with_other_settings_are_not_combined(chain):
     file = chain / "other/labels/00007/config.json"
     settings = json.loads(file.read_text())
     settings["model"]["latent_size"] = 5
-    file.write_text(json.dumps(settings))
+    records.write(file, settings)
     done = run("combine", "--partial", "--workdir=other", "--model=saved_models/other", folder=chain, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert "label 7 was trained otherwise than label 2: model.latent_size (64 there, 5 here)" in done.stderr
@@ -335,7 +335,7 @@ def test_damaged_files_are_not_combined(chain):
         assert again in done.stderr
         path.unlink() if before is None else path.write_bytes(before)
     status = chain / "hurt/labels/00007/status.json"  # it resumed, and its process died: the generator is of before
-    status.write_text(json.dumps(json.loads(status.read_text()) | {"step": 99, "state": "running"}))
+    records.write(status, json.loads(status.read_text()) | {"step": 99, "state": "running"})
     assert combine("--replace=7").returncode == 0
     assert {own["step"] for own in json.loads(manifest.read_text())["labels"]} == {20}
 

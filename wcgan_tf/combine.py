@@ -45,9 +45,9 @@ def define_flags() -> None:
 def main() -> None:
     output = cli.model_paths()
     recorded_settings.refuse_missing_images(cli.run_paths(), cli.config().dataset)
-    unfinished.clear(output.folder.parent)  # a model may be in there
     waiting = f"another process writes {output.folder}; waiting for it"
     with folder_lock.lock_beside(output.folder, print_now, waiting):
+        unfinished.clear(output.folder.parent)
         _refuse_to_replace(output, cli.FLAGS.replace.strip())
         _combine(cli.run_paths(), output, cli.FLAGS.replace.strip())
 

@@ -14,7 +14,7 @@ from conftest import PATIENCE_SECONDS, wait_until
 
 from wcgan_tf.core import errors, files, folder_lock, records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.folder_lock import Owner
+from wcgan_tf.core.owner import Owner, started_at
 
 HOLDER = """
 import errno, fcntl, os, signal, sys
@@ -166,11 +166,25 @@ def test_what_was_given_up_while_one_watched_is_not_deleted_if_another_has_it_si
     assert records.decode(owner.read_bytes(), Owner) == other
 
 
+def test_what_is_given_up_before_one_looks_is_free_at_once(tmp_path, owner, monkeypatch):
+    create = folder_lock._create
+
+    def given_up(path, me):
+        created = create(path, me)
+        owner.unlink()
+        monkeypatch.setattr(folder_lock, "_create", create)
+        return created
+
+    monkeypatch.setattr(folder_lock, "_create", given_up)
+    with folder_lock.lock(tmp_path, pytest.fail, "waiting"):
+        assert records.decode(owner.read_bytes(), Owner).pid == os.getpid()
+
+
 def test_a_process_that_runs_is_not_gone_whatever_the_lock_says(tmp_path, owner, begin_code):
     """Its locked file was deleted, as with a folder that is replaced, so that another has the lock of a new one."""
     code = "import sys; print('there', flush=True); sys.stdin.read()"
     process = begin_code(code, until="there")
-    started = folder_lock._started(process.pid)
+    started = started_at(process.pid)
     records.write(owner, msgspec.structs.replace(Owner.me(), pid=process.pid, started=started))
     beat = threading.Timer(0.2, lambda: os.utime(owner))
     beat.start()
@@ -186,6 +200,128 @@ def test_of_two_that_take_over_at_a_time_one_goes_on(tmp_path, owner, monkeypatc
     threading.Timer(folder_lock.DEAD_SECONDS + 0.3, records.write, [owner, another]).start()
     with pytest.raises(UserError, match="in use by process 12 on node8"), folder_lock.lock(tmp_path, print):
         pass
+
+
+def test_who_waits_waits_for_one_that_takes_over_at_the_same_time(tmp_path, owner, monkeypatch):
+    monkeypatch.setattr(folder_lock, "SETTLE_SECONDS", 0.5)
+    another = msgspec.structs.replace(records.decode(owner.read_bytes(), Owner), host="node8")
+
+    def take_over_and_give_up():
+        records.write(owner, another)
+        for _ in range(10):
+            time.sleep(0.1)
+            os.utime(owner)
+        owner.unlink()
+
+    settled = threading.Event()
+    create = folder_lock._create
+
+    def taken(path, me):
+        if created := create(path, me):
+            threading.Thread(target=take_over_and_give_up).start()
+            monkeypatch.setattr(folder_lock, "_create", create)
+            settled.set()
+        return created
+
+    monkeypatch.setattr(folder_lock, "_create", taken)
+    said = []
+    with folder_lock.lock(tmp_path, said.append, "waiting"):
+        assert records.decode(owner.read_bytes(), Owner).pid == os.getpid()
+    assert said[-1] == "waiting"
+    assert settled.is_set()
+
+
+def test_a_process_of_another_container_is_not_taken_for_gone():
+    """Even with the lock: each container may have mounted the folder by itself."""
+    me = Owner.me()
+    assert not msgspec.structs.replace(me, namespace="pid:[1]", pid=2**30).is_gone(me, locked=True)
+    assert msgspec.structs.replace(me, pid=2**30).is_gone(me, locked=False)
+
+
+def test_the_owner_file_of_a_third_is_put_back(tmp_path, owner):
+    text = owner.read_bytes()
+    assert not folder_lock._delete(owner, Owner.me())
+    assert owner.read_bytes() == text
+    assert folder_lock._delete(owner, records.decode(text, Owner))
+    assert list(tmp_path.iterdir()) == []
+    assert not folder_lock._delete(owner, Owner.me())
+
+
+def test_what_a_kill_while_taking_over_leaves_is_deleted(tmp_path):
+    (tmp_path / ".owner.json.0123").touch()
+    with folder_lock.lock(tmp_path, pytest.fail):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("error", [errno.ESTALE, errno.ENOENT])
+def test_a_lock_that_the_file_server_has_deleted_is_taken_anew(tmp_path, monkeypatch, error):
+    fail_once(monkeypatch, os.path, "samestat", error)
+    with folder_lock.lock(tmp_path, pytest.fail):
+        assert records.decode((tmp_path / "owner.json").read_bytes(), Owner).pid == os.getpid()
+
+
+def test_an_error_while_taking_a_folder_leaves_no_owner(tmp_path, monkeypatch):
+    create = folder_lock._create
+
+    def created(path, me):
+        fail_once(monkeypatch, os.path, "samestat", errno.EIO)
+        return create(path, me)
+
+    monkeypatch.setattr(folder_lock, "_create", created)
+    with pytest.raises(OSError, match="Input/output"), folder_lock.lock(tmp_path, pytest.fail):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def fail_once(monkeypatch, module, name, error):
+    whole = getattr(module, name)
+
+    def fail(*_):
+        monkeypatch.setattr(module, name, whole)
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(module, name, fail)
+
+
+def test_who_waited_for_a_deleted_lock_leaves_the_owner_file_alone(tmp_path, monkeypatch):
+    flock, written = folder_lock._flock, []
+
+    def late(path, *arguments):
+        file = flock(path, *arguments)
+        if not written:
+            (path.parent / "lock").unlink()  # by who held it
+        written.append((path.parent / "owner.json").exists())
+        return file
+
+    monkeypatch.setattr(folder_lock, "_flock", late)
+    monkeypatch.setattr(folder_lock, "_take", lambda path, *_: written.append("taken"))
+    with folder_lock.lock(tmp_path, pytest.fail):
+        pass
+    assert written == [False, False, "taken"]
+
+
+def test_the_last_beat_does_not_delete_the_file_of_who_follows(tmp_path, monkeypatch, owner):
+    other, over = owner.read_bytes(), threading.Event()
+    owner.unlink()
+
+    def overtaken(path, me):
+        over.set()
+        owner.write_bytes(other)
+        return False
+
+    monkeypatch.setattr(folder_lock, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(folder_lock, "_create", overtaken)
+    folder_lock._beat(owner, Owner.me(), over)
+    assert owner.read_bytes() == other
+
+
+def test_a_model_whose_replacement_ended_on_another_machine_is_put_back(tmp_path):
+    replaced = tmp_path / ".unfinished/node7-0123/replaced/model"
+    replaced.mkdir(parents=True)
+    (replaced / "old.txt").touch()
+    with folder_lock.lock_beside(tmp_path / "model", pytest.fail, "waiting"):
+        assert (tmp_path / "model/old.txt").exists()
 
 
 def test_a_suspended_process_whose_folder_was_taken_over_ends(tmp_path, hold):

@@ -1,5 +1,6 @@
 """Records: whole in the file or not at all, and only of their declared types."""
 
+import contextlib
 import errno
 import json
 import math
@@ -48,6 +49,18 @@ def test_no_bit_of_a_record_changes_unnoticed(tmp_path):
         for bit in range(8):
             path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
             assert records.read_if_whole(path, Example) in (None, record), path.read_bytes()
+
+
+def test_no_bit_of_a_line_changes_unnoticed():
+    row = {"step": 20, "seconds": 1.5, "critic_loss": None}
+    whole = records.line({**row, "critic_loss": math.nan}).encode()
+    assert whole.count(b"\n") == 1
+    for place in range(len(whole)):
+        for bit in range(8):
+            changed = whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
+            with contextlib.suppress(records.DAMAGED):
+                assert records.decode(changed, dict[str, float | None]) == row, changed
+    assert records.decode(whole, dict[str, float | None]) == row
 
 
 def test_a_record_without_a_checksum_is_read(tmp_path):

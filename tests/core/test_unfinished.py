@@ -4,6 +4,8 @@ import fcntl
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,21 @@ def test_where_that_cannot_be_a_stop_between_the_two_renames_puts_the_old_one_ba
     assert left(tmp_path) == ["model", "model/old.txt"]
 
 
+def test_where_that_cannot_be_what_was_replaced_is_never_put_back(tmp_path, monkeypatch):
+    """The end may come while it is deleted, so that only parts of it are left."""
+    target = tmp_path / "model"
+    target.mkdir()
+    monkeypatch.setattr(unfinished, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(unfinished, "_delete", lambda own: None)
+    with files.publish(target) as path:
+        path.mkdir()
+    monkeypatch.undo()
+    assert (tmp_path / unfinished.NAME).exists()
+    target.rmdir()
+    unfinished.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_writer_that_is_taken_for_dead_before_its_lock_begins_anew(tmp_path, monkeypatch):
     flock, times = fcntl.flock, []
 
@@ -159,6 +176,37 @@ def test_a_writer_that_is_taken_for_dead_before_its_lock_begins_anew(tmp_path, m
         path.touch()
     assert len(times) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_folder_that_another_machine_deleted_and_this_one_still_sees_is_waited_for(tmp_path, monkeypatch):
+    """As with FUSE and NFS, which keep what they know of a folder for a second or more."""
+    mkdir, known_until = Path.mkdir, time.monotonic() + 0.5
+
+    def known(path, *arguments, **options):
+        if path.name != unfinished.NAME or time.monotonic() > known_until:
+            mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", known)
+    with files.publish(tmp_path / "one") as path:
+        path.touch()
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_deleted_file_that_the_file_system_still_holds_is_waited_for(tmp_path):
+    """As with FUSE and NFS, which rename it until it is closed."""
+    (tmp_path / "folder").mkdir()
+    held = tmp_path / "folder/.fuse_hidden0001"
+    held.touch()
+    threading.Timer(0.3, held.unlink).start()
+    assert unfinished.remove_if_empty(tmp_path / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_a_file_of_another_is_not_removed(tmp_path):
+    (tmp_path / "owner.json").touch()
+    assert not unfinished.remove_if_empty(tmp_path)
+    assert (tmp_path / "owner.json").exists()
 
 
 def test_many_that_write_beside_each_other_do_not_disturb_each_other(tmp_path, begin_code):

@@ -13,7 +13,7 @@ from conftest import PATIENCE_SECONDS, STEPS, run
 from PIL import Image
 
 from wcgan_tf.config import default_config
-from wcgan_tf.core import errors, machine, unfinished
+from wcgan_tf.core import errors, machine, records, unfinished
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data import prepared, sorting, sources
@@ -302,7 +302,7 @@ def test_prepared_images_of_another_folder_are_refused(photos, tmp_path):
 def test_prepared_images_that_are_from_no_folder_are_refused(photos, tmp_path):
     run("prepare", *arguments(photos), folder=tmp_path)
     info = DatasetPaths.of(photos).info
-    info.write_text(json.dumps(json.loads(info.read_text()) | {"root": ""}))  # as of TensorFlow Datasets
+    records.write(info, json.loads(info.read_text()) | {"root": ""})  # as of TensorFlow Datasets
     done = run("prepare", *arguments(photos), folder=tmp_path, check=False)
     assert done.returncode == errors.WRONG_INPUT
     assert f"holds images of photos from elsewhere, not of {photos.root}; delete it, or type" in done.stderr

@@ -36,7 +36,10 @@ def test_halving_takes_the_means_of_blocks():
     assert domain_classifier._halved(images).numpy().tolist() == [[[[3], [64]]]]
 
 
-@pytest.mark.parametrize("bfloat16", [True, False])
+EMULATED = pytest.mark.skipif(not machine.computes_in_bfloat16(), reason="this CPU would take minutes, so none does it")
+
+
+@pytest.mark.parametrize("bfloat16", [pytest.param(True, marks=EMULATED), False])
 def test_it_learns_large_images_in_both_precisions(bfloat16, monkeypatch):
     monkeypatch.setattr(machine, "computes_in_bfloat16", lambda: bfloat16)
     images, labels = striped(32)

@@ -58,6 +58,11 @@ def result_of_training(folder: Path) -> dict[str, str]:
     }
 
 
+def result_of_labels(folder: Path) -> dict[str, str]:
+    """The weights of all generators."""
+    return {path.parent.name: weights(path) for path in sorted(folder.glob("runs/digits/labels/*/generator"))}
+
+
 def weights(generator: Path) -> str:
     """The digest of a SavedModel's weights; its other files differ by some bytes each time."""
     from wcgan_tf.models.generator_export import read_weights

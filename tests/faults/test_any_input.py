@@ -16,8 +16,8 @@ from wcgan_tf.config import DECLARATIONS, default_config, validate
 from wcgan_tf.core import records
 from wcgan_tf.core.console import printable
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.folder_lock import Owner
 from wcgan_tf.core.labels import format_labels, parse_labels
+from wcgan_tf.core.owner import Owner
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.data.prepared import CurrentDomain, DatasetInfo, ImageRecord
 from wcgan_tf.reporting.run_overview import read_rows

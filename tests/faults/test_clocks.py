@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from wcgan_tf.core import errors, folder_lock, records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.folder_lock import Owner
+from wcgan_tf.core.owner import Owner
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.runs import event_files, label_status
 from wcgan_tf.runs.label_status import Heartbeat

@@ -16,12 +16,12 @@ import cases
 import pytest
 from conftest import ENDLESS, PATIENCE_SECONDS, SMALL, STEPS, run, trained, wait_until
 
-from wcgan_tf.core import errors, folder_lock
+from wcgan_tf.core import errors, owner
 from wcgan_tf.core.paths import RunPaths
 from wcgan_tf.runs import label_status
 
 MOUNT = f"""
-mount --bind "$1/boot" {folder_lock.BOOT} || exit
+mount --bind "$1/boot" {owner.BOOT} || exit
 bindfs -f "$2" "$3" &
 while kill -0 $! && ! test -e "$3/there"; do sleep 0.1; done
 test -e "$3/there" && echo mounted
@@ -140,6 +140,32 @@ def test_every_update_of_a_folder_that_is_replaced_counts(nodes, begin_on, tmp_p
     assert {path.name for path in (tmp_path / "real").iterdir()} == {"there", "model"}
 
 
+HELD = """
+import threading
+from pathlib import Path
+from wcgan_tf.core import files
+model = Path("model")
+held = (model / "count").open()
+if sys.argv[1:]:
+    threading.Timer(float(sys.argv[1]), held.close).start()
+with files.publish(model) as path:
+    path.mkdir()
+    (path / "count").touch()
+"""
+
+
+def test_what_a_reader_has_open_while_it_is_replaced_is_deleted_when_it_is_closed(nodes, begin_on, tmp_path):
+    """FUSE and NFS keep it until then."""
+    (tmp_path / "real/model").mkdir()
+    (tmp_path / "real/model/count").touch()
+    assert ended([begin_on(nodes[0], HELD, "0.5")]) == [(errors.DONE, "")]
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {"there", "model"}
+    assert ended([begin_on(nodes[0], HELD)]) == [(errors.DONE, "")]  # until the process ends
+    assert cases.leftovers(tmp_path / "real") != []
+    assert ended([begin_on(nodes[0], HELD, "0.0")]) == [(errors.DONE, "")]  # the next writer
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {"there", "model"}
+
+
 def test_of_processes_on_both_that_train_a_label_one_does(whole_chain, nodes, begin_on, tmp_path):
     trained(whole_chain[0], tmp_path / "real")
     found = ended([begin_on(node, "wcgan_tf.train", "--label=3", *STEPS) for node in nodes * 3])
@@ -172,6 +198,13 @@ def test_of_processes_on_both_that_prepare_one_does(digits, nodes, begin_on, tmp
     assert cases.leftovers(tmp_path / "real") == []
 
 
+CLEAR = """
+from pathlib import Path
+from wcgan_tf.core import unfinished
+unfinished.clear(Path("saved_models"))
+"""
+
+
 def test_labels_that_both_replace_at_once_are_all_in_the_model(whole_chain, nodes, begin_on, tmp_path):
     """And who reads finds a whole model all the while."""
     real = trained(whole_chain[0], tmp_path / "real", 2, 3, 4)
@@ -183,6 +216,8 @@ def test_labels_that_both_replace_at_once_are_all_in_the_model(whole_chain, node
         assert code == errors.DONE, said
     found = ended(replace)
     assert [said for code, said in found if code != errors.DONE] == []
+    cleared = ended([begin_on(node, CLEAR) for node in nodes])  # what a reader had open for more than a second
+    assert cleared == 2 * [(errors.DONE, "")]
     manifest = json.loads((real / "saved_models/digits/manifest.json").read_text())
     assert [(entry["label"], entry["step"]) for entry in manifest["labels"]] == [(2, 30), (3, 30), (4, 30)]
     assert cases.leftovers(real / "saved_models") == []

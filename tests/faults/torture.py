@@ -7,7 +7,8 @@
     PYTHONPATH=tests python tests/faults/torture.py --only crowds --crowd 100
 
 Kills each program after each of the system calls by which it changes a file; lets each flush, rename and new folder
-fail once; kills `launch` and `pipeline` at random moments, and stops every program; has crowds do the same at once.
+fail once; kills `launch`, `pipeline` and, on a cluster of `slurm/local_cluster.sh start`, a job at random moments, and
+stops every program; has crowds do the same at once.
 Then the same command has to end it, with the result of an undisturbed run, and with nothing left beside it.  Prints a
 table: how often each was tried, after how many something was lost (the command could not go on, or had left something),
 and after how many something was wrong (a file that is not whole, a result that differs, a traceback).
@@ -34,8 +35,10 @@ from typing import NamedTuple
 import cases
 import crowds
 import damage
+import jobs
 import killing
 import warm
+from cluster import WHY_NOT
 from conftest import CHAIN, STEPS, run, start, start_python
 
 from wcgan_tf.core import errors
@@ -83,8 +86,12 @@ def attempt(one: Try, begin: Path, expected: dict[str, str]) -> Outcome | None:
             if not killing.kill_after(one.number, one.case.words, folder):
                 return None
         elif one.fault in ("kills", "stops"):
-            times, problems = at_random(one.case, folder, one.fault == "stops", random.Random(one.number))
-            lost += problems
+            chance, stop = random.Random(one.number), one.fault == "stops"
+            try:
+                job = one.case == jobs.CASE
+                times, lost = (jobs.at_random if job else at_random)(one.case, folder, stop, chance)
+            except AssertionError as error:
+                lost.append(str(error))
         else:
             calls, error = one.fault.split(":")
             failed, code, said = killing.fail(calls, error, one.number, one.case.words, folder)
@@ -145,18 +152,15 @@ def started_by(parent: int) -> list[int]:
     return own + [pid for child in own for pid in started_by(child)]
 
 
-def result_of_labels(folder: Path) -> dict[str, str]:
-    return {path.parent.name: cases.weights(path) for path in sorted(folder.glob("runs/digits/labels/*/generator"))}
-
-
 def result_of_chain(folder: Path) -> dict[str, str]:
     scores = folder / "runs/digits/scores.json"
-    return {**result_of_labels(folder), **cases.result_of_combine(folder), "report": str(scores.exists())}
+    return {**cases.result_of_labels(folder), **cases.result_of_combine(folder), "report": str(scores.exists())}
 
 
 AT_RANDOM = [
-    cases.Case("launch", ["wcgan_tf.launch", "--labels=2-5", *STEPS], cases.only_data, result_of_labels),
+    cases.Case("launch", ["wcgan_tf.launch", "--labels=2-5", *STEPS], cases.only_data, cases.result_of_labels),
     cases.Case("pipeline", ["wcgan_tf.pipeline", *CHAIN], lambda whole, folder: None, result_of_chain),
+    *([jobs.CASE] if jobs.is_possible() else []),
 ]
 
 
@@ -238,23 +242,26 @@ def main() -> None:
         parser.error(f"there is no {min(unknown)}; type some of {','.join(known)}")
     if not killing.is_possible():
         sys.exit("error: strace is missing, or may not look at other processes")
+    if not arguments.only and not jobs.is_possible():
+        print(f"no jobs of Slurm: {WHY_NOT}")
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
     number, forks = len(os.sched_getaffinity(0)), multiprocessing.get_context("fork")
     answers = forks.Queue()
     shares = [
-        forks.Process(target=do_share, args=(place, number, arguments, folder, answers)) for place in range(number)
+        forks.Process(target=do_share, args=(place, number, arguments, folder, answers), daemon=True)
+        for place in range(number)
     ]
     for share in shares:
         share.start()
     rows: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
     ended, said = 0, time.monotonic()
     while ended < number:
+        if any(share.exitcode for share in shares):
+            sys.exit(f"error: a process that tries has ended; read what it said above, and {folder}/log-*.txt")
         try:
             answer = answers.get(timeout=PROGRESS_SECONDS)
         except queue.Empty:
-            if any(share.exitcode for share in shares):
-                sys.exit(f"error: a process that tries has ended; read what it said above, and {folder}/log-*.txt")
             continue
         if time.monotonic() - said >= PROGRESS_SECONDS:
             said = time.monotonic()

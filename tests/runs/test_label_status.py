@@ -19,16 +19,17 @@ def fast(monkeypatch):
     monkeypatch.setattr(label_status, "BEAT_SECONDS", 0.05)
 
 
-def test_a_label_without_a_file_or_with_a_damaged_one_is_pending(tmp_path):
+def test_a_label_without_a_file_is_pending_and_one_with_a_damaged_one_has_failed(tmp_path):
     file = tmp_path / "status.json"
     assert label_status.read(file) == LabelStatus()
     assert label_status.read(file).state == "pending"
     odd = [{"state": "odd"}, {"updated": "now"}, {"updated": math.nan}, {"step": -1}, {"step": 1.5}, {"step": True}]
     odd += [{"seconds": math.inf}, {"progress": 1.5}, {"images_per_second": -1.0}, {"host": 3}, {"error": None}]
     contents = [json.dumps({"state": "done", "updated": 1.0, **values}) for values in odd]
-    for content in ("", "{", "[]", "{}", "[" * 100_000, *contents):
+    for content in ("", "{", "[]", "[" * 100_000, *contents):
         file.write_text(content)
-        assert label_status.read(file) == LabelStatus(), content[:100]
+        error = "status.json is damaged; the label's next start writes it anew"
+        assert label_status.read(file) == LabelStatus(state="failed", error=error), content[:100]
     file.write_text(json.dumps({"state": "failed", "updated": 1.0, "error": "\x1b[31mred"}))
     assert label_status.read(file).error == "?[31mred"
 

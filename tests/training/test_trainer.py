@@ -472,8 +472,11 @@ def test_leftovers_of_a_kill_are_deleted(config, tmp_path):
     for name in (".status.json.abc", "temporary"):
         (folder / name).mkdir(parents=True)
         (folder / name / "half").write_text("half a file")
+    for name in ("checkpoints", "3"):
+        (folder / name).mkdir()
+        (folder / name / ".writable.abc").touch()
     train(config, folder)
-    assert not list(folder.glob(".*"))
+    assert not list(folder.rglob(".*"))
     assert not (folder / "temporary").exists()
 
 

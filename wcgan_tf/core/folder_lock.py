@@ -17,53 +17,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import BinaryIO
 
-import msgspec
-
-from wcgan_tf.core import errors, files, machine, records, unfinished
+from wcgan_tf.core import errors, files, records, unfinished
 from wcgan_tf.core.errors import InUseError
-from wcgan_tf.core.process import is_gone
+from wcgan_tf.core.owner import Owner, in_words
 
 BEAT_SECONDS = 15.0
 DEAD_SECONDS = 60.0
 SETTLE_SECONDS = 2.0  # longer than two processes that take over the same folder need between their look and their write
 LOOK_SECONDS = 1.0
+GONE = {errno.ENOENT, errno.EEXIST, errno.ESTALE}  # who held the folder deletes it just now
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 LOCK, OWNER = "lock", "owner.json"
 OWN = (LOCK, OWNER)  # in a folder that is held
-BOOT, NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """owner.json: the process that holds a folder."""
-
-    host: str
-    boot: str  # id of the host's start; "" if it is not known
-    namespace: str  # of process ids; containers have their own
-    pid: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
-    started: str  # the process's start, in the system's own unit
-    token: str  # of this holding
-
-    @classmethod
-    def me(cls) -> "Owner":
-        """This process, with a new token."""
-        boot = BOOT.read_text().strip() if BOOT.exists() else ""
-        namespace = str(NAMESPACE.readlink()) if NAMESPACE.is_symlink() else ""
-        return cls(machine.host(), boot, namespace, os.getpid(), _started(os.getpid()), secrets.token_hex(8))
-
-    def is_gone(self, me: "Owner", locked: bool) -> bool:
-        """Whether this process has surely ended; False if that cannot be known from here.
-
-        Args:
-            locked: whether `me` has the system's lock, which no other process of the same boot can have then, unless
-                the file that it is on was deleted.
-        """
-        if not me.boot or self.boot != me.boot:
-            return False
-        if self.namespace != me.namespace or (self.pid, self.started) == (me.pid, me.started):
-            return locked
-        return is_gone(self.pid) or _started(self.pid) not in ("", self.started)
 
 
 @contextlib.contextmanager
@@ -89,18 +56,9 @@ def lock(
                 _release(path, passing)
 
     with contextlib.ExitStack() as held:
-        for turn in itertools.count():
-            try:
-                if _hold(path, me, say, waiting, held):
-                    break
-            except (FileNotFoundError, FileExistsError):  # who held the folder deletes it just now
-                if turn >= unfinished.MOST_TURNS:
-                    raise
-            give_up()
-            held.close()
-        over.clear()
-        threading.Thread(target=_beat, args=(path, me, over), daemon=True).start()
         try:
+            _hold_at_last(path, me, say, waiting, held)
+            threading.Thread(target=_beat, args=(path, me, over), daemon=True).start()
             yield give_up
         finally:
             give_up()
@@ -114,19 +72,38 @@ def lock_beside(target: Path, say: Callable[[str], None], waiting: str) -> Itera
     new = [parent for parent in target.parents if not parent.exists()]
     try:
         with lock(folder, say, waiting, passing=True):
+            unfinished.put_back(target)
             yield
     finally:
-        with contextlib.suppress(OSError):  # another process is in there, or the target
-            for empty in (folder, folder.parent, *new):
-                empty.rmdir()
+        all(unfinished.remove_if_empty(empty) for empty in (folder, folder.parent, *new))
+
+
+def _hold_at_last(
+    path: Path, me: Owner, say: Callable[[str], None], waiting: str | None, held: contextlib.ExitStack
+) -> None:
+    """Take the lock and write the owner file, as often as who held the folder deletes or replaces it meanwhile."""
+    for turn in itertools.count():
+        try:
+            if _hold(path, me, say, waiting, held):
+                return
+        except OSError as error:
+            if error.errno not in GONE or turn >= unfinished.MOST_TURNS:
+                raise
+        with contextlib.suppress(OSError):
+            if _read(path) == me:
+                path.unlink()
+        held.close()
+        time.sleep(unfinished.TURN_SECONDS)
 
 
 def _hold(path: Path, me: Owner, say: Callable[[str], None], waiting: str | None, held: contextlib.ExitStack) -> bool:
     """Take the lock and write the owner file; returns False if who held the folder has deleted or replaced it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = _flock(path, say, waiting, held)
+    file, place = _flock(path, say, waiting, held), path.parent / LOCK
+    if file and not _is_at(file, place):
+        return False
     _take(path, me, file is not None, say, waiting)
-    return file is None or _is_at(file, path.parent / LOCK)
+    return file is None or _is_at(file, place)
 
 
 def _release(path: Path, passing: bool) -> None:
@@ -136,6 +113,8 @@ def _release(path: Path, passing: bool) -> None:
     """
     if passing:
         (path.parent / LOCK).unlink(missing_ok=True)
+    for left in path.parent.glob(f".{OWNER}.*"):  # of a process that was killed while it took over
+        left.unlink(missing_ok=True)
     path.unlink()
 
 
@@ -160,41 +139,71 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
     """Whether an open file is the one that a path leads to now."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         return False
 
 
 def _take(path: Path, me: Owner, locked: bool, say: Callable[[str], None], waiting: str | None) -> None:
     """Write the owner file, as soon as the one that is there is found to be of a process that is gone."""
-    taken_over = False
-    while not _create(path, me):
-        other = _read(path)
-        if not (other and other.is_gone(me, locked)) and not _is_silent(path, other, say):
-            if waiting is None:
-                raise _in_use(path, _read(path))  # it may be another's by now
-            say(waiting)
-            while not _is_silent(path, other, lambda _: None):
-                pass
-        if _touched(path) is not None and _read(path) == other:  # else it was given up, and may be another's by now
-            path.unlink(missing_ok=True)
-            taken_over = not locked or not (other and other.boot == me.boot)
-    if taken_over:  # another process may have done the same, and deleted this one's file
-        time.sleep(SETTLE_SECONDS)
-        if (now := _read(path)) != me:
+    while _write(path, me, locked, say, waiting):
+        time.sleep(SETTLE_SECONDS)  # another process may have taken over too, and deleted this one's file
+        now = _read(path)
+        if now == me:
+            return
+        if waiting is None:
             raise _in_use(path, now)
 
 
-def _is_silent(path: Path, other: Owner | None, say: Callable[[str], None]) -> bool:
-    """Watch an owner file for DEAD_SECONDS; returns False as soon as its process touches it.
+def _write(path: Path, me: Owner, locked: bool, say: Callable[[str], None], waiting: str | None) -> bool:
+    """Write the owner file; returns whether it took over from a process that others may take for gone, too."""
+    taken_over = False
+    while not _create(path, me):
+        touched, other = _touched(path), _read(path)
+        if touched is None:  # it was given up
+            continue
+        gone = other is not None and other.is_gone(me, locked)
+        if not gone:
+            say(f"{path} is of {in_words(other)}; waiting up to {DEAD_SECONDS:.0f} s to see whether it still runs")
+            if not _is_silent(path, touched) and _touched(path) is not None:
+                if waiting is None:
+                    raise _in_use(path, _read(path))  # it may be another's by now
+                say(waiting)
+                say = _say_nothing
+        if _touched(path) == touched and _delete(path, other):  # else it was given up, and may be another's by now
+            taken_over = not (gone and locked)
+    return taken_over
+
+
+def _delete(path: Path, other: Owner | None) -> bool:
+    """Delete an owner file if it is that of `other`; returns whether it was.  One of a third is put back."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return False
+    found = _read(aside) == other
+    with contextlib.suppress(OSError):  # a fourth has it by now; or the file system has no links, and the third ends
+        if not found:
+            os.link(aside, path)
+    aside.unlink(missing_ok=True)
+    return found
+
+
+def _is_silent(path: Path, touched: int) -> bool:
+    """Watch an owner file for DEAD_SECONDS; returns False as soon as its process touches it or gives it up.
 
     No clock is compared with another's, and opening a file makes NFS ask the server for its time.
+
+    Args:
+        touched: when it was last touched, before the watch.
     """
-    say(f"{path} is of {_in_words(other)}; waiting up to {DEAD_SECONDS:.0f} s to see whether it still runs")
-    touched, until = _touched(path), time.monotonic() + DEAD_SECONDS
+    until = time.monotonic() + DEAD_SECONDS
     while time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
-        if (now := _touched(path)) != touched:
-            return now is None  # given up
+        if _touched(path) != touched:
+            return False
     return True
 
 
@@ -227,17 +236,15 @@ def _beat(path: Path, me: Owner, over: threading.Event) -> None:
     while not over.wait(BEAT_SECONDS):
         # The file server may come back, and what is half-written is whole at the next beat.
         with contextlib.suppress(OSError, *records.DAMAGED):
-            if not path.exists():
-                _create(path, me)
-                if over.is_set():  # it was given up meanwhile
-                    path.unlink()
-                    return
+            if not path.exists() and _create(path, me) and over.is_set():  # it was given up meanwhile
+                path.unlink()
+                return
             now = records.decode(path.read_bytes(), Owner)
             if now == me:
                 os.utime(path)
             elif not over.is_set():
                 why = "this process was suspended, or its files were deleted; it ends"
-                text = f"{path.parent} was taken over by {_in_words(now)}: {why}"
+                text = f"{path.parent} was taken over by {in_words(now)}: {why}"
                 with contextlib.suppress(OSError):
                     print("error:", text, file=sys.stderr, flush=True)
                 os._exit(errors.FAILED)
@@ -253,17 +260,8 @@ def _read(path: Path) -> Owner | None:
 
 
 def _in_use(path: Path, other: Owner | None) -> InUseError:
-    return InUseError(f"{path.parent} is in use by {_in_words(other)}; wait for it, or type another --workdir")
+    return InUseError(f"{path.parent} is in use by {in_words(other)}; wait for it, or type another --workdir")
 
 
-def _in_words(other: Owner | None) -> str:
-    return f"process {other.pid} on {other.host}" if other else "another process"
-
-
-def _started(pid: int) -> str:
-    """When a process of this machine started, in the system's own unit; "" if that cannot be read."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "ended" if fields[0] == "Z" else fields[19]
+def _say_nothing(line: str) -> None:
+    """What a process says while it waits on."""

@@ -1,7 +1,7 @@
 """JSON files as typed records: read, check and write them, and report damaged ones.
 
-A file ends with a checksum of all that is before it, so that no bit of it changes unnoticed.  Files without one, of
-older versions, are read too.
+A file, and a line of a .jsonl file, ends with a checksum of all that is before it, so that no bit of it changes
+unnoticed.  Those without one, of older versions, are read too.
 """
 
 import re
@@ -16,7 +16,7 @@ from wcgan_tf.core.errors import Command, DamagedError, UserError
 
 LARGEST = 2.0**53  # a larger number counts as damage
 DAMAGED = (ValueError, RecursionError)  # what msgspec raises for damaged JSON
-CHECKSUM = re.compile(rb',\n "checksum": "([0-9a-f]{8})"\n}\n?\Z')  # of CRC-32, which finds any single error
+CHECKSUM = re.compile(rb',\s+"checksum": "([0-9a-f]{8})"\s*}\s*\Z')  # of CRC-32, which finds any single error
 
 Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
@@ -63,8 +63,11 @@ def decode(text: bytes, kind: type[Record]) -> Record:
         ValueError, RecursionError: if it is no such record, or not what was written (DAMAGED).
     """
     own = CHECKSUM.search(text)
-    if own and int(own[1], 16) != zlib.crc32(text[: own.start()]):
-        raise ValueError("its checksum is that of another content")
+    if own:
+        text = text[: own.start()]
+        if int(own[1], 16) != zlib.crc32(text):
+            raise ValueError("its checksum is that of another content")
+        text += b"}"
     return msgspec.json.decode(text, type=kind)
 
 
@@ -76,4 +79,14 @@ def encode(record: Any) -> str:
 def write(path: Path, record: Any, durable: bool = True) -> None:
     """Write a record with its checksum atomically; see `files.write_text`."""
     content = encode(record).removesuffix("\n}")
-    files.write_text(path, f'{content},\n "checksum": "{zlib.crc32(content.encode()):08x}"\n}}\n', durable)
+    files.write_text(path, f"{content},\n {_checksum(content)}\n}}\n", durable)
+
+
+def line(record: Any) -> str:
+    """A record as a line of a .jsonl file, with its checksum; a number that is not finite becomes null."""
+    content = msgspec.json.format(msgspec.json.encode(record), indent=0).decode().removesuffix("}")
+    return f"{content}, {_checksum(content)}}}\n"
+
+
+def _checksum(content: str) -> str:
+    return f'"checksum": "{zlib.crc32(content.encode()):08x}"'

@@ -6,11 +6,13 @@ runs.  What nobody locks was left by a killed process, and the next writer there
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import itertools
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,10 @@ from wcgan_tf.core import machine
 
 NAME, ENDING = ".unfinished", ".lock"
 HOST_LETTERS = 64
-MOST_TURNS = 1000  # to begin again if others delete what is needed; then it is no accident, as in /proc
+TURN_SECONDS = 0.01
+MOST_TURNS = 300  # to begin again if others delete what is needed; then it is no accident, as in /proc
+MOST_HIDDEN_TURNS = 100  # to wait for a file that FUSE or NFS keeps, as it is open
+NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
@@ -36,8 +41,7 @@ def own_folder(parent: Path) -> Iterator[Path]:
                 _put_back(own, parent)
                 _delete(own)
     finally:
-        with contextlib.suppress(OSError):  # another process is in there
-            (parent / NAME).rmdir()
+        remove_if_empty(parent / NAME)
 
 
 def clear(parent: Path, everything: bool = False) -> None:
@@ -58,8 +62,33 @@ def clear(parent: Path, everything: bool = False) -> None:
             own = path.with_suffix("")
             _put_back(own, parent)
             _delete(own)
+    remove_if_empty(parent / NAME)
+
+
+def remove_if_empty(folder: Path) -> bool:
+    """Delete a folder unless another process is in there; returns whether it is gone.
+
+    FUSE and NFS keep a file that is deleted while it is open, under a hidden name, until a moment after it is closed.
+    """
+    for _ in range(MOST_HIDDEN_TURNS):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno not in NOT_EMPTY or not _has_only_hidden(folder):
+                return False
+            time.sleep(TURN_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _has_only_hidden(folder: Path) -> bool:
+    """Whether all files in a folder and below are hidden ones; True if it is deleted meanwhile."""
     with contextlib.suppress(OSError):
-        (parent / NAME).rmdir()
+        return all(path.is_dir() or path.name.startswith(".") for path in folder.rglob("*"))
+    return True
 
 
 def replace_folder(new: Path, target: Path) -> None:
@@ -70,6 +99,15 @@ def replace_folder(new: Path, target: Path) -> None:
     replaced.mkdir()
     target.rename(replaced / target.name)
     new.rename(target)  # if an error or a signal comes before it, `own_folder` puts the other one back
+    with contextlib.suppress(OSError):
+        (replaced / target.name).rename(new)  # where no one puts it back any more
+
+
+def put_back(target: Path) -> None:
+    """Put back a folder that a process of any machine was replacing as it ended; no other may replace it meanwhile."""
+    for replaced in (target.parent / NAME).glob("*/replaced"):
+        if (replaced / target.name).exists() and not target.exists():
+            (replaced / target.name).rename(target)
 
 
 def _put_back(own: Path, parent: Path) -> None:
@@ -98,6 +136,7 @@ def _locked_file(place: Path) -> Iterator[Path]:
         except (FileNotFoundError, FileExistsError):  # another process has just deleted the folder, which was empty
             if turn >= MOST_TURNS:
                 raise
+            time.sleep(TURN_SECONDS)
             continue
         with file:
             try:
@@ -112,11 +151,19 @@ def _locked_file(place: Path) -> Iterator[Path]:
 
 
 def _delete(own: Path) -> None:
-    """Delete a writer's folder, and then the file that says that it is in use."""
-    shutil.rmtree(own, ignore_errors=True)
-    if not own.exists():
-        with contextlib.suppress(OSError):
-            own.with_name(own.name + ENDING).unlink()
+    """Delete a writer's folder, and then the file that says that it is in use.
+
+    What a reader has open for long on FUSE or NFS is left to the next writer.
+    """
+    for _ in range(MOST_HIDDEN_TURNS):
+        shutil.rmtree(own, ignore_errors=True)
+        if not own.exists():
+            with contextlib.suppress(OSError):
+                own.with_name(own.name + ENDING).unlink()
+            return
+        if not _has_only_hidden(own):
+            return
+        time.sleep(TURN_SECONDS)
 
 
 def _host() -> str:

@@ -82,8 +82,10 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(status: Path) -> LabelStatus:
-    """Read a label's status.json, with "stale" if it applies; "pending" if the file is missing or damaged."""
-    known = records.read_if_whole(status, LabelStatus)
+    """Read a label's status.json, with "stale" if it applies; "pending" without the file, "failed" if it is damaged."""
+    there, known = status.exists(), records.read_if_whole(status, LabelStatus)
+    if known is None and there:
+        return LabelStatus(state="failed", error=f"{status.name} is damaged; the label's next start writes it anew")
     if known is None:
         return LabelStatus()
     heard = abs(time.time() - known.updated) <= STALE_SECONDS  # abs: a wrong clock may put it into the future

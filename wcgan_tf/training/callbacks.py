@@ -1,6 +1,5 @@
 """Keras callbacks of a training: its end, the label's files, TensorBoard, and a line or a bar on the terminal."""
 
-import json
 import math
 import time
 from pathlib import Path
@@ -109,11 +108,11 @@ class MetricsWriter(keras.callbacks.Callback):
     def _write_scalars(self, logs: Any) -> None:
         step, seconds = self._budget.step, round(self._budget.seconds, 3)
         scalars = {**logs, **self._throughput.rate(), **self._gan.unmeasured()}
-        row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}  # JSON has no NaN
+        row = {name: value if math.isfinite(value) else None for name, value in scalars.items()}
         watched = {name: row[name] for name in ("wasserstein_estimate", "images_per_second") if name in row}
         self._note(**watched)
         with files.named(self._paths.metrics), self._paths.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "seconds": seconds, **row}) + "\n")
+            file.write(records.line({"step": step, "seconds": seconds, **row}))
         with self._writer.as_default(step):
             for name, value in row.items():
                 if value is not None:
@@ -215,7 +214,7 @@ def _keep_rows_until(metrics: Path, step: int) -> None:
 
 
 def _step(row: str) -> float:
-    """The step of a row of metrics.jsonl; infinite if a kill left only a part of it."""
+    """The step of a row of metrics.jsonl; infinite if it is damaged, or a kill left only a part of it."""
     try:
         step = records.decode(row.encode(), dict[str, float | None]).get("step")
     except records.DAMAGED:

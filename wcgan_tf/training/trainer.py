@@ -66,6 +66,7 @@ class Trainer:
         """
         for folder in (run.paths.checkpoints, run.tensorboard):  # an error here costs nothing yet
             folder.mkdir(exist_ok=True)
+            files.clear_leftovers(folder)
             files.write_text(folder / "writable", "", durable=False)
             (folder / "writable").unlink()
         if self._unseen:
