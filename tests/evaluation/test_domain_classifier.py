@@ -36,7 +36,7 @@ def test_halving_takes_the_means_of_blocks():
     assert domain_classifier._halved(images).numpy().tolist() == [[[[3], [64]]]]
 
 
-EMULATED = pytest.mark.skipif(not machine.computes_in_bfloat16(), reason="this CPU would take minutes, so none does it")
+EMULATED = pytest.mark.skipif(not machine.computes_in_bfloat16(), reason="emulated, takes minutes; used on no such CPU")
 
 
 @pytest.mark.parametrize("bfloat16", [pytest.param(True, marks=EMULATED), False])
