@@ -140,7 +140,7 @@ def score(cell: Cell, folder: Path, common: list[str], labels: list[int]) -> Non
     own = folder / cell.name
     run, model = RunPaths(own / "run"), ModelPaths(own / "model")
     settings = [*common, *cell.settings(), f"--workdir={run.folder}"]
-    if not up_to_date.is_combined(run, model, up_to_date.finished_labels(run, labels)):
+    if not up_to_date.is_combined(run, model, up_to_date.finished_labels(cli.config(), run, labels)):
         # --partial: a label that diverged has no generator.
         more = [f"--labels={format_labels(labels)}", f"--output={model.folder}", "--partial", "--overwrite"]
         program(own, "combine", *settings, *more)

@@ -39,8 +39,8 @@ several() {
 
 folder=$(dirname "$0")
 PROGRAM=${PROGRAM:-$0}  # what the user typed
-group=all labels="" tasks="" at_once="" array=false
-config=() workdir=() model=() options=()
+group=all tasks="" at_once="" array=false
+config=() labels=() workdir=() model=() options=()
 while (($#)); do
     case $1 in
     *=*) ;;
@@ -54,7 +54,7 @@ while (($#)); do
         sed -n "2,/^set /s/^# \{0,1\}//p" "$0" | sed "s|^  slurm/submit.sh|  $PROGRAM|"
         exit
         ;;
-    --labels=*) labels=${1#*=} ;;
+    --labels=*) labels=("$1") ;;
     --tasks=*) tasks=${1#*=} ;;
     --at-once=*) at_once=${1#*=} ;;
     --config=* | --config.*=* | --noconfig.*) config+=("$1") ;;
@@ -84,13 +84,13 @@ export PYTHON=${PYTHON:-python}  # for the jobs too
         "$PYTHON says; activate the environment of wcgan_tf, or type: PYTHON=<its python> $PROGRAM"
 command -v sbatch >/dev/null || fail "there is no Slurm here (no sbatch); on one machine type: $PYTHON -m wcgan_tf.launch"
 
-chosen=$("$PYTHON" -m wcgan_tf.status "${config[@]}" "${workdir[@]}" --labels="$labels" --list="$group")
+chosen=$("$PYTHON" -m wcgan_tf.status "${config[@]}" "${workdir[@]}" "${labels[@]}" --list="$group")
 [[ -n $chosen ]] || { echo "nothing to do: no label is $group" && exit 0; }
 total=$(count "$chosen")
 ranks=${tasks:-$total}
 ((ranks <= total)) || ranks=$total
 some=(--labels="$chosen")
-[[ $group$labels != all ]] || some=()
+[[ $group != all || ${#labels[@]} -gt 0 ]] || some=()
 
 if $array; then
     most=$(scontrol show config 2>&1 | sed -n 's/^MaxArraySize *= *//p') || most=""

@@ -1,12 +1,12 @@
 """The report and the demo in a browser: Debian's Chromium, headless."""
 
+import http.client
 import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -149,12 +149,50 @@ def test_the_demo_draws_the_chosen_labels(browser, demo, width):
     refuse_trouble(browser)
 
 
-@pytest.mark.parametrize("header", ["Host", "Origin"])
-def test_the_demo_refuses_requests_from_other_sites(demo, header):
-    value = {"Host": "other.example", "Origin": "http://other.example"}[header]
-    request = urllib.request.Request(demo, headers={header: value})
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(request)
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("Host", ["other.example"]),
+        ("Host", ["127.0.0.1.other.example"]),
+        ("Origin", ["http://other.example"]),
+        ("Origin", ["http://other.example//localhost"]),
+        ("Origin", ["null"]),
+        ("Origin", ["http://other.example", "http://localhost"]),
+    ],
+)
+def test_the_demo_refuses_requests_from_other_sites(demo, header, values):
+    assert status_of(demo, "/", [(header, value) for value in values]) == 403
+    own = demo.removeprefix("http://")
+    assert status_of(demo, "/", [("Host", own), ("Origin", demo)]) == 200
+
+
+CALL = "/gradio_api/call/images"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/gradio_api/upload", [("Content-Length", "5")]),
+        ("/upload/", [("Content-Length", "5")]),
+        (CALL, [("Content-Length", "1000000")]),
+        (CALL, [("Transfer-Encoding", "chunked")]),  # of unknown length
+        (CALL, [("Content-Length", "5"), ("Transfer-Encoding", "chunked")]),
+    ],
+)
+def test_the_demo_takes_no_files_and_no_long_requests(demo, path, headers):
+    assert status_of(demo, path, [("Content-Type", "application/json"), *headers]) == 403
+    assert status_of(demo, CALL, [("Content-Type", "application/json"), ("Content-Length", "2")], b"{}") == 422
+
+
+def status_of(demo: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> int:
+    """The status of the answer to a request with exactly these headers; POST if it tells of a body."""
+    connection = http.client.HTTPConnection(demo.removeprefix("http://"), timeout=PATIENCE_SECONDS)
+    method = "POST" if any(name.startswith(("Content", "Transfer")) for name, _ in headers) else "GET"
+    connection.putrequest(method, path, skip_host="Host" in dict(headers))
+    for name, value in headers:
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    return connection.getresponse().status
 
 
 def test_a_wrong_seed_is_an_error_on_the_page(browser, demo):

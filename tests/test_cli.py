@@ -46,6 +46,12 @@ WRONG = [
     (["--label=3", "--labels=3,4"], "--labels goes with --label=auto; without, type --label=0-9,cat"),
     (["--label=0/2", "--labels=3,14"], "there is no label '14'"),
     (["--label=3,4,10"], "there is no label '10'"),
+    (["--label=0/2", "--labels="], "--labels is given, but names no label; leave it out, or name some"),
+    (["--label=3\x1b]0;x\x07"], "there is no label '3\\x1b]0;x\\x07'"),
+    (
+        ["--label=3", "--config.dataset.name=cifar10", "--config.dataset.data_dir=\x1b[31m"],
+        "no images of label 3 in ?[31m/cifar10-8; run: ",
+    ),
     (["--label=3", "--config.dataset.resolution=30"], "dataset.resolution is 30, which halving does not bring to 4"),
     (["--label=3", "--config.dataset.resolution=0"], "dataset.resolution is 0"),
     (["--label=3", "--config.model.width=-1"], "model.width is -1"),
@@ -83,6 +89,7 @@ def test_wrong_input_is_one_line(tmp_path, arguments, words):
     assert words in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+    assert done.stderr.strip().isprintable()
     assert done.stdout == ""
     assert {path.name for path in tmp_path.iterdir()} == CONFIG_FILES.keys()
 
@@ -111,6 +118,7 @@ LAUNCH = [
     (["--jobs=0"], "--jobs=0"),
     (["--labels=3,12"], "there is no label '12'; the labels are 0 to 9"),
     (["--labels=cat"], "there is no label 'cat'"),
+    (["--labels=  "], "--labels is given, but names no label"),
     (["--config.dataset.name=cifar10"], "there is no data/cifar10-8/dataset.json; run: python -m wcgan_tf.prepare"),
 ]
 

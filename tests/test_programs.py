@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -349,11 +352,11 @@ def test_damaged_labels_are_named_together_or_left_out(whole_chain, tmp_path):
     settings = run("combine", "--labels=2-4,7", folder=folder, check=False)
     assert settings.returncode == errors.WRONG_INPUT
     assert settings.stderr.startswith("error: runs/digits/labels/00003/config.json, which tells what is in ")
-    assert settings.stderr.endswith("to train the label anew, or leave out what is damaged with --partial\n")
+    assert settings.stderr.endswith("to train the label anew, or leave out what cannot be taken with --partial\n")
     weights = run("combine", "--labels=2,4,7", folder=folder, check=False)
     assert weights.returncode == errors.WRONG_INPUT
     assert weights.stderr.startswith(
-        "error: labels 4,7 are damaged; the first: runs/digits/labels/00004/generator is damaged; "
+        "error: labels 4,7 cannot be taken; the first: runs/digits/labels/00004/generator is damaged; "
         "delete it and run: python -m wcgan_tf.train --label=4, or leave"
     )
     assert not (folder / "saved_models").exists()
@@ -363,6 +366,31 @@ def test_damaged_labels_are_named_together_or_left_out(whole_chain, tmp_path):
     shutil.rmtree(labels / "00004/generator")  # as it said
     run("train", "--label=4", *STEPS, folder=folder)
     assert "combined 2 of 10" in run("combine", "--partial", "--overwrite", folder=folder).stdout
+
+
+def test_a_generator_of_other_networks_is_not_combined(whole_chain, tmp_path):
+    folder = trained(whole_chain[0], tmp_path / "chain", 2, 3)
+    run("train", "--label=3", "--workdir=wide", *STEPS, "--config.model.width=6", folder=folder)
+    shutil.rmtree(folder / "runs/digits/labels/00003/generator")
+    shutil.copytree(folder / "wide/labels/00003/generator", folder / "runs/digits/labels/00003/generator")
+    done = run("combine", "--labels=2,3", folder=folder, check=False)
+    assert done.returncode == errors.WRONG_INPUT
+    words = (
+        "error: runs/digits/labels/00003/generator is of other networks than runs/digits/labels/00003/config.json tel"
+    )
+    assert done.stderr.startswith(words)
+    assert "combined 1 of 10" in run("combine", "--partial", folder=folder).stdout
+
+
+def test_scores_that_cannot_be_shown_are_written(scored):
+    (scored / "runs/digits/scores.json").unlink()
+    evaluate = [sys.executable, "-m", "wcgan_tf.evaluate", "--num_per_label=20", "--noaccuracy"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(evaluate, cwd=scored, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == errors.FAILED
+    assert "no space is left on the device" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert json.loads((scored / "runs/digits/scores.json").read_text())["labels"] == [2, 7]
 
 
 def test_the_manifest_has_the_scores_of_the_same_weights_only(scored, further_7):

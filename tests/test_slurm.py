@@ -371,6 +371,7 @@ def test_the_pretraining_stops_in_time_resumes_and_labels_start_from_it(tmp_path
 
 WRONG = [
     (["--labels=14"], "error: there is no label '14'; the labels are 0 to 9\n"),
+    (["--labels="], "error: --labels is given, but names no label; leave it out, or name some\n"),
     (["--tasks", "0"], "error: --tasks and --at-once are numbers from 1 on, not '0'\n"),
     (["--at-once=3"], "error: --at-once goes with --array\n"),
     (["--workdir"], "error: --workdir wants a value; type "),

@@ -23,6 +23,7 @@ from ml_collections import config_flags
 
 from wcgan_tf.config import Config, check_name, default_config, listing, validate
 from wcgan_tf.core import errors, missing, process
+from wcgan_tf.core.console import printable
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths, RunPaths, folder_name, shipped
 
@@ -165,6 +166,7 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
             define_flags()
             extra = FLAGS(argv)[1:]
             validate(config())
+            _refuse_no_labels()
             _expand_homes()
             if extra:
                 raise UserError(f"{extra[0]!r} is not understood; arguments look like --name=value (see --help)")
@@ -197,6 +199,17 @@ def run(main: Callable[[], int | None], define_flags: Callable[[], None]) -> Non
         process.end(code or errors.DONE)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _refuse_no_labels() -> None:
+    """Refuse an empty list of labels, as from a command that failed: a list that is not given means all labels.
+
+    Raises:
+        UserError: if it is given, and empty.
+    """
+    for name in ("labels", "replace"):
+        if name in FLAGS and FLAGS[name].present and not str(FLAGS[name].value).strip():
+            raise UserError(f"--{name} is given, but names no label; leave it out, or name some")
 
 
 def _show_settings() -> None:
@@ -264,7 +277,7 @@ def show(error: Exception) -> int:
 def show_line(text: str, code: int) -> int:
     """Print an error as one line on stderr; returns `code`."""
     with contextlib.suppress(OSError):  # stderr is closed
-        print("error:", " ".join(text.split()), file=sys.stderr, flush=True)
+        print("error:", printable(" ".join(text.split())), file=sys.stderr, flush=True)
     return code
 
 

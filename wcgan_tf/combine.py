@@ -123,8 +123,8 @@ def _without(damaged: dict[int, DamagedError], labels: list[int]) -> list[int]:
             print(f"left out: label {label}: {cli.describe(error)}")
         return intact
     first = next(iter(damaged.values()))
-    more = f"labels {format_labels(list(damaged))} are damaged; the first: " if len(damaged) > 1 else ""
-    way_out = ", or leave out what is damaged with --partial" if intact and not cli.FLAGS.replace else ""
+    more = f"labels {format_labels(list(damaged))} cannot be taken; the first: " if len(damaged) > 1 else ""
+    way_out = ", or leave out what cannot be taken with --partial" if intact and not cli.FLAGS.replace else ""
     raise UserError(more, *first.parts, way_out)
 
 
@@ -208,6 +208,10 @@ def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores
 
     train, paths = Command("train", f"--label={label}"), run.label(label)
     weights = read_weights(paths.generator, train)
+    if not model.has_room_for(weights):
+        raise DamagedError(
+            f"{paths.generator} is of other networks than {paths.config} tells; delete it and run: ", train
+        )
     model.set_weights(label, weights)
     if paths.trained.exists():
         made = records.read(paths.trained, Trained, train)
@@ -215,7 +219,10 @@ def _add(model: "ConditionalModel", run: RunPaths, label: int, name: str, scores
         made = Trained.of(records.read(paths.status, LabelStatus, train))
     digest = weights_digest(weights)
     if made.label not in (UNKNOWN, label) or made.weights_digest not in ("", digest):
-        raise DamagedError(f"{paths.generator} has weights of another training; delete it and run: ", train)
+        raise DamagedError(
+            f"{paths.generator} has weights of another training; delete it, or the link to it, and run: ", train
+        )
+    recorded_settings.refuse_other_images(paths, cli.config().dataset, label)
     own = scores.get(label)
     return LabelEntry(
         label=label,

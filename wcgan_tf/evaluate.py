@@ -17,7 +17,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import find_saved_model
-from wcgan_tf.core import records, unfinished
+from wcgan_tf.core import files, records, unfinished
 from wcgan_tf.core.console import Console
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import parse_model_labels
@@ -57,6 +57,8 @@ def main() -> None:
     if output.is_dir():
         raise UserError(f"{output} is a folder; name a file with --output")
     output.parent.mkdir(parents=True, exist_ok=True)  # an error here comes before the work
+    for folder in (output.parent, *([] if cli.FLAGS.output else [cli.run_paths().tensorboard])):
+        files.refuse_read_only(folder)
     unfinished.clear(output.parent)
     with quiet_imports():
         from wcgan_tf.combined import sampler
@@ -81,10 +83,12 @@ def main() -> None:
         print,
         config.evaluate.accuracy if cli.FLAGS.accuracy is None else cli.FLAGS.accuracy,
     ).run()
-    _show(report)  # first, so that it is shown even if the files cannot be written
-    if not cli.FLAGS.output:
-        write_tensorboard(report, cli.run_paths().tensorboard)
-    records.write(output, report)
+    try:
+        _show(report)  # first, so that it is shown even if the files cannot be written
+    finally:  # and they are written even if it cannot be shown
+        if not cli.FLAGS.output:
+            write_tensorboard(report, cli.run_paths().tensorboard)
+        records.write(output, report)
     print(f"written to {output}")
 
 

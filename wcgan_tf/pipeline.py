@@ -162,7 +162,7 @@ def _small(labels: list[int]) -> list[int]:
 
 
 def _trained() -> list[int]:
-    return up_to_date.finished_labels(cli.run_paths(), _labels())
+    return up_to_date.finished_labels(cli.config(), cli.run_paths(), _labels())
 
 
 def _again(program: str) -> str:

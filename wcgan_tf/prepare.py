@@ -21,7 +21,7 @@ from absl import flags
 
 from wcgan_tf import cli
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import folder_lock, unfinished
+from wcgan_tf.core import folder_lock, listing, unfinished
 from wcgan_tf.core.console import ProgressBar, print_now
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.labels import format_labels, label_title, number_of_labels, parse_labels
@@ -131,7 +131,8 @@ def _clear_if_whole(dataset: Dataset, paths: DatasetPaths) -> None:
 
 def _clear_after_a_kill(dataset: Dataset, paths: DatasetPaths) -> None:
     """Delete what processes have left that were killed, also after their last label."""
-    scored = [paths.domain.parent, *paths.scoring.glob("features/*/*")]
+    seen = listing.matching(paths.scoring / "features", "*")
+    scored = [paths.domain.parent, *(own / split for own in seen for split in sources.SPLITS)]
     for folder in (paths.folder, *(paths.folder / split for split in sources.SPLITS), *scored):
         unfinished.clear(folder)
     left = paths.all_unfinished.exists() or (paths.folder / folder_lock.OWNER).exists()
@@ -192,7 +193,7 @@ def _say_finished(dataset: Dataset, paths: DatasetPaths, labels: list[int]) -> N
             "have changed since: delete it and run this again to take them"
         )
     else:
-        print(f"{paths.folder} is prepared already; delete it to do it again")
+        print(f"{paths.folder} is prepared already (each label is checked when it is read); delete it to do it again")
     _say_small(labels)
 
 

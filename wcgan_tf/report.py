@@ -18,6 +18,7 @@ import wcgan_tf
 from wcgan_tf import cli
 from wcgan_tf.combined.manifest import find_saved_model
 from wcgan_tf.core import files, unfinished
+from wcgan_tf.core.console import printable
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.core.process import quiet_imports
@@ -28,7 +29,7 @@ from wcgan_tf.runs import recorded_settings
 if TYPE_CHECKING:
     from wcgan_tf.combined.sampler import Sampler
 
-MOST_SHOWN = 24  # most labels with pictures; if there are more, the worst and the best
+MOST_SHOWN = 24  # most labels with pictures, and warnings on the terminal; if there are more, the worst and the best
 
 
 def define_flags() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
 
     files.refuse_to_replace(run.overview, tensorboard_overview.OWN)
     saved_model = _saved_model()
-    known = run_overview.gather(run, names, ModelPaths(saved_model.parent))
+    known = run_overview.gather(run, config.dataset, names, ModelPaths(saved_model.parent))
     in_model = [own for own in known.labels if own.in_model]
     model = sampler.load(saved_model) if in_model else None
     if model:
@@ -68,7 +69,12 @@ def main() -> None:
         evaluate=cli.command("evaluate"),
     )
     # Last, so that an existing report means that all other files are written.
-    files.write_text(run.report, page.render(known, exhibits, commands, made))
+    warnings = [cli.describe(error) for error in known.warnings]
+    files.write_text(run.report, page.render(known, exhibits, commands, warnings, made))
+    for line in warnings[:MOST_SHOWN]:
+        print(f"warning: {printable(line)}")
+    if len(warnings) > MOST_SHOWN:
+        print(f"and {len(warnings) - MOST_SHOWN} more warnings, on the page")
     print(f"look at {run.report}" + (f" and {run.grid}" if model else ""))
 
 

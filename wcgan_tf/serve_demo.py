@@ -10,6 +10,7 @@ pip install 'wcgan_tf[demo]'.
 import html
 import importlib.util
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from wcgan_tf.combined.sampler import Sampler
 
 HOST = "127.0.0.1"
-HERE = (b"127.0.0.1", b"localhost")
+HERE = rb"(127\.0\.0\.1|localhost)(:[0-9]+)?"
 FIRST_LABELS = 10  # chosen when the page opens
 HIGHEST_SEED = 2**31 - 1
 COLUMNS = 8  # images in a row
@@ -87,24 +88,40 @@ def _launch(page: Any, port: int) -> None:
         quiet=True,
         ssr_mode=False,
         state_session_capacity=MOST_VISITORS,
+        enable_monitoring=False,
         **look,
     )
 
 
 class _OnlyHere:
-    """Answers 403 unless Host and Origin are this machine; other sites may send requests, also by DNS rebinding."""
+    """Answers 403 unless Host and Origin are this machine; other sites may send requests, also by DNS rebinding.
+
+    And to files that are sent, of which the page takes none, and to requests that are longer than its own.
+    """
 
     def __init__(self, app: Callable) -> None:
         self._app = app
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        headers = dict(scope.get("headers", ()))
-        names = [headers.get(b"host", b""), headers.get(b"origin", b"http://localhost").rpartition(b"//")[2]]
-        if scope["type"] == "lifespan" or all(name.partition(b":")[0] in HERE for name in names):
+        if scope["type"] == "lifespan" or _is_taken(scope["path"], scope["headers"]):
             await self._app(scope, receive, send)
         else:
             await send({"type": "http.response.start", "status": 403, "headers": []})
-            await send({"type": "http.response.body", "body": b"this page is for this machine alone"})
+            await send(
+                {"type": "http.response.body", "body": b"this page is for this machine alone, and takes no files"}
+            )
+
+
+def _is_taken(path: str, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a request is answered: all its hosts and origins are this machine, it is short, and has no file."""
+    given = {name: [value for own, value in headers if own == name] for name, _ in headers}
+    return (
+        all(re.fullmatch(HERE, host) for host in given.get(b"host", [b""]))
+        and all(re.fullmatch(rb"https?://" + HERE, origin) for origin in given.get(b"origin", []))
+        and b"transfer-encoding" not in given  # which does not say how long it is
+        and all(re.fullmatch(rb"[0-9]{1,6}", length) for length in given.get(b"content-length", []))
+        and not path.rstrip("/").endswith("/upload")
+    )
 
 
 def _refuse_taken(port: int) -> None:

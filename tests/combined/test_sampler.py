@@ -14,6 +14,7 @@ from wcgan_tf.config import default_config
 from wcgan_tf.core import files
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import ModelPaths
+from wcgan_tf.data import prepared
 
 NAMES = ["zero", "one", "two"]
 MANIFEST = examples.manifest([examples.label_entry(label, name=NAMES[label]) for label in (0, 2)], names=NAMES)
@@ -128,7 +129,8 @@ def test_a_missing_or_damaged_model_is_an_error(folder, tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1/saved_model.pb").write_bytes(b"nothing")
     with pytest.raises(
-        UserError, match=r"is damaged, or no model of wcgan_tf.combine .*; run: python -m wcgan_tf.combine"
+        UserError,
+        match=r"or no model of wcgan_tf.combine; with the --workdir that .*, run: .* --overwrite",
     ):
         sampler.load(tmp_path)
     other = tf.Module()
@@ -146,9 +148,18 @@ def test_a_model_with_truncated_weights_is_an_error(folder, tmp_path):
         sampler.load(copy)
 
 
-def test_a_model_of_another_data_set_is_refused(model):
+def test_a_model_of_another_data_set_is_refused(model, monkeypatch):
     dataset = default_config().dataset
+    monkeypatch.setattr(prepared, "label_names", lambda dataset: NAMES)
     model.refuse_other_dataset(dataset)
+    for names, how in (
+        ([*NAMES, "six"], "3 there, 4 here"),
+        (NAMES[:2], "3 there, 2 here"),
+        (["zero", "ten", "two"], "'one' there, 'ten' here"),
+    ):
+        with monkeypatch.context() as patch, pytest.raises(UserError, match=f"than the .* prepared now \\({how}\\);"):
+            patch.setattr(prepared, "label_names", lambda dataset, names=names: names)
+            model.refuse_other_dataset(dataset)
     dataset.resolution = 16
     with pytest.raises(UserError, match=r"makes images of 8x8 pixels; type --config.dataset.resolution=8, not 16"):
         model.refuse_other_dataset(dataset)

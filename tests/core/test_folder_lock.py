@@ -110,6 +110,12 @@ def test_a_process_of_another_machine_that_is_silent_is_gone(tmp_path, owner, te
     assert len(said) == 1
 
 
+def test_an_owner_file_that_is_a_link_to_nowhere_is_an_error(tmp_path):
+    (tmp_path / folder_lock.OWNER).symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"is a link to nowhere; delete it"), folder_lock.lock(tmp_path, print):
+        pytest.fail("it is not held")
+
+
 def test_who_waits_gets_the_folder_when_it_is_given_up(tmp_path, owner):
     def end_soon():
         for _ in range(10):

@@ -13,6 +13,7 @@ from wcgan_tf.core.paths import DatasetPaths
 from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import classifiers, features
 from wcgan_tf.evaluation.classifiers import Classifier
+from wcgan_tf.evaluation.features import ImageFeatures
 
 
 class Eyes:
@@ -53,6 +54,22 @@ def test_cached_features_of_other_images_and_damaged_ones_are_not_used(config):
     again = features.extract_real(config.dataset, "test", 3, eyes.classifier)
     np.testing.assert_array_equal(again.features, one.features)
     assert eyes.looked == 3 * len(one.keys)
+
+
+def test_features_with_any_one_bit_flipped_are_not_used_or_are_the_same(tmp_path):
+    path = tmp_path / "00003.npz"
+    part = np.arange(6, dtype=np.float32).reshape(2, 3)
+    written = ImageFeatures(part, part, np.array([7, 8]), np.array([3, 3]), np.array([0, 1]))
+    features.save(path, written, "d1")
+    content, unused = path.read_bytes(), 0
+    for place in range(0, 8 * len(content), 5):  # bits
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        found = features.load(path, "d1")
+        unused += found is None
+        assert found is None or all(map(np.array_equal, found, written))
+    assert unused > 0.4 * 8 / 5 * len(content)  # the others are times and permissions in the file
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])

@@ -1,5 +1,6 @@
 """Clocks that are set while a label trains: by an hour and by a year, either way."""
 
+import itertools
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 from conftest import ENDLESS, PATIENCE_SECONDS, SMALL, trained, wait_until
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from wcgan_tf.core import errors, folder_lock, records
+from wcgan_tf.core import errors, folder_lock, pauses, records
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.owner import Owner
 from wcgan_tf.core.paths import RunPaths
@@ -141,3 +142,21 @@ def test_a_holder_whose_clock_jumps_keeps_its_folder(tmp_path, monkeypatch, jump
         thread.join()
     with folder_lock.lock(tmp_path, print):  # when it is silent, it is gone, whatever time the file has
         assert records.decode(owner.read_bytes(), Owner).pid == os.getpid()
+
+
+def test_the_time_in_which_a_label_is_stopped_is_not_taken_from_its_budget(whole_chain, tmp_path, begin):
+    trained(whole_chain[0], tmp_path)
+    label = RunPaths(tmp_path / "runs/digits").label(3)
+    budget, pause = 4.0, pauses.SHORTEST_SECONDS + 3.0
+    seconds = ["--config.model.width=4", f"--config.train.max_seconds={budget}"]
+    process = begin("train", "--label=3", *seconds, folder=tmp_path)
+    wait_until(lambda: label_status.read(label.status).step > 0, "a step", process)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(pause)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(PATIENCE_SECONDS) == errors.DONE
+    done = label_status.read(label.status)
+    assert (done.state, done.progress) == ("done", 1.0)
+    assert budget <= done.seconds < pause
+    rows = [json.loads(row)["seconds"] for row in label.metrics.read_text().splitlines()]
+    assert max(later - earlier for earlier, later in itertools.pairwise(rows)) < pauses.SHORTEST_SECONDS

@@ -62,7 +62,7 @@ def test_a_finished_run_is_up_to_date(world):
     assert all(up_to_date.is_trained(config, run, label) for label in LABELS)
     assert up_to_date.is_combined(run, model, LABELS)
     assert up_to_date.is_evaluated(config, run.scores, model)
-    assert up_to_date.finished_labels(run, [0, 1, 2]) == LABELS
+    assert up_to_date.finished_labels(config, run, [0, 1, 2]) == LABELS
 
 
 def test_a_data_set_with_missing_images_is_not_prepared(world):

@@ -147,7 +147,7 @@ def test_a_process_that_dies_is_tried_twice_more_unless_its_exit_code_is_final(t
 
 def test_fewer_processes_are_a_way_out_of_too_little_memory(tmp_path):
     crew, notes = run(tmp_path, "import os; os.kill(os.getpid(), 9)", [4], [place(), place(), place()])
-    hint = " (if nobody sent it, memory ran out: type --jobs=1 or a smaller --config.train.batch_size)"
+    hint = " (if nobody sent it, memory ran out: give launch --jobs=1, or type a smaller --config.train.batch_size)"
     assert (4, f"killed by signal 9{hint}; attempt 2 of 3 resumes from its last checkpoint") in notes.lines
     assert crew.memory_hint(-9) == hint
     crew.stop()

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 from wcgan_tf import serve_demo
 from wcgan_tf.combined import pictures
@@ -73,4 +74,26 @@ def test_the_first_row_of_a_grid_is_cut_into_images(tmp_path, channels):
     images = np.random.default_rng(0).integers(0, 256, [6, 8, 8, channels], np.uint8)
     path = tmp_path / "grid.png"
     PIL.Image.fromarray(tile(images, 3).squeeze()).save(path)
-    np.testing.assert_array_equal(gallery._cells(path.read_bytes(), 8), images[:3])
+    np.testing.assert_array_equal(gallery._cells(path.read_bytes(), (8, 8, channels)), images[:3])
+    for shape in [(8, 8, 4 - channels), (16, 16, channels), (7, 7, channels)]:
+        assert gallery._cells(path.read_bytes(), shape) == []
+    assert gallery._cells(path.read_bytes()[:50], (8, 8, channels)) == []
+
+
+def test_a_film_leaves_out_what_is_no_grid_of_the_labels_images(tmp_path):
+    def png(*shape: int) -> bytes:
+        file = io.BytesIO()
+        PIL.Image.fromarray(np.full(shape, 200, np.uint8)).save(file, "PNG")
+        return file.getvalue()
+
+    grids = {1: png(26, 26), 2: png(26, 26, 4), 3: b"no picture", 4: png(1, 1), 5: png(8, 8), 6: png(26, 26)}
+    with tf.summary.create_file_writer(str(tmp_path)).as_default():
+        for step, content in grids.items():
+            tf.summary.write("generated", tf.constant([b"26", b"26", content]), step)
+    (tmp_path / "events.out.tfevents.5.folder").mkdir()
+    (tmp_path / "events.out.tfevents.6.link").symlink_to("nowhere")
+    with tf.io.TFRecordWriter(str(tmp_path / "events.out.tfevents.7.other")) as writer:
+        writer.write(b"\xff\xff\xff\xff")
+    film, steps = gallery._film(tmp_path, (8, 8, 1))
+    assert steps == [1, 6]
+    assert decoded(film).width == pytest.approx(2 * 48, abs=20)

@@ -15,6 +15,7 @@ from wcgan_tf.runs.label_status import Cost, LabelStatus
 EVIL = '<script>alert("1")</script>'
 NAMES = [EVIL, "_names", "$x_2$", "{{ 7*7 }}", 'a" onload="b', "猫"]
 COMMANDS = page.Commands("python -m wcgan_tf.pipeline", "python -m wcgan_tf.combine", "python -m wcgan_tf.evaluate")
+WARNINGS = [f"{EVIL} is damaged"]
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -48,13 +49,13 @@ def events(folder: Path) -> list:
 def run_of(names: list[str], rows: int = 3) -> Overview:
     labels = [label(index, name, rows) for index, name in enumerate(names)]
     return Overview(
-        Path("runs/x"), labels, names, {"dataset": {"name": "photos"}}, None, "domain", Cost(1.0), LabelStatus()
+        Path("runs/x"), labels, names, {"dataset": {"name": "photos"}}, None, "domain", Cost(1.0), LabelStatus(), []
     )
 
 
 def rendered(run: Overview, shown: int) -> str:
     exhibits = {own.label: LabelPictures(PIXEL, PIXEL, PIXEL, [10, 20], PIXEL) for own in run.labels[:shown]}
-    return page.render(run, exhibits, COMMANDS, "today")
+    return page.render(run, exhibits, COMMANDS, WARNINGS, "today")
 
 
 def test_names_are_escaped_on_the_page():
@@ -104,7 +105,7 @@ def test_a_run_that_has_only_begun_makes_a_page():
         LabelOverview(index, name, state, verdicts.verdict(state, {}, {}), [], {}, {}, {}, False)
         for index, (name, state) in enumerate(zip(names, states, strict=True))
     ]
-    text = rendered(Overview(Path("runs/x"), labels, names, {}, None, "", Cost(), LabelStatus()), 0)
+    text = rendered(Overview(Path("runs/x"), labels, names, {}, None, "", Cost(), LabelStatus(), []), 0)
     assert "1 unfinished" in text
     assert "1 not begun" in text
     assert "There are no scores" in text

@@ -5,12 +5,14 @@ import json
 import examples
 import pytest
 
+from wcgan_tf.config import Dataset
 from wcgan_tf.core import files, records
 from wcgan_tf.core.paths import ModelPaths, RunPaths
 from wcgan_tf.reporting import run_overview
 from wcgan_tf.runs.label_status import Cost, LabelStatus
 
 NAMES = ["cat", "dog", "owl"]
+DATASET = Dataset(data_dir="nowhere")
 REAL = {"kernel_distance": 0.0, "coverage": 0.96, "nearest_train": 2.0, "variety": 1.0}
 
 
@@ -40,7 +42,7 @@ def change(path, **values) -> None:
 
 
 def test_the_worst_label_comes_first_and_costs_are_added_up(run):
-    known = run_overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], DATASET, NAMES, run[1])
     assert [own.name for own in known.labels] == ["owl", "dog", "cat"]
     assert [own.verdict.word for own in known.labels] == ["not begun", "fine", "fine"]
     assert known.verdicts() == {"fine": 2, "not begun": 1}
@@ -51,7 +53,7 @@ def test_the_worst_label_comes_first_and_costs_are_added_up(run):
 
 
 def test_an_incomplete_row_is_left_out(run):
-    (row,) = run_overview.gather(run[0], NAMES, run[1]).labels[1].rows
+    (row,) = run_overview.gather(run[0], DATASET, NAMES, run[1]).labels[1].rows
     assert row == {"step": 20, "seconds": 1.0, "wasserstein_estimate": 2.0}
 
 
@@ -67,12 +69,12 @@ def test_an_incomplete_row_is_left_out(run):
 )
 def test_impossible_rows_are_left_out(run, row):
     run[0].label(1).metrics.write_text(f"{json.dumps(row)}\n")
-    assert run_overview.gather(run[0], NAMES, run[1]).labels[1].rows == []
+    assert run_overview.gather(run[0], DATASET, NAMES, run[1]).labels[1].rows == []
 
 
 def test_extreme_values_are_left_out(run):
     run[0].label(1).metrics.write_text('{"step": 30, "seconds": 2, "critic_loss": 1.7e308, "kernel_distance": 1.0}\n')
-    assert run_overview.gather(run[0], NAMES, run[1]).labels[1].rows == [
+    assert run_overview.gather(run[0], DATASET, NAMES, run[1]).labels[1].rows == [
         {"step": 30, "seconds": 2, "kernel_distance": 1.0}
     ]
 
@@ -81,14 +83,14 @@ def test_the_speed_of_a_label_is_the_median_of_its_training(run):
     """If a label went on for a few steps, its last value means nothing or is missing."""
     rows = [{"step": step, "seconds": step, "images_per_second": speed} for step, speed in ((1, 500), (2, 510), (3, 9))]
     run[0].label(1).metrics.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {"step": 4, "seconds": 4}]))
-    assert run_overview.gather(run[0], NAMES, run[1]).labels[1].images_per_second == 500
+    assert run_overview.gather(run[0], DATASET, NAMES, run[1]).labels[1].images_per_second == 500
 
 
 def test_scores_of_other_weights_are_left_out(run):
     entries = json.loads(run[1].manifest.read_text())["labels"]
     entries[1]["weights_digest"] = "new"
     change(run[1].manifest, labels=entries)
-    known = run_overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], DATASET, NAMES, run[1])
     assert {own.name: own.verdict.word for own in known.labels} == {
         "cat": "fine",
         "dog": "not scored",
@@ -108,7 +110,7 @@ def test_scores_of_other_weights_are_left_out(run):
 )
 def test_scores_of_a_label_trained_further_are_left_out(run, since, word):
     change(run[0].label(1).status, **since)
-    known = run_overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], DATASET, NAMES, run[1])
     assert {own.name: (own.verdict.word, own.in_model) for own in known.labels} == {
         "cat": ("fine", True),
         "dog": (word, False),
@@ -123,7 +125,7 @@ def test_scores_of_a_label_trained_further_are_left_out(run, since, word):
 def test_scores_of_some_labels_are_shown_for_those_only(run):
     change(run[0].scores, by_label={"0": json.loads(run[0].scores.read_text())["by_label"]["0"]})
     change(run[0].scores, model=files.digest_json(["w0"]))
-    known = run_overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], DATASET, NAMES, run[1])
     assert list(known.scores.by_label) == [0]
     assert [own.name for own in known.labels if own.scores] == ["cat"]
 
@@ -141,14 +143,14 @@ def test_scores_of_some_labels_are_shown_for_those_only(run):
 )
 def test_damaged_scores_are_no_scores(run, damage):
     change(run[0].scores, **damage)
-    known = run_overview.gather(run[0], NAMES, run[1])
+    known = run_overview.gather(run[0], DATASET, NAMES, run[1])
     assert known.scores is None
     assert "diverged" not in known.verdicts()
 
 
 def test_without_a_model_or_scores_the_labels_are_still_shown(run, tmp_path):
     run[0].scores.unlink()
-    assert run_overview.gather(run[0], NAMES, ModelPaths(tmp_path / "none")).verdicts() == {
+    assert run_overview.gather(run[0], DATASET, NAMES, ModelPaths(tmp_path / "none")).verdicts() == {
         "not scored": 2,
         "not begun": 1,
     }

@@ -44,6 +44,17 @@ def test_events_written_after_a_clock_was_ahead_come_last(tmp_path):
     assert [step for step, _ in event_files.read_images(tmp_path, "generated")] == [10, 20, 30, 40, 50, 60]
 
 
+def test_files_without_a_time_in_their_names_are_left_alone(tmp_path):
+    write(tmp_path, [10])
+    for name in ("events.out.tfevents.12abc.vm", "events.out.tfevents.99999999999999999999.vm", "events.out.tfevents"):
+        (tmp_path / name).touch()
+    before = set(tmp_path.iterdir())
+    event_files.put_before_now(tmp_path)
+    assert len(set(tmp_path.iterdir()) & before) == 3
+    event_files.delete(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_damaged_event_file_is_read_up_to_the_damage(tmp_path):
     write(tmp_path, [10, 20, 30])
     (file,) = tmp_path.iterdir()

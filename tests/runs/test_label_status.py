@@ -1,5 +1,6 @@
 """status.json: written while a label trains, and how a label that no longer writes is read."""
 
+import errno
 import json
 import math
 import os
@@ -9,7 +10,7 @@ import time
 import pytest
 from conftest import wait_until
 
-from wcgan_tf.core import machine
+from wcgan_tf.core import machine, records
 from wcgan_tf.runs import label_status
 from wcgan_tf.runs.label_status import Heartbeat, LabelStatus
 
@@ -32,6 +33,19 @@ def test_a_label_without_a_file_is_pending_and_one_with_a_damaged_one_has_failed
         assert label_status.read(file) == LabelStatus(state="failed", error=error), content[:100]
     file.write_text(json.dumps({"state": "failed", "updated": 1.0, "error": "\x1b[31mred"}))
     assert label_status.read(file).error == "?[31mred"
+
+
+def test_one_that_cannot_be_read_hides_no_other_label(tmp_path, monkeypatch):
+    status = tmp_path / "status.json"
+    status.mkdir()
+    assert label_status.read(status).error == "status.json is damaged; it is a folder; delete it"
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(status))
+
+    monkeypatch.setattr(records, "read_if_whole", refuse)
+    shown = label_status.read(status)
+    assert (shown.state, shown.error) == ("failed", "status.json cannot be read: Permission denied")
 
 
 def test_the_heartbeat_renews_the_status_and_keeps_its_fields(tmp_path, fast):

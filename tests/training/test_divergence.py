@@ -88,6 +88,22 @@ def test_that_of_a_training_whose_checkpoints_are_gone_is_forgotten(config, data
     assert "times the learning rates" not in paths.log.read_text()
 
 
+@pytest.mark.parametrize("change", ["settings", "images"])
+def test_that_of_a_training_with_other_settings_or_images_is_forgotten(config, data, paths, change):
+    train_label(config, data, paths)
+    for folder in (paths.checkpoints, paths.generator):
+        shutil.rmtree(folder)
+    records.write(paths.divergence, Divergence(step=7, seconds=900.0, back_to=0))
+    config.train.after_divergence, config.train.max_seconds = 0.5, 1000.0
+    if change == "settings":
+        config.train.critic_learning_rate /= 2
+    else:
+        data = prepared.label_images(config.dataset, "train", 4)
+    assert train_label(config, data, paths) == "done"
+    assert json.loads(paths.status.read_text())["seconds"] < 900.0
+    assert not paths.divergence.exists()
+
+
 def test_a_damaged_one_is_an_error(config, data, paths):
     """It would be another training, in silence, with the learning rates of before."""
     paths.folder.mkdir()

@@ -24,6 +24,7 @@ from wcgan_tf.data import prepared
 from wcgan_tf.evaluation import domain_classifier, metrics
 from wcgan_tf.models.generator_export import read_weights
 from wcgan_tf.runs import event_files, label_status, recorded_settings
+from wcgan_tf.runs.label_status import LabelStatus
 from wcgan_tf.training import checkpoint
 from wcgan_tf.training.best_weights import BestScore
 from wcgan_tf.training.gan import LabelGAN
@@ -374,6 +375,7 @@ def test_a_checkpoint_restores_every_variable(config, tmp_path, device, objectiv
 
     paths = LabelPaths(tmp_path / "run")
     paths.checkpoints.mkdir(parents=True)
+    paths.config.touch()
     checkpoints = checkpoint.Checkpoints(gan, paths, 1.0, "d")
     fill(range(len(variables)))
     checkpoints.save()
@@ -386,6 +388,7 @@ def test_a_checkpoint_restores_every_variable(config, tmp_path, device, objectiv
 def test_a_kill_during_the_first_checkpoint_leaves_none(config, tmp_path, device, monkeypatch):
     paths = LabelPaths(tmp_path / "run")
     paths.checkpoints.mkdir(parents=True)
+    paths.config.touch()
     data = prepared.label_images(config.dataset, "train", 3)
     checkpoints = checkpoint.Checkpoints(build(config, data, device), paths, 1.0, "d")
     write = tf.train.Checkpoint.write
@@ -408,6 +411,7 @@ def test_a_kill_during_the_first_checkpoint_leaves_none(config, tmp_path, device
 def test_a_checkpoint_is_on_the_disk_before_an_older_one_is_deleted(config, tmp_path, device, disk_calls):
     paths = LabelPaths(tmp_path / "run")
     paths.checkpoints.mkdir(parents=True)
+    paths.config.touch()
     gan = build(config, prepared.label_images(config.dataset, "train", 3), device)
     checkpoints = checkpoint.Checkpoints(gan, paths, 1.0, "d")
     for step in (1, 2, 3):
@@ -517,6 +521,73 @@ def test_weights_that_are_not_finite_end_the_label_before_its_losses_show_it(con
     monkeypatch.setattr(LabelGAN, "finite", lambda self: tf.constant(False))
     assert train_label(config, data, trained, trainer=Trainer(config)) == "diverged"
     assert json.loads(trained.status.read_text())["step"] == 6 + config.train.steps_per_execution
+
+
+def test_a_checkpoint_that_is_larger_than_files_may_be_is_an_error_that_says_so(config, tmp_path, device, monkeypatch):
+    """TensorFlow's word for it is one that Keras takes for the end of the data."""
+    paths = LabelPaths(tmp_path / "run")
+    data = prepared.label_images(config.dataset, "train", 3)
+
+    def too_large(*_):
+        raise tf.errors.OutOfRangeError(None, None, "; File too large")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", too_large)
+    config.train.checkpoint_seconds = 0.0
+    with pytest.raises(OSError, match="File too large") as error:
+        train_label(config, data, paths)
+    assert error.value.filename.endswith("run/checkpoints/ckpt-4")
+    words = "ckpt-4: a file may not become that large; raise ulimit -f, and the same command resumes"
+    assert errors.problem(error.value)[0].endswith(words)
+
+
+def test_a_label_whose_folder_is_moved_ends_and_leaves_no_second_one(config, tmp_path, monkeypatch):
+    paths, elsewhere = LabelPaths(tmp_path / "run"), LabelPaths(tmp_path / "elsewhere")
+    data = prepared.label_images(config.dataset, "train", 3)
+    config.train.max_steps, config.train.checkpoint_seconds = 400, 0.0
+    save = checkpoint.Checkpoints.save
+
+    def move_before_the_third(self):
+        if len(paths.saved_checkpoints()) == 2:
+            paths.folder.rename(elsewhere.folder)
+        save(self)
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "save", move_before_the_third)
+    with pytest.raises(UserError, match=r"run was moved or deleted while its label trained"):
+        train_label(config, data, paths)
+    assert len(elsewhere.saved_checkpoints()) == 2
+    assert not paths.checkpoints.exists()
+    assert not paths.config.exists()
+
+
+def test_a_label_that_was_killed_before_its_first_checkpoint_begins_anew_and_says_so(config, tmp_path):
+    paths = LabelPaths(tmp_path / "run")
+    records.write(paths.status, LabelStatus(state="running", label=3, step=70))
+    with tf.summary.create_file_writer(str(paths.tensorboard("3"))).as_default():
+        tf.summary.image("generated", np.zeros([1, 9, 9, 1]), 1)  # perhaps of another size
+    assert train_label(config, prepared.label_images(config.dataset, "train", 3), paths) == "done"
+    assert ", begins anew: there was no checkpoint yet" in paths.log.read_text()
+    steps = [step for step, _ in event_files.read_images(paths.tensorboard("3"), event_files.PICTURES)]
+    assert steps
+    assert 1 not in steps
+
+
+def test_without_scores_the_last_weights_are_not_taken_for_those_of_the_best_step(config, tmp_path):
+    """After a training with `eval_seconds`, which is off now."""
+    paths = LabelPaths(tmp_path / "run")
+    records.write(paths.status, LabelStatus(state="done", label=3, step=4, best_step=4, best_kernel_distance=0.5))
+    assert train_label(config, prepared.label_images(config.dataset, "train", 3), paths) == "done"
+    assert json.loads(paths.trained.read_text())["best_step"] is None
+    assert json.loads(paths.status.read_text())["best_kernel_distance"] is None
+
+
+def test_a_generator_that_cannot_be_replaced_is_an_error_before_the_first_step(config, trained, monkeypatch):
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != trained.generator and access(path, mode))
+    config.train.max_steps = 50
+    with pytest.raises(PermissionError) as error:
+        train_label(config, prepared.label_images(config.dataset, "train", 3), trained)
+    assert error.value.filename == str(trained.generator)
+    assert json.loads(trained.status.read_text())["step"] == 6
 
 
 def test_a_training_that_ends_before_its_budget_is_an_error(config, trained, monkeypatch):

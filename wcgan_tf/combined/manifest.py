@@ -12,7 +12,7 @@ from wcgan_tf.core.records import Amount, Count
 from wcgan_tf.runs.label_status import LabelStatus
 from wcgan_tf.runs.score_report import Values
 
-COMBINE = Command("combine")
+COMBINE, COMBINE_ANEW = Command("combine"), Command("combine", "--overwrite")
 
 
 class LabelEntry(msgspec.Struct, frozen=True, kw_only=True):

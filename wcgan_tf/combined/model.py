@@ -49,6 +49,10 @@ class ConditionalModel:
                 for array in self._arrays
             ]
 
+    def has_room_for(self, weights: list[np.ndarray]) -> bool:
+        """Whether weights are those of such a generator, to judge by their shapes."""
+        return [values.shape for values in weights] == [array.shape[1:] for array in self._arrays]
+
     def set_weights(self, label: int, weights: list[np.ndarray]) -> None:
         """Set a label's weights, in the order of `generator.variables`."""
         for array, values in zip(self._arrays, weights, strict=True):

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from wcgan_tf.combined.manifest import COMBINE, Manifest, find_saved_model, is_intact
+from wcgan_tf.combined.manifest import COMBINE_ANEW, Manifest, find_saved_model, is_intact
 from wcgan_tf.config import Dataset
 from wcgan_tf.core import errors, records
 from wcgan_tf.core.errors import UserError
+from wcgan_tf.data import prepared
 from wcgan_tf.models.generator_export import label_signs, latents_from_seed
 
 BATCH_SIZE = 500
+ANEW = "with the --workdir that its labels are from, run: "
 
 
 def load(folder: Path) -> "Sampler":
@@ -49,7 +51,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def _load(folder: Path) -> "Sampler":
     saved_model = find_saved_model(folder)
     if not is_intact(saved_model):
-        raise UserError(f"{saved_model} is damaged, or not of the manifest.json beside it; run: ", COMBINE)
+        raise UserError(f"{saved_model} is damaged, or not of the manifest.json beside it; {ANEW}", COMBINE_ANEW)
     try:
         loaded = tf.saved_model.load(str(saved_model))
         manifest = records.decode(loaded.signatures["manifest"]()["json"].numpy(), Manifest)
@@ -57,9 +59,7 @@ def _load(folder: Path) -> "Sampler":
     except (OSError, tf.errors.OpError, LookupError, TypeError, AttributeError, *records.DAMAGED) as error:
         if errors.is_of_system(error):
             raise
-        raise UserError(
-            f"{saved_model} is damaged, or no model of wcgan_tf.combine ({type(error).__name__}); run: ", COMBINE
-        ) from None
+        raise UserError(f"{saved_model} is damaged, or no model of wcgan_tf.combine; {ANEW}", COMBINE_ANEW) from None
 
 
 class Sampler:
@@ -80,13 +80,18 @@ class Sampler:
         self._signs = label_signs(0, manifest.num_labels, manifest.latent_size).numpy()
 
     def refuse_other_dataset(self, dataset: Dataset) -> None:
-        """Raise a UserError if the model's data set or resolution differs from that of `config.dataset`."""
+        """Raise a UserError if the model's data set, resolution or labels differ from those of `config.dataset`."""
         if (own := self.manifest.dataset) != dataset.name:
             raise UserError(f"the model was trained on {own}, not on {dataset.name}; type its own --config")
         if (side := self.manifest.resolution) != dataset.resolution:
             raise UserError(
                 f"the model makes images of {side}x{side} pixels; type --config.dataset.resolution={side}, "
                 f"not {dataset.resolution}"
+            )
+        if how := prepared.difference(self.manifest.names, prepared.label_names(dataset)):
+            raise UserError(
+                f"the model has other labels than the data set that is prepared now ({how}); type another --model, or "
+                "combine a run that was trained on this data set"
             )
 
     def draw(self, label: int, number: int, seed: int, truncation: float | None = None) -> Iterator[np.ndarray]:

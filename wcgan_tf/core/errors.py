@@ -74,6 +74,7 @@ PROBLEMS = {  # error number of the system -> what is wrong and what to do, exit
     errno.EIO: (f"the disk or the file server fails (input/output error); mend that, {RESUMES}", FAILED),
     errno.ENOMEM: (f"there is too little memory; start fewer processes at a time, {RESUMES}", FAILED),
     errno.EROFS: ("the file system is read-only; name another folder", WRONG_INPUT),
+    errno.EFBIG: (f"a file may not become that large; raise ulimit -f, {RESUMES}", WRONG_INPUT),
     errno.EMFILE: (f"this process has too many open files; type: ulimit -n 4096, {RESUMES}", WRONG_INPUT),
     errno.ENFILE: (f"this machine has too many open files; end other programs, {RESUMES}", FAILED),
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wcgan_tf.core import unfinished
+from wcgan_tf.core import listing, unfinished
 from wcgan_tf.core.errors import UserError
 
 NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # of a file system that cannot write folders on demand
@@ -110,13 +110,13 @@ def write_text(target: Path, text: str, durable: bool = True) -> None:
 
     Args:
         durable: whether it has to survive a power loss; if not, it takes few system calls, since 1,000 processes may
-            write one every 10 s, and a killed one leaves a hidden file, which `clear_leftovers` deletes.
+            write one every 10 s, the folder has to be there, and a killed one leaves a hidden file, which
+            `clear_leftovers` deletes.
     """
     if durable:
         with publish(target) as path:
             path.write_text(text, encoding="utf-8")
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         with named(target):
@@ -150,15 +150,22 @@ def read_text(path: Path, errors: str = "strict") -> str:
 
 def size(folder: Path) -> int:
     """The total bytes of all files in a folder, at any depth; 0 if the folder does not exist."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in listing.all_files(folder))
 
 
 def clear_leftovers(folder: Path) -> None:
     """Delete the hidden files and folders that a killed write leaves in a folder; only this process may write to it."""
     unfinished.clear(folder, everything=True)
-    for left in folder.glob(".*"):
+    for left in listing.matching(folder, ".*"):
         with contextlib.suppress(OSError):  # on NFS, what another process still reads
             shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def refuse_read_only(folder: Path) -> None:
+    """Raise the system's error before time is spent, if there is such a folder and nothing can be written to it."""
+    if folder.exists() and not os.access(folder, os.W_OK):
+        number = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number), str(folder))
 
 
 def refuse_full_disk(folder: Path, size: int) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from wcgan_tf.core import errors, files, records, unfinished
-from wcgan_tf.core.errors import InUseError
+from wcgan_tf.core import errors, files, listing, records, unfinished
+from wcgan_tf.core.errors import InUseError, UserError
 from wcgan_tf.core.owner import Owner, in_words
 
 BEAT_SECONDS = 15.0
@@ -113,8 +113,9 @@ def _release(path: Path, passing: bool) -> None:
     """
     if passing:
         (path.parent / LOCK).unlink(missing_ok=True)
-    for left in path.parent.glob(f".{OWNER}.*"):  # of a process that was killed while it took over
-        left.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        for left in listing.matching(path.parent, f".{OWNER}.*"):  # of a process that was killed while it took over
+            left.unlink(missing_ok=True)
     path.unlink()
 
 
@@ -162,6 +163,8 @@ def _write(path: Path, me: Owner, locked: bool, say: Callable[[str], None], wait
     while not _create(path, me):
         touched, other = _touched(path), _read(path)
         if touched is None:  # it was given up
+            if path.is_symlink():
+                raise UserError(f"{path} is a link to nowhere; delete it")
             continue
         gone = other is not None and other.is_gone(me, locked)
         if not gone:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from wcgan_tf.core import listing
+
 LABEL_DIGITS = 5  # up to 100,000 labels sort correctly as text
 ABOUT = "training.json"  # in an exported generator
 NAME_LETTERS = 40  # of a label's name in a folder name, which has at most 255 bytes
@@ -139,7 +141,10 @@ class LabelPaths:
 
     def saved_checkpoints(self) -> list[Path]:
         """The checkpoints, newest first, as paths without suffix; found by their `.index` files alone."""
-        found = (re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name) for path in self.checkpoints.glob("*.index"))
+        found = (
+            re.fullmatch(r"ckpt-([0-9]{1,16})\.index", path.name)
+            for path in listing.matching(self.checkpoints, "*.index")
+        )
         return [self.checkpoint(step) for step in sorted((int(match[1]) for match in found if match), reverse=True)]
 
     def checkpoint(self, step: int) -> Path:
@@ -174,7 +179,7 @@ class RunPaths:
 
     def labels(self) -> list[int]:
         """The labels that have a folder, in ascending order."""
-        return sorted(int(folder.name) for folder in (self.folder / "labels").glob("[0-9]" * LABEL_DIGITS))
+        return [int(folder.name) for folder in listing.matching(self.folder / "labels", "[0-9]" * LABEL_DIGITS)]
 
 
 @dataclass(frozen=True)

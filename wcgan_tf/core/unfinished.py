@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from wcgan_tf.core import machine
+from wcgan_tf.core import listing, machine
 
 NAME, ENDING = ".unfinished", ".lock"
 HOST_LETTERS = 64
@@ -50,10 +50,7 @@ def clear(parent: Path, everything: bool = False) -> None:
     Args:
         everything: also what is of other machines, or where the system has no locks: only this process may write there.
     """
-    left: list[Path] = []
-    with contextlib.suppress(FileNotFoundError):  # another process deletes the folder, which is empty
-        left = list((parent / NAME).glob(f"*{ENDING}"))
-    for path in left:
+    for path in listing.matching(parent / NAME, f"*{ENDING}"):
         if not everything and path.stem.rpartition("-")[0] != _host():
             continue
         with contextlib.suppress(OSError), path.open("r+b") as file:
@@ -87,7 +84,7 @@ def remove_if_empty(folder: Path) -> bool:
 def _has_only_hidden(folder: Path) -> bool:
     """Whether all files in a folder and below are hidden ones; True if it is deleted meanwhile."""
     with contextlib.suppress(OSError):
-        return all(path.is_dir() or path.name.startswith(".") for path in folder.rglob("*"))
+        return all(path.name.startswith(".") for path in listing.all_files(folder))
     return True
 
 
@@ -105,14 +102,15 @@ def replace_folder(new: Path, target: Path) -> None:
 
 def put_back(target: Path) -> None:
     """Put back a folder that a process of any machine was replacing as it ended; no other may replace it meanwhile."""
-    for replaced in (target.parent / NAME).glob("*/replaced"):
-        if (replaced / target.name).exists() and not target.exists():
-            (replaced / target.name).rename(target)
+    for own in listing.matching(target.parent / NAME, "*"):
+        replaced = own / "replaced" / target.name
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
 
 
 def _put_back(own: Path, parent: Path) -> None:
     """Put back what was to be replaced, if the end came between the two renames of `replace_folder`."""
-    for replaced in own.glob("replaced/*"):
+    for replaced in listing.matching(own / "replaced", "*"):
         if not (parent / replaced.name).exists():
             replaced.rename(parent / replaced.name)
 

@@ -210,14 +210,17 @@ def write_info(paths: DatasetPaths, dataset: Dataset, source: sources.Source) ->
         root = str(Path(dataset.root).resolve()) if dataset.root else ""
         info = DatasetInfo(dataset.name, dataset.resolution, source.channels, names, root, dataset.bit_depth)
         records.write(paths.info, info)
-    elif (there := names_in(paths)) != names:
-        differing = next((pair for pair in zip(there, names, strict=False) if pair[0] != pair[1]), None)
-        how = (
-            f"{differing[0]!r} there, {differing[1]!r} here" if differing else f"{len(there)} there, {len(names)} here"
-        )
+    elif how := difference(names_in(paths), names):
         raise UserError(
             f"{paths.folder} holds a data set of other labels ({how}); delete it, or type another dataset.name"
         )
+
+
+def difference(there: list[str], here: list[str]) -> str:
+    """How the names of all labels differ between two places, in words; "" if they are the same."""
+    pairs = zip(there, here, strict=False)
+    differing = [f"{one!r} there, {other!r} here" for one, other in pairs if one != other]
+    return differing[0] if differing else "" if len(there) == len(here) else f"{len(there)} there, {len(here)} here"
 
 
 def refuse_other_source(dataset: Dataset) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from wcgan_tf.config import Dataset
-from wcgan_tf.core import files
+from wcgan_tf.core import files, listing
 from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import inception_folder, is_saved_model
 
@@ -17,7 +17,7 @@ def folder_of(name: str, dataset: Dataset) -> Path:
 
 def digest(folder: Path) -> str:
     """One digest of all files of a SavedModel."""
-    return files.digest_json([files.digest_file(path) for path in sorted(folder.rglob("*")) if path.is_file()])
+    return files.digest_json([files.digest_file(path) for path in sorted(listing.all_files(folder)) if path.is_file()])
 
 
 def refuse_unusable(name: str, dataset: Dataset, split: str) -> None:

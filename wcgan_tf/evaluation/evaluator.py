@@ -17,6 +17,7 @@ import threadpoolctl
 from wcgan_tf.combined.manifest import weights_digest
 from wcgan_tf.combined.sampler import Sampler
 from wcgan_tf.config import Dataset
+from wcgan_tf.core import listing
 from wcgan_tf.core.console import ProgressBar
 from wcgan_tf.data import prepared, sources
 from wcgan_tf.evaluation import classifiers, domain_classifier, features
@@ -236,7 +237,7 @@ def drawn_batches(
 def write_tensorboard(report: ScoreReport, folder: Path) -> None:
     """Write the scores as scalars at the mean step of the labels; replaces files of the same model and classifier."""
     suffix = f".{report.model}-{report.classifier.digest}"
-    before = list(folder.glob(f"events.*{suffix}"))
+    before = listing.matching(folder, f"events.*{suffix}")
     step = int(np.mean([own.step for own in report.by_label.values()]))
     with tf.summary.create_file_writer(str(folder), filename_suffix=suffix).as_default(step):
         for values, title in ((report.scores, "score, all labels"), (report.means, "score, mean of each label alone")):

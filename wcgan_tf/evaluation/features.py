@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,13 +111,13 @@ def load(path: Path, digest: str, head: Callable[[np.ndarray], np.ndarray] | Non
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            if str(file["digest"]) != digest:
+            if str(file["digest"]) != digest or set(file) - {"digest", *ImageFeatures._fields}:  # a damaged name
                 return None
             kept = {name: file[name] for name in ImageFeatures._fields if name in file}
             if "logits" not in kept:
                 kept["logits"] = head(kept["features"]) if head else np.empty([len(kept["features"]), 0], np.float32)
             return ImageFeatures(**kept)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy and zipfile raise many types for a damaged file
         if errors.is_of_system(error):
             raise
         return None

@@ -10,7 +10,7 @@ from wcgan_tf.combined.manifest import Manifest
 from wcgan_tf.config import Config
 from wcgan_tf.core import files, records
 from wcgan_tf.core.errors import UserError
-from wcgan_tf.core.paths import DatasetPaths, ModelPaths, RunPaths, is_saved_model
+from wcgan_tf.core.paths import DatasetPaths, LabelPaths, ModelPaths, RunPaths, is_saved_model
 from wcgan_tf.data import prepared, sources
 from wcgan_tf.data.prepared import CurrentDomain
 from wcgan_tf.evaluation import classifier_files, enough
@@ -120,10 +120,15 @@ def is_newer(result: Path, *sources_of_it: Path) -> bool:
     return all(not path.exists() or path.stat().st_mtime <= written for path in sources_of_it)
 
 
-def finished_labels(run: RunPaths, labels: list[int]) -> list[int]:
-    """Those of the labels that are done and have an exported generator."""
-    return [
-        label
-        for label in labels
-        if label_status.read(run.label(label).status).state == "done" and run.label(label).generator.is_dir()
-    ]
+def finished_labels(config: Config, run: RunPaths, labels: list[int]) -> list[int]:
+    """Those of the labels that are done and have an exported generator, of the images that are prepared now."""
+    return [label for label in labels if _is_finished(config, run.label(label), label)]
+
+
+def _is_finished(config: Config, paths: LabelPaths, label: int) -> bool:
+    if label_status.read(paths.status).state != "done" or not paths.generator.is_dir():
+        return False
+    try:
+        return not recorded_settings.is_of_other_images(paths, config.dataset, label)
+    except UserError:  # combine will say what is damaged
+        return True

@@ -182,8 +182,8 @@ class Workers:
         """What to type if the system killed a process for lack of memory; "" if something else ended it."""
         if code != -signal.SIGKILL or self.stopping:
             return ""
-        fewer = f"--jobs={self._jobs // 2} or " if self._jobs > 1 else ""
-        return f" (if nobody sent it, memory ran out: type {fewer}a smaller --config.train.batch_size)"
+        fewer = f"give launch --jobs={self._jobs // 2}, or " if self._jobs > 1 else ""
+        return f" (if nobody sent it, memory ran out: {fewer}type a smaller --config.train.batch_size)"
 
     def _record_end(self, label: int, code: int) -> None:
         attempt = self._attempts[label]

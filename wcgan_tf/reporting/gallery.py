@@ -45,7 +45,7 @@ def draw_labels(
         for own in labels:
             label = own.label
             real = prepared.label_images(dataset, "test", label).images[:COLUMNS]
-            film, steps = _film(run.label(label).tensorboard(own.name), real.shape[1])
+            film, steps = _film(run.label(label).tensorboard(own.name), real.shape[1:])
             generated = alike = ""
             if model and own.in_model:
                 images = np.concatenate(list(model.draw(label, COLUMNS, seed)))
@@ -59,24 +59,32 @@ def draw_labels(
     return shown
 
 
-def _film(board: Path, side: int) -> tuple[str, list[int]]:
+def _film(board: Path, shape: tuple[int, ...]) -> tuple[str, list[int]]:
     """A film strip of the first images of the grids that were written during training, and the steps of these grids."""
-    grids = event_files.read_images(board, event_files.PICTURES)
+    read = ((step, _cells(png, shape)) for step, png in event_files.read_images(board, event_files.PICTURES))
+    grids = [(step, cells[:FILM_LATENTS]) for step, cells in read if len(cells) >= FILM_LATENTS]
     chosen = sorted({round(place) for place in np.linspace(0, len(grids) - 1, min(FRAMES, len(grids)))})
     if not chosen:
         return "", []
-    frames = [_cells(grids[place][1], side)[:FILM_LATENTS] for place in chosen]
-    rows = [np.stack([frame[noise] for frame in frames]) for noise in range(len(frames[0]))]
+    rows = [np.stack([grids[place][1][noise] for place in chosen]) for noise in range(FILM_LATENTS)]
     return pictures.contact_sheet(rows, len(chosen)), [grids[place][0] for place in chosen]
 
 
-def _cells(png: bytes, side: int) -> np.ndarray:
-    """The images in the first row of a grid, uint8 [n, side, side, C]; the inverse of `images.tile`."""
-    picture = np.asarray(PIL.Image.open(io.BytesIO(png)))
-    picture = picture[..., None] if picture.ndim == 2 else picture
-    columns = (picture.shape[1] + GAP) // (side + GAP)
+def _cells(png: bytes, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """The images in the first row of a grid, uint8 `shape` each; the inverse of `images.tile`.
+
+    There are none if it is damaged, or no grid of images of this shape.
+    """
+    side, _, channels = shape
+    try:
+        picture = np.atleast_3d(np.asarray(PIL.Image.open(io.BytesIO(png))))
+    except Exception:  # Pillow raises many types for a damaged picture
+        return []
+    columns, rest = divmod(picture.shape[1] + GAP, side + GAP)
+    if rest or picture.shape[0] < side or picture.shape[2] != channels:
+        return []
     starts = [column * (side + GAP) for column in range(columns)]
-    return np.stack([picture[:side, start : start + side] for start in starts])
+    return [picture[:side, start : start + side] for start in starts]
 
 
 def nearest_train(classifier: Classifier, dataset: Dataset, label: int, images: np.ndarray) -> np.ndarray:

@@ -68,11 +68,14 @@ class Commands(NamedTuple):
     evaluate: str
 
 
-def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands, made: str) -> str:
+def render(
+    run: Overview, exhibits: dict[int, LabelPictures], commands: Commands, warnings: list[str], made: str
+) -> str:
     """Render the page as HTML.
 
     Args:
         exhibits: pictures by label.
+        warnings: about files that are damaged, and labels that do not belong together.
         made: date and versions, shown on the page.
     """
     environment = jinja2.Environment(
@@ -109,6 +112,7 @@ def render(run: Overview, exhibits: dict[int, LabelPictures], commands: Commands
         speeds=_uri(charts.speeds(run.labels)),
         speed=statistics.median(speeds) if speeds else None,
         commands=commands,
+        warnings=warnings,
         made=made,
     )
     return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate, which JSON may have, becomes ?

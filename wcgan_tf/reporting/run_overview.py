@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 from wcgan_tf.combined import manifest
 from wcgan_tf.combined.manifest import LabelEntry, Manifest
+from wcgan_tf.config import Dataset
 from wcgan_tf.core import records
-from wcgan_tf.core.errors import UserError
+from wcgan_tf.core.errors import Command, UserError
 from wcgan_tf.core.paths import LabelPaths, ModelPaths, RunPaths
+from wcgan_tf.core.records import Record
 from wcgan_tf.reporting.verdicts import Verdict, verdict
 from wcgan_tf.runs import label_status, recorded_settings
 from wcgan_tf.runs.label_status import Cost, LabelStatus
 from wcgan_tf.runs.recorded_settings import Sections
-from wcgan_tf.runs.score_report import RANKED_BY, LabelScores, ScoreReport, Values, above_floor
+from wcgan_tf.runs.score_report import EVALUATE, RANKED_BY, LabelScores, ScoreReport, Values, above_floor
 
 Row = dict[str, float]
 
@@ -33,6 +35,7 @@ class LabelOverview(NamedTuple):
     real: Row
     taken_for: dict[int, float]  # label from the domain classifier -> share of its generated images
     in_model: bool  # whether the combined model has its present generator
+    damaged_rows: int = 0  # of its metrics.jsonl
 
     @property
     def distance(self) -> float | None:
@@ -58,6 +61,7 @@ class Overview:
     classifier: str  # name of the classifier of the labels' scores; empty if they have none
     cost: Cost  # of the training, the pretraining included
     pretraining: LabelStatus
+    warnings: list[Exception]  # files that are damaged, and labels that do not belong together
 
     @property
     def uncombined(self) -> int:
@@ -77,16 +81,19 @@ class Overview:
         return {word: words.count(word) for word in sorted(set(words), key=lambda word: (-words.count(word), word))}
 
 
-def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
+def gather(run: RunPaths, dataset: Dataset, names: list[str], model: ModelPaths) -> Overview:
     """Read the files of all labels of a run, its scores, and the manifest of its combined model."""
-    known = records.read_if_whole(model.manifest, Manifest)
+    warnings: list[Exception] = []
+    known = _read(model.manifest, Manifest, manifest.COMBINE_ANEW, warnings)
     entries = known.entries if known else {}
-    report = records.read_if_whole(run.scores, ScoreReport)
+    report = _read(run.scores, ScoreReport, EVALUATE, warnings)
     digests = {label: entry.weights_digest for label, entry in entries.items()}
     scored = {k: own for k, own in report.by_label.items() if own.weights_digest == digests.get(k)} if report else {}
     labels = [
         _label(label, name, run.label(label), scored.get(label), entries.get(label)) for label, name in enumerate(names)
     ]
+    settings, of_labels = _settings(run, dataset, labels)
+    warnings += of_labels
     together = report if report and _is_present(report, entries, labels) else None
     # The worst first: not "fine" before "fine", unscored before scored, then as `worst_first`.
     labels.sort(
@@ -102,11 +109,12 @@ def gather(run: RunPaths, names: list[str], model: ModelPaths) -> Overview:
         run.folder,
         labels,
         names,
-        _settings(run),
+        settings,
         together,
         report.classifier.name if report and scored else "",
         label_status.cost([*(own.status for own in labels), before]),
         before,
+        warnings,
     )
 
 
@@ -121,16 +129,30 @@ def changed(settings: Sections, defaults: Sections) -> dict[str, object]:
     }
 
 
-def read_rows(metrics: Path) -> list[Row]:
-    """The intact rows of a metrics.jsonl: name -> value, always with `step` and `seconds`."""
-    rows = []
+def read_rows(metrics: Path) -> tuple[list[Row], int]:
+    """The intact rows of a metrics.jsonl: name -> value, always with `step` and `seconds`; the number of the others.
+
+    A row at the end that is not complete is not counted: it is being written, or a kill has left it.
+    """
+    rows, damaged = [], 0
     with contextlib.suppress(OSError):
-        for line in metrics.read_bytes().splitlines():
+        for line in metrics.read_bytes().splitlines(keepends=True):
+            row = {}
             with contextlib.suppress(*records.DAMAGED):
                 row = _known(records.decode(line, dict[str, float | None]))
-                if min(row.get("step", -1), row.get("seconds", -1)) >= 0:
-                    rows.append(row)
-    return rows
+            if min(row.get("step", -1), row.get("seconds", -1)) >= 0:
+                rows.append(row)
+            else:
+                damaged += line.endswith(b"\n")
+    return rows, damaged
+
+
+def _read(path: Path, kind: type[Record], mend: Command, warnings: list[Exception]) -> Record | None:
+    """Read a record; None if the file is missing, or damaged, which is added to the warnings."""
+    known = records.read_if_whole(path, kind)
+    if known is None and path.exists():
+        warnings.append(UserError(f"{path} is damaged, or of another version; delete it and run: ", mend))
+    return known
 
 
 def _label(
@@ -146,7 +168,8 @@ def _label(
     if judged.word == "not scored" and not in_model:
         judged = judged._replace(reason="its present generator is not in the combined model")
     taken_for = own.taken_for if own else {}
-    return LabelOverview(label, name, status, judged, read_rows(paths.metrics), scores, real, taken_for, in_model)
+    rows, damaged_rows = read_rows(paths.metrics)
+    return LabelOverview(label, name, status, judged, rows, scores, real, taken_for, in_model, damaged_rows)
 
 
 def _is_present(report: ScoreReport, entries: dict[int, LabelEntry], labels: list[LabelOverview]) -> bool:
@@ -164,9 +187,25 @@ def _known(values: Values) -> Row:
     return {name: value for name, value in values.items() if value is not None and abs(value) <= records.LARGEST}
 
 
-def _settings(run: RunPaths) -> Sections:
-    """The recorded settings of the first label that has readable ones; empty if none has."""
-    for label in run.labels():
-        with contextlib.suppress(UserError, OSError):
-            return recorded_settings.read(run.label(label)).sections()
-    return {}
+def _settings(run: RunPaths, dataset: Dataset, labels: list[LabelOverview]) -> tuple[Sections, list[Exception]]:
+    """The recorded settings of the first label that has readable ones; warnings about labels that do not go with it."""
+    settings: Sections = {}
+    warnings: list[Exception] = []
+    first = 0
+    for own in labels:
+        paths = run.label(own.label)
+        if own.damaged_rows:
+            warnings.append(UserError(f"{paths.metrics} has damaged rows ({own.damaged_rows}), which are left out"))
+        if not paths.config.exists():
+            continue
+        try:
+            read = recorded_settings.read(paths).sections()
+            if not settings:
+                settings, first = read, own.label
+            if differing := recorded_settings.differences(settings, read):
+                of_both = f"label {own.label} was trained otherwise than label {first}, whose settings are shown"
+                warnings.append(UserError(f"{of_both}: {', '.join(differing)}"))
+            recorded_settings.refuse_other_images(paths, dataset, own.label)
+        except (UserError, OSError) as error:
+            warnings.append(error)
+    return settings, warnings

@@ -1,11 +1,14 @@
 """TensorBoard event files of a label: their tags, their order, and reading of their images."""
 
+import re
 import time
 from pathlib import Path
 
 import tensorflow as tf
 
-PREFIX = "events.out.tfevents."
+from wcgan_tf.core import errors, listing
+
+PREFIX, TIME = "events.out.tfevents.", r"[0-9]{1,18}(\.|$)"
 PICTURES = "generated"  # the tag of the grids of generated images
 TAGS = {  # logged value -> tag; TensorBoard groups tags by the part before the slash
     "kernel_distance": "score/kernel_distance",
@@ -34,9 +37,17 @@ def read_images(folder: Path, tag: str) -> list[tuple[int, bytes]]:
                     if value.tag == tag and len(value.tensor.string_val) > 2:  # width, height, and the images
                         found = {step: picture for step, picture in found.items() if step < event.step}
                         found[event.step] = value.tensor.string_val[2]
-        except tf.errors.DataLossError:  # the file is truncated
-            continue
+        except Exception as error:  # TensorFlow and protobuf raise many types for what is truncated, or no event file
+            if errors.is_of_system(error):
+                raise
     return list(found.items())
+
+
+def delete(folder: Path) -> None:
+    """Delete the event files of a training that begins anew: its pictures would go on from those."""
+    for path in _files(folder):
+        if not path.is_dir():
+            path.unlink()
 
 
 def put_before_now(folder: Path) -> None:
@@ -52,4 +63,5 @@ def put_before_now(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{PREFIX}[0-9]*"))
+    """The event files that begin with a time, in its order."""
+    return [path for path in listing.matching(folder, f"{PREFIX}*") if re.match(TIME, path.name.removeprefix(PREFIX))]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wcgan_tf.config import Config
 from wcgan_tf.core import errors, files, folder_lock
-from wcgan_tf.core.console import LineWriter, append_to_log
+from wcgan_tf.core.console import LineWriter, append_to_log, printable
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.core.signals import StopRequests
@@ -109,8 +109,8 @@ def _record_error(
     error: Exception, heartbeat: Heartbeat, paths: LabelPaths, describe: Callable[[Exception], str]
 ) -> None:
     """Record an exception in the label's status and log."""
-    line = describe(error)
-    heartbeat.end("failed", " ".join(line.split())[:500] or type(error).__name__)
+    line = printable(" ".join(describe(error).split()))
+    heartbeat.end("failed", line[:500] or type(error).__name__)
     known = isinstance(error, UserError) or errors.problem(error)
     append_to_log(paths.log, f"error: {line}" if known else traceback.format_exc())
 

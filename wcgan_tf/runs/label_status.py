@@ -83,9 +83,13 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(status: Path) -> LabelStatus:
     """Read a label's status.json, with "stale" if it applies; "pending" without the file, "failed" if it is damaged."""
-    there, known = status.exists(), records.read_if_whole(status, LabelStatus)
+    try:
+        there, known = status.exists(), records.read_if_whole(status, LabelStatus)
+    except PermissionError as error:
+        return LabelStatus(state="failed", error=f"{status.name} cannot be read: {error.strerror}")
     if known is None and there:
-        return LabelStatus(state="failed", error=f"{status.name} is damaged; the label's next start writes it anew")
+        what_to_do = "it is a folder; delete it" if status.is_dir() else "the label's next start writes it anew"
+        return LabelStatus(state="failed", error=f"{status.name} is damaged; {what_to_do}")
     if known is None:
         return LabelStatus()
     heard = abs(time.time() - known.updated) <= STALE_SECONDS  # abs: a wrong clock may put it into the future

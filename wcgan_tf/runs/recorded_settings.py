@@ -8,7 +8,9 @@ import msgspec
 from wcgan_tf.config import Config, Dataset, default_config
 from wcgan_tf.core import records
 from wcgan_tf.core.errors import DamagedError, UserError
+from wcgan_tf.core.labels import label_title
 from wcgan_tf.core.paths import DatasetPaths, LabelPaths, RunPaths, is_saved_model, saved_weights
+from wcgan_tf.data import prepared
 from wcgan_tf.data.prepared import LabelImages
 from wcgan_tf.runs import label_status
 
@@ -54,11 +56,16 @@ class RecordedSettings(msgspec.Struct, frozen=True):
 def record(paths: LabelPaths, config: Config, data: LabelImages) -> None:
     """Record the settings in the label's folder, after a check that they match those of a training in it.
 
+    One without a checkpoint may be followed by one with other settings, for which its divergence does not count.
+
     Raises:
         UserError: naming the settings that differ.
     """
     images = TrainingImages(data.images.shape, data.digest)
     refuse_different(paths, config.to_dict(), images)
+    before = records.read_if_whole(paths.config, RecordedSettings)
+    if before and (before.images != images or differences(before.sections(), config.to_dict())):
+        paths.divergence.unlink(missing_ok=True)
     records.write(paths.config, RecordedSettings(**config.to_dict(), images=images))
 
 
@@ -134,6 +141,30 @@ def read(paths: LabelPaths) -> RecordedSettings:
             "put it back, or delete that folder to train the label anew"
         )
     return recorded
+
+
+def refuse_other_images(paths: LabelPaths, dataset: Dataset, label: int) -> None:
+    """Check that the label was trained on the images that are prepared now, as far as its record is there.
+
+    Raises:
+        DamagedError: if it was not: the label's name may have been another one, too.
+    """
+    if is_of_other_images(paths, dataset, label):
+        title = label_title(label, prepared.label_names(dataset)[label])
+        raise DamagedError(
+            f"{paths.folder} was trained on other images than those of {title} now; delete that folder to train it "
+            "anew, or type another --workdir"
+        )
+
+
+def is_of_other_images(paths: LabelPaths, dataset: Dataset, label: int) -> bool:
+    """Whether the label was trained on other images than those that are prepared now; False if there are none.
+
+    Raises:
+        UserError: if the record of either is damaged.
+    """
+    there = prepared.exists(dataset, "train", label)
+    return there and read(paths).images.digest != prepared.digest(dataset, "train", label)
 
 
 def finished(paths: LabelPaths, config: Config) -> bool:

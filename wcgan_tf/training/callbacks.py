@@ -11,7 +11,7 @@ import rich.progress
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from wcgan_tf.core import files, records, stateless_random
+from wcgan_tf.core import files, pauses, records, stateless_random
 from wcgan_tf.core.console import bar
 from wcgan_tf.core.images import tile, to_uint8
 from wcgan_tf.core.signals import StopRequests
@@ -30,7 +30,8 @@ class Budget(keras.callbacks.Callback):
     """Counts the seconds, and ends `fit` when they are spent, when asked to stop, or if a number is not finite.
 
     The first of the callbacks: the others read its numbers.  An execution in which the step is traced and compiled does
-    not count: it would be much of a small budget, and the next label of a process goes without.
+    not count: it would be much of a small budget, and the next label of a process goes without.  Nor does the time in
+    which the process was stopped.
 
     Attributes:
         state: "running", then why it ended: "done", "stopped" or "diverged".
@@ -42,14 +43,14 @@ class Budget(keras.callbacks.Callback):
         super().__init__()
         self._gan, self._stop, self._compiling = gan, stop, compiles
         self.step, self.seconds, self.progress = int(gan.step), float(gan.seconds), float(gan.progress())
-        self._began = time.monotonic() - self.seconds
+        self._began = pauses.monotonic() - self.seconds
         self.state = "running"
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._stop.ends_in_good_order()  # from the first execution on there is something to lose
         if self._compiling:
-            self._began, self._compiling = time.monotonic() - self.seconds, False
-        self.seconds = time.monotonic() - self._began
+            self._began, self._compiling = pauses.monotonic() - self.seconds, False
+        self.seconds = pauses.monotonic() - self._began
         self._gan.seconds.assign(self.seconds)
         self.step, finite = self._gan.last
         self.progress = min(1.0, max(spent_shares(self._gan.settings, self.step, self.seconds)))

@@ -1,7 +1,9 @@
 """Checkpoints: the complete state that a training needs to resume."""
 
 import contextlib
+import errno
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from wcgan_tf.core import errors, files
+from wcgan_tf.core import errors, files, listing
 from wcgan_tf.core.errors import UserError
 from wcgan_tf.core.paths import LabelPaths
 from wcgan_tf.runs import recorded_settings
@@ -135,11 +137,20 @@ class Checkpoints(keras.callbacks.Callback):
         """Write a checkpoint now, and delete everything else in the folder except the one before.
 
         TensorFlow writes an `.index` file in place, so the files are written aside; the `.index` file is moved last.
+
+        Raises:
+            UserError: if the label's folder is gone: a new one would have this checkpoint alone.
         """
+        if not self._paths.config.exists():
+            raise UserError(f"{self._paths.folder} was moved or deleted while its label trained; this training ends")
         target = self._paths.checkpoint(int(self._gan.step))
         unfinished = target.parent / "unfinished"
-        self._state.write(str(unfinished / target.name))
-        for file in sorted(unfinished.glob(f"{target.name}.*")):  # `ckpt-6.data-00000-of-00001` before `ckpt-6.index`
+        try:
+            self._state.write(str(unfinished / target.name))
+        except tf.errors.OutOfRangeError as error:  # Keras would take it for the end of the data
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(target)) from error
+        # `ckpt-6.data-00000-of-00001` comes before `ckpt-6.index`.
+        for file in listing.matching(unfinished, f"{target.name}.*"):
             files.sync(file)
             file.replace(target.parent / file.name)
         files.sync(target.parent)

@@ -21,6 +21,7 @@ from wcgan_tf.data import prepared
 from wcgan_tf.evaluation.enough import FEWEST
 from wcgan_tf.launching.gpus import unseen
 from wcgan_tf.models.generator_export import export_generator, weights_digest
+from wcgan_tf.runs import event_files
 from wcgan_tf.runs.label_run import LabelRun
 from wcgan_tf.training import divergence, optimizers
 from wcgan_tf.training.best_weights import BestWeights
@@ -69,6 +70,7 @@ class Trainer:
             files.clear_leftovers(folder)
             files.write_text(folder / "writable", "", durable=False)
             (folder / "writable").unlink()
+        files.refuse_read_only(run.paths.generator)
         if self._unseen:
             run.say(f"this process may use GPU {', '.join(self._unseen)}, but {unseen()}")
         try:
@@ -203,12 +205,15 @@ def _set_weights(objective: Objective, variables: list, label: int, config: Conf
 def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
     """Train, save and export; returns the state in which the label ended, or "" if it has diverged and goes back."""
     checkpoints = Checkpoints(gan, run.paths, run.config.train.checkpoint_seconds, run.data.digest)
-    resumed = checkpoints.restore(run.say)
+    resumed, before = checkpoints.restore(run.say), run.heartbeat.trained().step
     divergence.resume(gan, run)
     if not resumed:  # what an earlier training left that had no checkpoint yet
         shutil.rmtree(run.paths.best, ignore_errors=True)
+        event_files.delete(run.tensorboard)
         run.heartbeat.note(best_kernel_distance=None, best_step=None)
     best = _best_weights(gan, run)
+    if not best:  # the last weights are exported
+        run.heartbeat.note(best_kernel_distance=None, best_step=None)
     budget = Budget(gan, run.stop, compiles)
     metrics = MetricsWriter(gan, run, budget, device, machine.threads())
     progress = ProgressLogger(gan, run, budget, compiles)
@@ -217,7 +222,8 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
         budget.state = "done"
     else:
         checkpoints.refuse_full_disk()
-        resumes = f", resumes from step {budget.step}" if resumed else ""
+        anew = ", begins anew: there was no checkpoint yet" if before else ""
+        resumes = f", resumes from step {budget.step}" if resumed else anew
         place, now = f"{machine.host()} {device}", time.strftime("%Y-%m-%d %H:%M:%S")
         run.say(f"{len(run.data.images)} images, {place}, {gan.critic.dtype_policy.name}, {now}{resumes}")
         with run.out.show(progress.bar):
