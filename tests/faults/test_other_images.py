@@ -50,7 +50,9 @@ def test_a_generator_of_other_images_is_not_combined_under_their_name(grown):
     before = (grown / "saved_models/photos/manifest.json").read_text()
     run("train", "--label=3", *PHOTOS, *STEPS, folder=grown)
     words = "labels 0-2 cannot be taken; the first: runs/photos/labels/00000 was trained on other images than those of "
-    assert f"{words}label 0 (ant) now; delete that folder" in refused(grown, "combine", "--overwrite")
+    assert f"{words}label 0 (ant) now; type another --workdir, or delete that folder" in refused(
+        grown, "combine", "--overwrite"
+    )
     assert "photos was trained otherwise than runs/photos: other labels" in refused(grown, "combine", "--replace=3")
     assert (grown / "saved_models/photos/manifest.json").read_text() == before
     said = run("combine", "--partial", "--overwrite", *PHOTOS, folder=grown).stdout

@@ -152,8 +152,8 @@ def refuse_other_images(paths: LabelPaths, dataset: Dataset, label: int) -> None
     if is_of_other_images(paths, dataset, label):
         title = label_title(label, prepared.label_names(dataset)[label])
         raise DamagedError(
-            f"{paths.folder} was trained on other images than those of {title} now; delete that folder to train it "
-            "anew, or type another --workdir"
+            f"{paths.folder} was trained on other images than those of {title} now; type another --workdir, or "
+            "delete that folder to train the label anew"
         )
 
 

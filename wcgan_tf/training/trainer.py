@@ -210,9 +210,8 @@ def _fit(gan: LabelGAN, run: LabelRun, device: str, compiles: bool) -> str:
     if not resumed:  # what an earlier training left that had no checkpoint yet
         shutil.rmtree(run.paths.best, ignore_errors=True)
         event_files.delete(run.tensorboard)
-        run.heartbeat.note(best_kernel_distance=None, best_step=None)
     best = _best_weights(gan, run)
-    if not best:  # the last weights are exported
+    if not (resumed and best):  # nothing is scored yet, or the last weights are exported
         run.heartbeat.note(best_kernel_distance=None, best_step=None)
     budget = Budget(gan, run.stop, compiles)
     metrics = MetricsWriter(gan, run, budget, device, machine.threads())
